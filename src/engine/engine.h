@@ -1,0 +1,96 @@
+/* The data plane of one run on one agent: opens, accepts, fills, empties, samples and ends the
+ * ends that it was given, on its own worker threads (one a core).
+ *
+ *   engine_create -> engine_prepare (any number of times) -> engine_start -> ... engine_ended
+ *
+ * A worker owns its ends alone: their sockets, times, samples.  Both ends of a flow are put on
+ * one worker where both are local.  Commands enter a worker, and samples and reports leave it,
+ * through queues with an eventfd; nothing is locked or allocated while data moves.
+ *
+ * Threads: all calls from one control thread, but engine_take() and engine_wait_fd() from one
+ * (other) recorder thread, and engine_totals() from any.  SIGPIPE must be ignored by the process.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/axis.h"
+#include "model/flow.h"
+#include "model/sample.h"
+#include "util/error.h"
+
+struct engine; /* opaque */
+
+struct engine_options {
+    unsigned workers;               /* 0: one a core that this process may use */
+    uint16_t port_first, port_last; /* data ports of accepting ends; 0: the kernel chooses */
+    int64_t interval_ns;            /* sampling, INTERVAL_MIN_NS or more */
+    uint32_t read_size, write_size; /* bytes a call; 0: the engine's own (fastest) */
+    int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
+    char run[40];                   /* the run's id: for the ECN lock's owner and messages */
+};
+
+#define ENGINE_WRITE_SIZE (256u << 10)
+#define ENGINE_READ_SIZE  (1u << 20)
+
+/* One prepared end's answer. */
+struct end_ready {
+    uint32_t flow;
+    enum flow_end end;
+    uint16_t port;   /* accepting end: where it listens */
+    char error[256]; /* empty: fine; else the end will not run */
+};
+
+int engine_create(struct engine **out, const struct engine_options *options, struct error *err);
+
+/* Takes count ends; answers[i] belongs to specs[i].  An end that cannot run (address not here,
+ * wrong route, unknown algorithm, no permission, no port, a duplicate) is told in its answer and
+ * forgotten. 0, or ERROR_SYSTEM when nothing could be done at all.
+ *
+ * An opening end that connects ahead and starts within lead_ns of t0 connects at once; its
+ * readiness, and that of the accepting end (token seen), is told as ENGINE_READY.  An accepting end
+ * that was prepared is never forgotten: it is over with engine_stop() or its deadline at the
+ * latest. */
+int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
+                   struct end_ready *answers, struct error *err);
+
+/* Gives t0 and the ticks: axis->axis_ns 0 is t0.  Once. */
+int engine_start(struct engine *engine, const struct axis *axis, struct error *err);
+
+/* A better mapping: schedules follow it without a step (axis_slew over 2 s). */
+void engine_adjust(struct engine *engine, const struct axis *axis);
+
+/* Every end that still runs ends now, with a last sample and its report (END_STOPPED). */
+void engine_stop(struct engine *engine);
+
+/* What leaves the engine, in an order that is right for each end: READY, samples, report last. */
+enum engine_item_kind { ENGINE_SAMPLE, ENGINE_READY, ENGINE_REPORT };
+struct engine_item {
+    enum engine_item_kind kind;
+    uint32_t flow;
+    enum flow_end end;
+    int64_t t_ns;                    /* ENGINE_READY */
+    const struct sample *sample;     /* ENGINE_SAMPLE: valid during the call */
+    const struct end_report *report; /* ENGINE_REPORT: likewise */
+};
+typedef void engine_consumer(void *arg, const struct engine_item *item);
+
+/* Becomes readable when there is something to take, and at least every 200 ms while ends run. */
+int engine_wait_fd(const struct engine *engine);
+/* Hands over all there is.  Recorder thread. */
+void engine_take(struct engine *engine, engine_consumer *consumer, void *arg);
+
+struct engine_totals {
+    uint64_t ends;           /* prepared */
+    uint64_t ends_over;      /* their report was put out */
+    uint64_t received_bytes; /* payload, all sinks */
+    uint64_t sent_bytes;     /* payload, all sources */
+};
+struct engine_totals engine_totals(const struct engine *engine);
+
+/* Ends what still runs (no reports then), joins the workers, frees.  NULL is fine. */
+void engine_destroy(struct engine *engine);
+
+#endif

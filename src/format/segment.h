@@ -1,0 +1,34 @@
+/* An append-only file of records, each [u32 length][u32 CRC-32][bytes], big-endian: the
+ * agent's spool and the master's part file.  A torn tail (crash, full disk) reads as the end.
+ *
+ * One writer; readers may read what was appended before they look, from any thread, by pread. */
+#ifndef FORMAT_SEGMENT_H
+#define FORMAT_SEGMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/buffer.h"
+#include "util/error.h"
+
+struct segment; /* opaque */
+
+/* Creates path (mode 0600), which must not exist. */
+int segment_create(struct segment **out, const char *path, struct error *err);
+/* Appends one record; *offset (may be NULL) is its place.  Bytes reach the kernel before return. */
+int segment_append(struct segment *segment, const void *data, size_t size, uint64_t *offset,
+                   struct error *err);
+/* Appends many records in one write: `framed` holds them already framed by segment_frame(). */
+int segment_append_framed(struct segment *segment, const struct buffer *framed, struct error *err);
+/* Adds one record with its frame to out; 0, or -1 when out of memory. */
+int segment_frame(struct buffer *out, const void *data, size_t size);
+/* Bytes appended so far: where the next record will stand.  Any thread. */
+uint64_t segment_size(const struct segment *segment);
+/* Reads the record at offset into out (cleared first).  1 and *next, 0 at the end of what is
+ * there, or ERROR_SYSTEM (I/O, or a broken frame that is not the tail). */
+int segment_read(const struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
+                 struct error *err);
+const char *segment_path(const struct segment *segment);
+void segment_close(struct segment *segment, int remove_file); /* NULL is fine */
+
+#endif

@@ -1,0 +1,43 @@
+/* SpoolRecord of agent.proto <-> model: the unit of the agent's spool, of the watch stream and
+ * of the master's part file. */
+#ifndef FORMAT_SPOOL_RECORD_H
+#define FORMAT_SPOOL_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/flow.h"
+#include "model/sample.h"
+#include "model/series.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+enum spool_kind { SPOOL_SAMPLES, SPOOL_READY, SPOOL_REPORT, SPOOL_RUN_END, SPOOL_OTHER };
+
+#define SPOOL_RECORD_MAX (4u << 20) /* a larger record is refused unread */
+#define SPOOL_ROWS_MAX   16384u     /* rows in one record of samples */
+
+/* Encoders: append one record's bytes to out; 0, or -1 when out of memory. */
+
+/* rows[0..count) are of one end, of one info_length and cc_length, in order of time. */
+int spool_record_samples(struct buffer *out, const struct sample *const *rows, size_t count);
+int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int64_t t_ns);
+int spool_record_report(struct buffer *out, const struct end_report *report);
+int spool_record_run_end(struct buffer *out, int64_t t_ns);
+
+/* What a record is about, without unpacking its columns.  0, or ERROR_INPUT. */
+struct spool_head {
+    enum spool_kind kind;
+    uint32_t flow;
+    enum flow_end end;
+    int64_t t_ns;             /* SPOOL_READY, SPOOL_RUN_END */
+    struct end_report report; /* SPOOL_REPORT */
+};
+int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err);
+
+/* Appends the rows of a SPOOL_SAMPLES record to series.  Returns 0; 1 if its info_length or
+ * cc_length differs from that of a non-empty series (nothing is appended: start another); or
+ * ERROR_INPUT. */
+int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* What a result file says, in memory: the run, and one flow with both its ends. */
+#ifndef MODEL_RESULT_H
+#define MODEL_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/clock_fit.h"
+#include "model/flow.h"
+#include "model/series.h"
+
+struct run_host {
+    char *name, *mgmt, *host, *bind, *device;
+    uint32_t agent; /* index */
+};
+
+struct run_agent {
+    char *mgmt, *instance, *version, *hostname, *kernel, *machine;
+    uint32_t cpus, workers;
+    int64_t interval_ns;
+    struct clock_fit clock;
+    char *lost; /* why it was lost in mid-run; NULL: it was not */
+};
+
+struct run_event {
+    int64_t t_ns; /* on the axis */
+    char *text;
+};
+
+/* All strings are owned (NULL reads as empty). */
+struct run_info {
+    char *version, *id, *label, *scenario;
+    int64_t started_unix_ns; /* wall clock of the master at t0 */
+    int64_t t0_ns;           /* the master's CLOCK_MONOTONIC at t0 */
+    struct run_host *hosts;
+    size_t host_count;
+    struct run_agent *agents;
+    size_t agent_count;
+    struct run_event *events;
+    size_t event_count;
+    char **warnings;
+    size_t warning_count;
+    bool interrupted;
+};
+
+int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /* 0, -1: no memory */
+int run_info_add_warning(struct run_info *run, const char *text);
+void run_info_fini(struct run_info *run);
+
+enum flow_status { FLOW_UNKNOWN, FLOW_COMPLETE, FLOW_PARTIAL, FLOW_FAILED };
+
+/* One flow without its samples.  Plain data, no pointers. */
+struct flow_result {
+    int32_t id;
+    char src[64], dst[64]; /* host names, cut if longer */
+    uint32_t src_host, dst_host;
+    uint16_t port; /* of the accepting end */
+    int64_t start_ns, duration_ns;
+    char ccalg[CCALG_MAX]; /* as asked; empty: the default */
+    bool ecn, nodelay;     /* as asked */
+    enum connect_mode connect;
+    enum finish_mode finish;
+    enum flow_status status;
+    char error[256];
+    char family[8];              /* "ipv4", "ipv6" */
+    bool has_report[2];          /* by enum flow_end */
+    struct end_report report[2]; /* times on the axis */
+};
+
+/* The status that two reports (NULL: missing) make, and the first error's text. */
+void flow_result_judge(struct flow_result *flow);
+
+#endif

@@ -1,0 +1,128 @@
+/* Typed RPC: protobuf-c messages over gRPC's C core, which is seen in src/rpc/ only.
+ *
+ * A service is a table of struct rpc_method, given to servers and clients alike: the path and the
+ * two descriptors are all that is needed.  Every callback runs inside rpc_loop_run(), on the thread
+ * that called it; only rpc_loop_post() may be called from other threads.
+ *
+ * Create the first loop after signal mask and affinity are set: gRPC's threads inherit them, and do
+ * not survive a fork. */
+#ifndef RPC_RPC_H
+#define RPC_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "util/error.h"
+
+struct rpc_loop;
+struct rpc_server;
+struct rpc_peer; /* a client's view of one server */
+struct rpc_call; /* a call in progress, at either side */
+
+enum rpc_kind { RPC_UNARY, RPC_SERVER_STREAM };
+
+struct rpc_method {
+    const char *path; /* "/tcpflowgen.Agent/Hello" */
+    const ProtobufCMessageDescriptor *request, *response;
+    enum rpc_kind kind;
+};
+
+/* Status codes are gRPC's (grpc/status.h); those used here by name. */
+enum rpc_code {
+    RPC_OK = 0,
+    RPC_CANCELLED = 1,
+    RPC_INVALID_ARGUMENT = 3,
+    RPC_DEADLINE_EXCEEDED = 4,
+    RPC_NOT_FOUND = 5,
+    RPC_PERMISSION_DENIED = 7,
+    RPC_RESOURCE_EXHAUSTED = 8,
+    RPC_FAILED_PRECONDITION = 9,
+    RPC_UNIMPLEMENTED = 12,
+    RPC_INTERNAL = 13,
+    RPC_UNAVAILABLE = 14,
+};
+
+#define RPC_MESSAGE_MAX (4 << 20) /* larger messages are refused, both ways */
+
+/* ---- loop ---- */
+
+int rpc_loop_create(struct rpc_loop **out, struct error *err);
+/* Handles events until none is left or timeout_ms passed (-1: waits for the first for ever); a
+ * bounded number a turn.  Returns how many. */
+int rpc_loop_run(struct rpc_loop *loop, int timeout_ms);
+/* Any thread: fn(arg) runs in the loop, soon.  0, or -1 when out of memory. */
+int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
+/* fn(arg) runs once after delay_ms, unless cancelled by the same pair. */
+int rpc_loop_after(struct rpc_loop *loop, int64_t delay_ms, void (*fn)(void *arg), void *arg);
+void rpc_loop_cancel(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
+/* All servers, peers and calls of it must be gone or going: handles what is left, then frees. */
+void rpc_loop_destroy(struct rpc_loop *loop);
+
+/* ---- server ---- */
+
+/* Serves one call; the request is freed after return.  Every call is finished exactly once, now or
+ * later, also after it is gone. */
+typedef void rpc_serve(struct rpc_call *call, const ProtobufCMessage *request, void *ctx);
+
+struct rpc_service {
+    const struct rpc_method *methods;
+    rpc_serve *const *serve; /* serve[i] serves methods[i] */
+    size_t count;
+    void *ctx;
+};
+
+/* listen: "HOST:PORT", "" as host is every address, port 0 one that the kernel chooses.  Listens
+ * and serves at once.  *port (may be NULL) is the port.  ERROR_SYSTEM names the address and why (in
+ * use, not here). The service's table must outlive the server. */
+int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
+                      const struct rpc_service *service, const char *host, uint16_t listen_port,
+                      uint16_t *port, struct error *err);
+/* No new calls; those in progress have grace_ms, then are cancelled.  Runs the loop until it is
+ * done, then frees. */
+void rpc_server_destroy(struct rpc_server *server, int grace_ms);
+
+/* Sends one message of a stream.  0; -EAGAIN: queue full, wait for on_ready; -EPIPE: the caller is
+ * gone. */
+int rpc_send(struct rpc_call *call, const ProtobufCMessage *message);
+/* The last word: message (may be NULL; must be given for a unary call with code RPC_OK), then the
+ * status. */
+void rpc_finish(struct rpc_call *call, const ProtobufCMessage *message, int code, const char *text);
+/* fn(call, arg): the send queue has room again; the caller went away (finish it then). */
+void rpc_on_ready(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), void *arg);
+void rpc_on_gone(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), void *arg);
+/* CLOCK_MONOTONIC, ns, when the request came off the completion queue. */
+int64_t rpc_received_ns(const struct rpc_call *call);
+/* "ipv4:127.0.0.1:4711"; owned by the call. */
+const char *rpc_peer_name(struct rpc_call *call);
+
+/* ---- client ---- */
+
+/* target "HOST:PORT" (an address or a name); no connection is made yet.  Proxies of the environment
+ * are not used. */
+int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const char *host, uint16_t port,
+                    struct error *err);
+/* Calls in progress end with RPC_CANCELLED first (inside this function). */
+void rpc_peer_destroy(struct rpc_peer *peer);
+
+/* A message (valid during the call) with status NULL, or, last of all and exactly once, the status
+ * with message NULL.  After the status the call is gone. */
+struct rpc_status {
+    int code;         /* enum rpc_code */
+    const char *text; /* valid during the callback */
+};
+typedef void rpc_reply(struct rpc_call *call, const ProtobufCMessage *message,
+                       const struct rpc_status *status, void *arg);
+
+/* NULL when out of memory; then the callback is never called.  A call waits for the connection
+ * until its deadline only if wait_ready, else a refused connection ends it at once with
+ * RPC_UNAVAILABLE. */
+struct rpc_call *rpc_start(struct rpc_peer *peer, const struct rpc_method *method,
+                           const ProtobufCMessage *request, int64_t deadline_ms, bool wait_ready,
+                           rpc_reply *reply, void *arg);
+/* The call ends soon with RPC_CANCELLED; its callback still comes. */
+void rpc_cancel(struct rpc_call *call);
+
+#endif
