@@ -1,0 +1,29 @@
+/* An agent: serves agent.proto, runs the ends that masters prepare, keeps their samples in a
+ * spool on disk until they are forgotten. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct agent_options {
+    const char *host;                         /* to listen on; "": every address */
+    uint16_t port;                            /* 0: the kernel chooses */
+    const char *spool_directory;              /* NULL: $TMPDIR or /var/tmp */
+    int64_t interval_ns;                      /* for runs that name none */
+    uint32_t read_size, write_size;           /* likewise; 0: the engine's */
+    uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */
+    unsigned workers;                         /* 0: one a core */
+    bool allow_shutdown;                      /* a master may end this agent */
+    bool die_with_parent;                     /* started by `run --local` */
+    int announce_fd; /* "PORT\n" is written there once it listens; -1: nowhere */
+};
+
+/* Serves until SIGINT or SIGTERM, or until a master's Shutdown.  Blocks these signals and ignores
+ * SIGPIPE for the process; call it from the main thread before any other thread exists.  0, or
+ * ERROR_SYSTEM. */
+int agent_run(const struct agent_options *options, struct error *err);
+
+#endif
