@@ -1,0 +1,82 @@
+#include "agent/agent.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "agent/service.h"
+#include "rpc/rpc.h"
+#include "util/log.h"
+#include "util/signals.h"
+
+#define GRACE_MS 500 /* for calls in progress when the agent exits */
+
+struct agent {
+    struct rpc_loop *loop;
+    bool quit;
+};
+
+static void quit(void *arg)
+{
+    ((struct agent *)arg)->quit = true;
+}
+
+/* The signal thread's. */
+static void on_signal(void *arg)
+{
+    struct agent *agent = arg;
+    rpc_loop_post(agent->loop, quit, agent);
+}
+
+static void announce(int fd, uint16_t port)
+{
+    char line[16];
+    int length = snprintf(line, sizeof line, "%u\n", port);
+    ssize_t wrote = write(fd, line, (size_t)length);
+    if (wrote != length)
+        log_warning("cannot announce the port: the master that started this agent is gone");
+    close(fd);
+}
+
+static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)
+{
+    bool bare_v6 = options->host[0] && strchr(options->host, ':');
+    log_info("agent listens on %s%s%s:%u", bare_v6 ? "[" : "", options->host, bare_v6 ? "]" : "",
+             port);
+    if (options->announce_fd >= 0)
+        announce(options->announce_fd, port);
+    while (!agent->quit)
+        rpc_loop_run(agent->loop, -1);
+}
+
+int agent_run(const struct agent_options *options, struct error *err)
+{
+    /* It and its loop are never freed: the signal thread posts to them until the process ends. */
+    struct agent *agent = calloc(1, sizeof *agent);
+    if (!agent)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (options->die_with_parent)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    struct service *service = NULL;
+    struct rpc_server *server = NULL;
+    uint16_t port = 0;
+    int failed = signals_watch(on_signal, agent, err);
+    if (!failed)
+        failed = rpc_loop_create(&agent->loop, err);
+    if (!failed)
+        failed = service_create(&service, agent->loop, options, quit, agent, err);
+    if (!failed)
+        failed = rpc_server_create(&server, agent->loop, service_table(service), options->host,
+                                   options->port, &port, err);
+    if (!failed)
+        serve(agent, options, port);
+    if (server)
+        rpc_server_destroy(server, GRACE_MS);
+    service_destroy(service);
+    if (!failed)
+        log_info("agent exits");
+    return failed;
+}

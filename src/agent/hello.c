@@ -1,0 +1,167 @@
+#include "agent/hello.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "engine/algorithms.h"
+#include "engine/ecn.h"
+#include "engine/hosts.h"
+#include "rpc/service.h"
+#include "util/version.h"
+
+#define HOSTS_MAX     4096
+#define PROBLEMS_MAX  64
+#define OWN_FILES_MAX 128 /* descriptors that the agent needs for itself */
+
+/* Everything that the reply points to, in one block. */
+struct answer {
+    Tcpflowgen__HelloReply reply;
+    struct utsname uname;
+    char hostname[256];
+    char netns[64];
+    char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
+    char *algorithms[ALGORITHMS_MAX];
+    char problem_text[PROBLEMS_MAX][512];
+    char *problems[PROBLEMS_MAX];
+    struct resolved {
+        Tcpflowgen__ResolvedHost message;
+        char error[512];
+        struct host_address addresses[HOST_ADDRESSES_MAX];
+        Tcpflowgen__HostAddress messages[HOST_ADDRESSES_MAX];
+        Tcpflowgen__HostAddress *pointers[HOST_ADDRESSES_MAX];
+    } * resolved;
+    Tcpflowgen__ResolvedHost **hosts;
+};
+
+static void add_problem(struct answer *answer, const struct error *err)
+{
+    size_t n = answer->reply.n_problems;
+    if (n == PROBLEMS_MAX)
+        return;
+    error_text(err, answer->problem_text[n], sizeof answer->problem_text[n]);
+    answer->problems[n] = answer->problem_text[n];
+    answer->reply.problems = answer->problems;
+    answer->reply.n_problems = n + 1;
+}
+
+static unsigned cpus_allowed(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static void describe(struct answer *answer, const struct agent_options *options,
+                     const char *instance)
+{
+    Tcpflowgen__HelloReply *reply = &answer->reply;
+    reply->protocol = AGENT_PROTOCOL;
+    reply->version = (char *)TCP_FLOWGEN_VERSION;
+    reply->instance = (char *)instance;
+    if (gethostname(answer->hostname, sizeof answer->hostname - 1) == 0)
+        reply->hostname = answer->hostname;
+    if (uname(&answer->uname) == 0) {
+        reply->kernel = answer->uname.release;
+        reply->machine = answer->uname.machine;
+    }
+    reply->cpus = cpus_allowed();
+    reply->workers = options->workers ? options->workers : reply->cpus;
+    reply->interval_ns = options->interval_ns;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        reply->max_ends = files.rlim_max > OWN_FILES_MAX ? files.rlim_max - OWN_FILES_MAX : 0;
+    /* The inode of a network namespace is unique on a machine until it is rebooted. */
+    struct stat ns;
+    if (stat("/proc/self/ns/net", &ns) == 0)
+        snprintf(answer->netns, sizeof answer->netns, "%llu", (unsigned long long)ns.st_ino);
+    reply->netns = answer->netns;
+}
+
+static void list_algorithms(struct answer *answer)
+{
+    int count = algorithms_available(answer->algorithm_text);
+    for (int i = 0; i < count; i++)
+        answer->algorithms[i] = answer->algorithm_text[i];
+    answer->reply.n_ccalgs = count > 0 ? (size_t)count : 0;
+    answer->reply.ccalgs = answer->algorithms;
+}
+
+static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request)
+{
+    struct error err = {0};
+    for (size_t i = 0; i < request->n_ccalgs; i++)
+        if (algorithm_check(request->ccalgs[i], &err))
+            add_problem(answer, &err);
+    if (request->opens_ecn && ecn_can_connect(true, &err))
+        add_problem(answer, &err);
+    if (request->opens_plain && ecn_can_connect(false, &err))
+        add_problem(answer, &err);
+    if (request->accepts_ecn && ecn_can_accept(&err))
+        add_problem(answer, &err);
+}
+
+static void resolve(struct resolved *out, const Tcpflowgen__AgentHost *host)
+{
+    tcpflowgen__resolved_host__init(&out->message);
+    out->message.name = host->name;
+    struct error err = {0};
+    int count = host_resolve(host->host, host->bind, host->device, out->addresses, &err);
+    if (count <= 0)
+        out->message.error = error_text(&err, out->error, sizeof out->error);
+    for (int i = 0; i < count; i++) {
+        Tcpflowgen__HostAddress *message = &out->messages[i];
+        tcpflowgen__host_address__init(message);
+        message->address = out->addresses[i].address;
+        message->bind = out->addresses[i].bind;
+        message->interface = out->addresses[i].interface;
+        out->pointers[i] = message;
+    }
+    out->message.addresses = out->pointers;
+    out->message.n_addresses = count > 0 ? (size_t)count : 0;
+}
+
+static bool resolve_all(struct answer *answer, const Tcpflowgen__HelloRequest *request)
+{
+    size_t count = request->n_hosts;
+    answer->resolved = calloc(count + 1, sizeof *answer->resolved);
+    answer->hosts = calloc(count + 1, sizeof(*answer->hosts));
+    if (!answer->resolved || !answer->hosts)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        resolve(&answer->resolved[i], request->hosts[i]);
+        answer->hosts[i] = &answer->resolved[i].message;
+    }
+    answer->reply.hosts = answer->hosts;
+    answer->reply.n_hosts = count;
+    return true;
+}
+
+void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
+                 const struct agent_options *options, const char *instance)
+{
+    if (request->n_hosts > HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX) {
+        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "too many hosts or algorithms in one Hello");
+        return;
+    }
+    struct answer *answer = calloc(1, sizeof *answer);
+    if (answer)
+        tcpflowgen__hello_reply__init(&answer->reply);
+    if (answer && resolve_all(answer, request)) {
+        describe(answer, options, instance);
+        list_algorithms(answer);
+        look_for_problems(answer, request);
+        rpc_finish(call, &answer->reply.base, RPC_OK, NULL);
+    } else {
+        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    if (answer) {
+        free(answer->resolved);
+        free(answer->hosts);
+    }
+    free(answer);
+}

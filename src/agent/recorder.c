@@ -1,0 +1,275 @@
+/* Samples come in the order of time, from all ends mixed; columns want them by end.  So they are
+ * gathered for GATHER_NS, sorted, and written as one record an end.  A master that watches is
+ * behind by that much at most, and so much is lost if this process is killed. */
+#include "agent/recorder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "format/spool_record.h"
+#include "util/buffer.h"
+#include "util/clock.h"
+
+#define GATHER_NS       (400 * NS_PER_MS)
+#define GATHER_SAMPLES  32768u       /* or so many, whatever comes first: 10 MB */
+#define RETRY_BYTES_MAX (256u << 20) /* kept in memory while the disk is full */
+
+struct recorder {
+    struct engine *engine;
+    struct segment *segment;
+    void (*grew)(void *arg);
+    void *arg;
+    pthread_t thread;
+    int quit_fd;
+    /* the recorder's thread alone */
+    struct sample *samples;
+    const struct sample **order; /* scratch of flush() */
+    size_t count, capacity;
+    int64_t oldest_ns;     /* when the first of samples came */
+    struct buffer framed;  /* records that wait for the disk */
+    struct buffer reports; /* framed: go behind the samples */
+    struct buffer scratch;
+    uint64_t reports_seen;
+    bool out_of_memory;
+    /* between threads */
+    _Atomic uint64_t expected; /* UINT64_MAX: not known yet */
+    atomic_bool finished, failed;
+    char failure[256]; /* written before `failed` is set */
+};
+
+static void fail(struct recorder *recorder, const char *text)
+{
+    if (atomic_load(&recorder->failed))
+        return;
+    snprintf(recorder->failure, sizeof recorder->failure, "%s", text);
+    atomic_store(&recorder->failed, true);
+}
+
+/* ---- taking ---- */
+
+static bool grow(struct recorder *recorder)
+{
+    size_t capacity = recorder->capacity ? recorder->capacity * 2 : 64;
+    struct sample *samples = realloc(recorder->samples, capacity * sizeof *samples);
+    if (samples)
+        recorder->samples = samples;
+    const struct sample **order = realloc(recorder->order, capacity * sizeof(*order));
+    if (order)
+        recorder->order = order;
+    if (!samples || !order)
+        return false;
+    recorder->capacity = capacity;
+    return true;
+}
+
+static void flush_samples(struct recorder *recorder);
+
+static void take_sample(struct recorder *recorder, const struct sample *sample)
+{
+    if (recorder->count >= GATHER_SAMPLES)
+        flush_samples(recorder);
+    if (recorder->count == recorder->capacity && !grow(recorder)) {
+        fail(recorder, "out of memory: samples were lost");
+        return;
+    }
+    if (recorder->count == 0)
+        recorder->oldest_ns = clock_now();
+    recorder->samples[recorder->count++] = *sample;
+}
+
+static void frame(struct recorder *recorder, struct buffer *to)
+{
+    if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
+        fail(recorder, "out of memory: records were lost");
+    buffer_clear(&recorder->scratch);
+}
+
+static void take(void *arg, const struct engine_item *item)
+{
+    struct recorder *recorder = arg;
+    switch (item->kind) {
+    case ENGINE_SAMPLE:
+        take_sample(recorder, item->sample);
+        break;
+    case ENGINE_READY:
+        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns) == 0)
+            frame(recorder, &recorder->framed);
+        break;
+    case ENGINE_REPORT:
+        recorder->reports_seen++;
+        if (spool_record_report(&recorder->scratch, item->report) == 0)
+            frame(recorder, &recorder->reports);
+        break;
+    }
+}
+
+/* ---- writing ---- */
+
+static int by_end_and_time(const void *a, const void *b)
+{
+    const struct sample *x = *(const struct sample *const *)a;
+    const struct sample *y = *(const struct sample *const *)b;
+    if (x->flow != y->flow)
+        return x->flow < y->flow ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return (x->t_ns > y->t_ns) - (x->t_ns < y->t_ns);
+}
+
+static bool one_record(const struct sample *x, const struct sample *y)
+{
+    return x->flow == y->flow && x->end == y->end && x->info_length == y->info_length &&
+           x->cc_length == y->cc_length;
+}
+
+/* Moves the gathered samples, by end, behind the framed records. */
+static void flush_samples(struct recorder *recorder)
+{
+    const struct sample **order = recorder->order;
+    for (size_t i = 0; i < recorder->count; i++)
+        order[i] = &recorder->samples[i];
+    qsort(order, recorder->count, sizeof(*order), by_end_and_time);
+    for (size_t first = 0, next; first < recorder->count; first = next) {
+        for (next = first + 1; next < recorder->count && next - first < SPOOL_ROWS_MAX &&
+                               one_record(order[first], order[next]);)
+            next++;
+        if (spool_record_samples(&recorder->scratch, &order[first], next - first))
+            fail(recorder, "out of memory: samples were lost");
+        else
+            frame(recorder, &recorder->framed);
+    }
+    recorder->count = 0;
+}
+
+static void write_out(struct recorder *recorder)
+{
+    if (!recorder->framed.size)
+        return;
+    struct error err = {0};
+    if (segment_append_framed(recorder->segment, &recorder->framed, &err) == 0) {
+        buffer_clear(&recorder->framed);
+        recorder->grew(recorder->arg);
+        return;
+    }
+    /* A full disk may get room again: what is here is tried anew until it is too much. */
+    char text[256];
+    fail(recorder, error_text(&err, text, sizeof text));
+    if (recorder->framed.size > RETRY_BYTES_MAX)
+        buffer_clear(&recorder->framed);
+}
+
+static void finish(struct recorder *recorder)
+{
+    if (atomic_load(&recorder->finished) || recorder->framed.size ||
+        recorder->reports_seen < atomic_load(&recorder->expected))
+        return;
+    if (spool_record_run_end(&recorder->scratch, clock_now()))
+        return;
+    frame(recorder, &recorder->framed);
+    write_out(recorder);
+    if (!recorder->framed.size)
+        atomic_store(&recorder->finished, true);
+    recorder->grew(recorder->arg);
+}
+
+static void flush(struct recorder *recorder, bool all)
+{
+    bool old = recorder->count && clock_now() - recorder->oldest_ns >= GATHER_NS;
+    if (all || old || recorder->reports.size) {
+        flush_samples(recorder);
+        if (recorder->reports.size &&
+            buffer_append(&recorder->framed, recorder->reports.data, recorder->reports.size) == 0)
+            buffer_clear(&recorder->reports);
+    }
+    write_out(recorder);
+    finish(recorder);
+}
+
+/* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
+static bool busy(const struct recorder *recorder)
+{
+    return recorder->count || recorder->framed.size ||
+           (atomic_load(&recorder->expected) != UINT64_MAX && !atomic_load(&recorder->finished));
+}
+
+static void *record(void *arg)
+{
+    struct recorder *recorder = arg;
+    struct pollfd fds[2] = {
+        {.fd = engine_wait_fd(recorder->engine), .events = POLLIN},
+        {.fd = recorder->quit_fd, .events = POLLIN},
+    };
+    while (!(fds[1].revents & POLLIN)) {
+        poll(fds, 2, busy(recorder) ? 100 : 1000);
+        engine_take(recorder->engine, take, recorder);
+        flush(recorder, false);
+    }
+    engine_take(recorder->engine, take, recorder);
+    flush(recorder, true);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+int recorder_create(struct recorder **out, struct engine *engine, struct segment *segment,
+                    void (*grew)(void *arg), void *arg, struct error *err)
+{
+    struct recorder *recorder = calloc(1, sizeof *recorder);
+    if (!recorder)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    recorder->engine = engine;
+    recorder->segment = segment;
+    recorder->grew = grew;
+    recorder->arg = arg;
+    atomic_init(&recorder->expected, UINT64_MAX);
+    recorder->quit_fd = eventfd(0, EFD_CLOEXEC);
+    int failed =
+        recorder->quit_fd < 0 ? errno : pthread_create(&recorder->thread, NULL, record, recorder);
+    if (failed) {
+        if (recorder->quit_fd >= 0)
+            close(recorder->quit_fd);
+        free(recorder);
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start the recorder");
+    }
+    *out = recorder;
+    return 0;
+}
+
+void recorder_expect(struct recorder *recorder, uint64_t ends)
+{
+    atomic_store(&recorder->expected, ends);
+}
+
+bool recorder_finished(const struct recorder *recorder)
+{
+    return atomic_load(&recorder->finished);
+}
+
+const char *recorder_failure(const struct recorder *recorder)
+{
+    return atomic_load(&recorder->failed) ? recorder->failure : NULL;
+}
+
+void recorder_destroy(struct recorder *recorder)
+{
+    if (!recorder)
+        return;
+    uint64_t one = 1;
+    ssize_t wrote = write(recorder->quit_fd, &one, sizeof one);
+    (void)wrote; /* an eventfd that is not full takes it */
+    pthread_join(recorder->thread, NULL);
+    close(recorder->quit_fd);
+    free(recorder->samples);
+    free(recorder->order);
+    buffer_fini(&recorder->framed);
+    buffer_fini(&recorder->reports);
+    buffer_fini(&recorder->scratch);
+    free(recorder);
+}

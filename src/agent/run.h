@@ -1,0 +1,52 @@
+/* One run on this agent: its engine while it lives, its spool until it is forgotten.
+ * All functions on the agent's main thread. */
+#ifndef AGENT_RUN_H
+#define AGENT_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/agent.h"
+#include "engine/engine.h"
+#include "format/segment.h"
+#include "util/error.h"
+#include "util/random.h"
+
+struct run; /* opaque */
+
+/* Settings that the master may leave to the agent are 0. */
+struct run_settings {
+    char id[RANDOM_ID_MAX];
+    int64_t interval_ns, lead_ns;
+    uint32_t read_size, write_size;
+};
+
+/* Makes the engine and the spool's file.  grew(arg) is called on another thread when the spool has
+ * grown, until run_settle() said that the run is over or run_destroy() returned. */
+int run_create(struct run **out, const struct run_settings *settings,
+               const struct agent_options *agent, void (*grew)(void *arg), void *arg,
+               struct error *err);
+
+const char *run_id(const struct run *run);
+int64_t run_interval_ns(const struct run *run); /* in force */
+
+/* As engine_prepare(); ERROR_INPUT once the run was started or stopped. */
+int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
+                struct end_ready *answers, struct error *err);
+int run_start(struct run *run, const struct axis *axis, struct error *err); /* once */
+void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
+void run_stop(struct run *run);                            /* every end ends now */
+
+/* Lets the engine and its threads go once the spool is complete.  True if the run is over. */
+bool run_settle(struct run *run);
+
+/* Why the spool cannot be written, or NULL. */
+const char *run_failure(const struct run *run);
+
+struct engine_totals run_totals(const struct run *run);
+const struct segment *run_spool(const struct run *run);
+
+/* Ends what still runs.  NULL is fine. */
+void run_destroy(struct run *run, bool remove_spool);
+
+#endif

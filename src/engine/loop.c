@@ -1,0 +1,221 @@
+/* Sleeps until the next deadline to the nanosecond, and looks at the clock after every event, so
+ * that a deadline waits for one socket operation at most, however many sockets are ready. */
+#include "engine/loop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+#define EVENTS_A_TURN 64
+#define EARLY_NS      INT64_C(150000) /* the scheduler wakes us later than asked: rather poll */
+#define SLEW_NS       (2 * NS_PER_S)
+
+struct loop_call {
+    int (*run)(void *context, void *arg);
+    void *arg;
+    int result;
+    bool done;
+};
+
+static void on_wake(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct loop *loop = CONTAINER_OF(watch, struct loop, wake);
+    uint64_t count;
+    if (read(loop->wake_fd, &count, sizeof count) < 0)
+        return;
+    pthread_mutex_lock(&loop->lock);
+    struct loop_call *call = loop->call;
+    loop->call = NULL;
+    if (call) {
+        call->result = call->run(loop->context, call->arg);
+        call->done = true;
+        pthread_cond_signal(&loop->answered);
+    }
+    pthread_mutex_unlock(&loop->lock);
+}
+
+int loop_call(struct loop *loop, int (*run)(void *context, void *arg), void *arg)
+{
+    struct loop_call call = {.run = run, .arg = arg};
+    pthread_mutex_lock(&loop->lock);
+    loop->call = &call;
+    eventfd_write(loop->wake_fd, 1);
+    while (!call.done)
+        pthread_cond_wait(&loop->answered, &loop->lock);
+    pthread_mutex_unlock(&loop->lock);
+    return call.result;
+}
+
+static void on_slewed(struct timer *timer)
+{
+    struct loop *loop = CONTAINER_OF(timer, struct loop, slew);
+    loop->axis = loop->axis_target;
+}
+
+int loop_init(struct loop *loop, void *context, struct error *err)
+{
+    *loop = (struct loop){.epoll_fd = -1, .wake_fd = -1, .context = context};
+    loop->wake.ready = on_wake;
+    loop->slew.fire = on_slewed;
+    pthread_mutex_init(&loop->lock, NULL);
+    pthread_cond_init(&loop->answered, NULL);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->epoll_fd < 0 || loop->wake_fd < 0 ||
+        loop_watch(loop, loop->wake_fd, &loop->wake, EPOLLIN) < 0)
+        error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an event loop");
+    else if (loop_reserve(loop, 1) < 0)
+        error_set(err, ERROR_SYSTEM, NULL, "out of memory for an event loop");
+    else
+        return 0;
+    loop_fini(loop);
+    return ERROR_SYSTEM;
+}
+
+void loop_fini(struct loop *loop)
+{
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    timer_heap_fini(&loop->scheduled);
+    timer_heap_fini(&loop->timers);
+    pthread_cond_destroy(&loop->answered);
+    pthread_mutex_destroy(&loop->lock);
+}
+
+int loop_reserve(struct loop *loop, size_t timers)
+{
+    if (timer_heap_reserve(&loop->scheduled, timers) < 0)
+        return -1;
+    return timer_heap_reserve(&loop->timers, timers + 1); /* and slew */
+}
+
+static int64_t min_ns(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void loop_schedule(struct loop *loop, struct timer *timer, int64_t axis_ns)
+{
+    timer_heap_arm(&loop->scheduled, timer, axis_ns);
+    if (loop->axis_known)
+        loop->due_ns = min_ns(loop->due_ns, axis_to_local(&loop->axis, axis_ns));
+}
+
+void loop_unschedule(struct loop *loop, struct timer *timer)
+{
+    timer_heap_disarm(&loop->scheduled, timer);
+}
+
+void loop_arm(struct loop *loop, struct timer *timer, int64_t local_ns)
+{
+    timer_heap_arm(&loop->timers, timer, local_ns);
+    loop->due_ns = min_ns(loop->due_ns, local_ns);
+}
+
+void loop_disarm(struct loop *loop, struct timer *timer)
+{
+    timer_heap_disarm(&loop->timers, timer);
+}
+
+int loop_watch(struct loop *loop, int fd, struct watch *watch, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+int loop_rewatch(struct loop *loop, int fd, struct watch *watch, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+}
+
+void loop_set_axis(struct loop *loop, const struct axis *axis)
+{
+    const int64_t now = clock_now();
+    if (loop->axis_known) {
+        loop->axis = axis_slew(&loop->axis, axis, now, SLEW_NS);
+        loop_arm(loop, &loop->slew, now + SLEW_NS);
+    } else {
+        loop->axis = *axis;
+        loop->axis_known = true;
+    }
+    loop->axis_target = *axis;
+    loop->due_ns = now;
+}
+
+int64_t loop_axis_time(const struct loop *loop, int64_t local_ns)
+{
+    return axis_from_local(&loop->axis, local_ns);
+}
+
+static void fire_due(struct timer_heap *heap, int64_t until_ns)
+{
+    struct timer *timer;
+    while ((timer = timer_heap_first(heap)) && timer->due_ns <= until_ns) {
+        timer_heap_disarm(heap, timer);
+        timer->fire(timer);
+    }
+}
+
+/* All that is due; finds out when something is due next. */
+static void keep_house(struct loop *loop, loop_round *round)
+{
+    const int64_t now = clock_now();
+    if (loop->axis_known)
+        fire_due(&loop->scheduled, loop_axis_time(loop, now));
+    fire_due(&loop->timers, now);
+
+    loop->due_ns = round(loop->context, now);
+    const struct timer *timer = timer_heap_first(&loop->timers);
+    if (timer)
+        loop->due_ns = min_ns(loop->due_ns, timer->due_ns);
+    loop->wake_ns = loop->due_ns;
+    timer = loop->axis_known ? timer_heap_first(&loop->scheduled) : NULL;
+    if (timer) {
+        const int64_t due = axis_to_local(&loop->axis, timer->due_ns);
+        loop->due_ns = min_ns(loop->due_ns, due);
+        loop->wake_ns = min_ns(loop->wake_ns, timer->exact ? due - EARLY_NS : due);
+    }
+}
+
+static int wait_events(struct loop *loop, struct epoll_event *events)
+{
+    int64_t left = -1;
+    if (loop->wake_ns != INT64_MAX) {
+        left = loop->wake_ns - clock_now();
+        left = left > 0 ? left : 0;
+    }
+    if (!loop->no_pwait2) {
+        const struct timespec timeout = {.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
+        const int count = epoll_pwait2(loop->epoll_fd, events, EVENTS_A_TURN,
+                                       left < 0 ? NULL : &timeout, NULL);
+        if (count >= 0 || errno != ENOSYS)
+            return count;
+        loop->no_pwait2 = true;
+    }
+    const int64_t ms = left < 0 ? -1 : left / NS_PER_MS; /* down: the last of it is polled */
+    return epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, ms > 60000 ? 60000 : (int)ms);
+}
+
+void loop_run(struct loop *loop, loop_round *round)
+{
+    struct epoll_event events[EVENTS_A_TURN];
+    while (!loop->quit) {
+        keep_house(loop, round);
+        const int count = wait_events(loop, events);
+        for (int i = 0; i < count; i++) {
+            struct watch *watch = events[i].data.ptr;
+            watch->ready(watch, events[i].events);
+            if (clock_now() >= loop->due_ns)
+                keep_house(loop, round);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/* The event loop of one worker thread: sockets, timers on two clocks, and calls from the control
+ * thread.  It knows nothing of flows.
+ *
+ * Deadlines of the run are kept in time of the axis, so that a better mapping (loop_set_axis)
+ * moves them all at once; the rest are in CLOCK_MONOTONIC.  The axis's timers fire only once the
+ * axis is known.
+ *
+ * All but loop_call() belongs to the loop's own thread. */
+#ifndef ENGINE_LOOP_H
+#define ENGINE_LOOP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/timer_heap.h"
+#include "model/axis.h"
+#include "util/error.h"
+
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* Embedded in what owns the socket. */
+struct watch {
+    void (*ready)(struct watch *watch, uint32_t events);
+};
+
+struct loop_call; /* private */
+
+struct loop {
+    int epoll_fd, wake_fd;
+    bool no_pwait2; /* a kernel before 5.11 */
+    bool quit;
+    struct watch wake;
+
+    struct timer_heap scheduled; /* due in time of the axis */
+    struct timer_heap timers;    /* due in CLOCK_MONOTONIC */
+    int64_t due_ns;              /* when a timer or the round is due */
+    int64_t wake_ns;             /* when to stop sleeping for it */
+
+    bool axis_known;
+    struct axis axis, axis_target;
+    struct timer slew; /* until the target is reached */
+
+    pthread_mutex_t lock; /* of call */
+    pthread_cond_t answered;
+    struct loop_call *call;
+    void *context; /* of calls and rounds */
+};
+
+int loop_init(struct loop *loop, void *context, struct error *err);
+void loop_fini(struct loop *loop);
+
+/* What is done beside events: at least once before each sleep, and whenever it is due.  Returns
+ * when it is due next. */
+typedef int64_t loop_round(void *context, int64_t now_ns);
+/* Until a call sets loop->quit. */
+void loop_run(struct loop *loop, loop_round *round);
+
+/* From the control thread: has the loop's thread run run(context, arg), returns what that does. */
+int loop_call(struct loop *loop, int (*run)(void *context, void *arg), void *arg);
+
+/* Room for `timers` on either clock.  0, or -1 when out of memory. */
+int loop_reserve(struct loop *loop, size_t timers);
+void loop_schedule(struct loop *loop, struct timer *timer, int64_t axis_ns);
+void loop_unschedule(struct loop *loop, struct timer *timer);
+void loop_arm(struct loop *loop, struct timer *timer, int64_t local_ns);
+void loop_disarm(struct loop *loop, struct timer *timer);
+
+/* Level-triggered, unless events has EPOLLET.  0, or -1 with errno. */
+int loop_watch(struct loop *loop, int fd, struct watch *watch, uint32_t events);
+int loop_rewatch(struct loop *loop, int fd, struct watch *watch, uint32_t events);
+
+/* The first mapping holds at once, a later one is followed without a step. */
+void loop_set_axis(struct loop *loop, const struct axis *axis);
+int64_t loop_axis_time(const struct loop *loop, int64_t local_ns);
+
+#endif

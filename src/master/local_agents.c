@@ -1,0 +1,129 @@
+#include "master/local_agents.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+#define ANNOUNCE_FD 3
+#define START_MS    10000
+#define STOP_NS     (5 * NS_PER_S)
+
+extern char **environ;
+
+/* A group of its own: Ctrl-C at the terminal is for the master alone. */
+static int spawn(pid_t *pid, int announce_fd)
+{
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", ANNOUNCE_FD);
+    const char *const argv[] = {"tcp-flowgen",       "agent",         "--listen",
+                                "127.0.0.1:0",       "--announce-fd", fd,
+                                "--die-with-parent", "--quiet",       NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, announce_fd, ANNOUNCE_FD);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    int failed = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, (char **)argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* The port that the agent writes, or -1. */
+static int read_port(int fd)
+{
+    char line[16] = "";
+    size_t size = 0;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    while (size < sizeof line - 1 && !strchr(line, '\n')) {
+        if (poll(&wait, 1, START_MS) <= 0)
+            return -1;
+        ssize_t got = read(fd, line + size, sizeof line - 1 - size);
+        if (got <= 0)
+            return -1;
+        size += (size_t)got;
+        line[size] = '\0';
+    }
+    return (int)strtol(line, NULL, 10);
+}
+
+static int start_one(struct local_agents *agents, struct error *err)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC))
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a pipe");
+    /* dup2 onto itself would keep close-on-exec set. */
+    int write_end = fcntl(fds[1], F_DUPFD_CLOEXEC, ANNOUNCE_FD + 1);
+    close(fds[1]);
+    pid_t pid = -1;
+    int failed = write_end < 0 ? errno : spawn(&pid, write_end);
+    close(write_end);
+    int port = failed ? -1 : read_port(fds[0]);
+    close(fds[0]);
+    if (!failed) {
+        agents->pids[agents->count] = pid;
+        agents->ports[agents->count] = (uint16_t)port;
+        agents->count++;
+    }
+    if (failed)
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start an agent");
+    if (port <= 0)
+        return error_set(err, ERROR_SYSTEM, NULL, "an agent that was started here does not answer");
+    return 0;
+}
+
+int local_agents_start(struct local_agents *agents, size_t count, struct error *err)
+{
+    *agents = (struct local_agents){
+        .pids = calloc(count, sizeof *agents->pids),
+        .ports = calloc(count, sizeof *agents->ports),
+    };
+    int failed = 0;
+    if (!agents->pids || !agents->ports)
+        failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    while (!failed && agents->count < count)
+        failed = start_one(agents, err);
+    if (failed)
+        local_agents_stop(agents);
+    return failed;
+}
+
+/* waitpid with an end: a process that does not go is killed. */
+static void reap(pid_t pid, int64_t deadline_ns)
+{
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        if (clock_now() > deadline_ns) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+            return;
+        }
+        usleep(2000);
+    }
+}
+
+void local_agents_stop(struct local_agents *agents)
+{
+    for (size_t i = 0; i < agents->count; i++)
+        kill(agents->pids[i], SIGTERM);
+    int64_t deadline = clock_now() + STOP_NS;
+    for (size_t i = 0; i < agents->count; i++)
+        reap(agents->pids[i], deadline);
+    free(agents->pids);
+    free(agents->ports);
+    *agents = (struct local_agents){0};
+}

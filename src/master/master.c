@@ -1,0 +1,275 @@
+/* The order of life: hello, clock, prepare, ready, start, watch, finish, clock, write, forget.
+ * Any problem known before t0 starts nothing. */
+#include "master/master.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/clock_sync.h"
+#include "master/local_agents.h"
+#include "master/output.h"
+#include "master/prepare.h"
+#include "master/progress.h"
+#include "master/roster.h"
+#include "master/session.h"
+#include "master/watch.h"
+#include "util/clock.h"
+#include "util/duration.h"
+#include "util/log.h"
+#include "util/signals.h"
+
+#define READY_NS   (10 * NS_PER_S) /* for the connections before t0, and more for many flows */
+#define PER_FLOW   (2 * NS_PER_MS)
+#define REFRESH_NS (1 * NS_PER_S)  /* between clock bursts while flows run */
+#define LATE_NS    (15 * NS_PER_S) /* an end that is not over so long after its time is stopped */
+#define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped */
+#define TURN_MS    50
+
+/* ---- signals ---- */
+
+/* Outlives the run: the signal thread keeps it. */
+struct interrupts {
+    struct session *session; /* in the loop's thread; NULL: no run */
+    struct rpc_loop *loop;
+};
+
+static void count_interrupt(void *arg)
+{
+    struct interrupts *interrupts = arg;
+    if (interrupts->session)
+        interrupts->session->interrupts++;
+}
+
+static void on_signal(void *arg)
+{
+    struct interrupts *interrupts = arg;
+    rpc_loop_post(interrupts->loop, count_interrupt, interrupts);
+}
+
+/* ---- stages ---- */
+
+static bool in_order(const struct session *session)
+{
+    return session->problems->count == 0 && session->interrupts == 0;
+}
+
+static void tell_agents(const struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++) {
+        const struct master_agent *agent = &session->agents[i];
+        if (!agent->peer)
+            continue;
+        struct clock_fit fit = clock_sync_fit(agent);
+        log_info("agent %s: %s, Linux %s, %zu ends, clock within %.0f us", agent->mgmt,
+                 agent->info.hostname, agent->info.kernel, agent->end_count,
+                 (double)fit.error_ns / (double)NS_PER_US);
+    }
+}
+
+static void warn(struct session *session, const char *text)
+{
+    log_warning("%s", text);
+    run_info_add_warning(&session->run, text);
+}
+
+/* Figures of a sender and a receiver that share a CPU are figures of that CPU. */
+static void warn_shared(struct session *session)
+{
+    size_t shared = 0;
+    for (size_t i = 0; i < session->plan->flow_count; i++) {
+        const struct plan_flow *flow = &session->plan->flows[i];
+        shared += session->hosts[flow->src].agent == session->hosts[flow->dst].agent ||
+                  strcmp(session->hosts[flow->src].agent->netns,
+                         session->hosts[flow->dst].agent->netns) == 0;
+    }
+    if (!shared)
+        return;
+    char text[256];
+    snprintf(
+        text, sizeof text,
+        "%zu of %zu flows have both ends on one machine: they share its CPUs, and loopback is not "
+        "a network",
+        shared, session->plan->flow_count);
+    warn(session, text);
+}
+
+static void look_at_failures(struct session *session)
+{
+    for (size_t i = 0; i < session->plan->flow_count; i++) {
+        for (int end = 0; end < 2; end++) {
+            const struct end_report *report = session->flows[i].report[end];
+            char where[64];
+            snprintf(where, sizeof where, "flows[%zu] (id %d)", i, session->plan->flows[i].id);
+            if (report && report->status == END_FAILED)
+                session_problem(session, where, "%s", report->error);
+        }
+    }
+}
+
+/* Waits until the flows that connect before t0 have. */
+static void await_ready(struct session *session)
+{
+    int64_t limit = READY_NS + (int64_t)session->plan->flow_count * PER_FLOW;
+    bool ready = session_wait(session, watch_all_ready, clock_now() + limit);
+    if (session->options->best_effort || session->interrupts)
+        return;
+    look_at_failures(session);
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session->agents[i].info.lost)
+            session_problem(session, session->agents[i].mgmt, "%s", session->agents[i].info.lost);
+    if (!ready && session->problems->count == 0)
+        session_problem(
+            session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
+            (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
+    if (in_order(session))
+        log_info("%zu flows are ready", session->plan->flow_count);
+}
+
+static bool started_well(struct session *session)
+{
+    roster_hello(session);
+    if (in_order(session))
+        clock_sync_all(session, true);
+    if (in_order(session)) {
+        tell_agents(session);
+        warn_shared(session);
+        prepare_all(session);
+    }
+    if (in_order(session)) {
+        watch_start(session);
+        await_ready(session);
+    }
+    if (in_order(session))
+        prepare_start(session);
+    return in_order(session);
+}
+
+static void stop(struct session *session)
+{
+    if (session->stopping)
+        return;
+    session->stopping = true;
+    session_tell_all(session, AGENT_STOP);
+}
+
+/* Until every agent's spool is here.  An interrupt stops the flows; a second one the collecting. */
+static void follow(struct session *session)
+{
+    struct progress progress = {0};
+    int64_t late = session->t0_ns + session->plan->end_ns + DRAIN_NS + LATE_NS;
+    int64_t refresh = 0;
+    while (!watch_all_ended(session) && session->interrupts < 2) {
+        rpc_loop_run(session->loop, TURN_MS);
+        int64_t now = clock_now();
+        watch_tend(session, now);
+        if (now >= refresh) {
+            clock_sync_refresh(session);
+            refresh = now + REFRESH_NS;
+        }
+        progress_show(&progress, session, now);
+        if (!session->stopping && (session->interrupts || now > late)) {
+            progress_end(&progress);
+            if (session->interrupts)
+                log_warning(
+                    "interrupted: the flows are stopped; once more to leave without their last "
+                    "samples");
+            else
+                warn(session, "flows were not over long after their time, and were stopped");
+            stop(session);
+            late = clock_now() + FINISH_NS;
+        } else if (now > late) {
+            warn(session, "the agents did not deliver their last samples in time");
+            break;
+        }
+    }
+    progress_end(&progress);
+}
+
+/* Leaves the agents as they were; what they sampled is of no use without a start. */
+static void call_off(struct session *session)
+{
+    log_info("nothing was started");
+    session_tell_all(session, AGENT_STOP);
+    watch_end(session);
+    session_tell_all(session, AGENT_FORGET);
+}
+
+static int conclude(struct session *session, struct master_outcome *outcome, struct error *err)
+{
+    bool whole = watch_all_ended(session);
+    watch_end(session);
+    clock_sync_all(session, false);
+    int failed = output_write(session, outcome, err);
+    if (failed || !whole) {
+        log_warning("the agents keep their samples of run %s", session->id);
+        return failed;
+    }
+    session_tell_all(session, AGENT_FORGET);
+    return 0;
+}
+
+static int go(struct session *session, struct master_outcome *outcome, struct error *err)
+{
+    int failed = 0;
+    if (session->problems->count == 0 && started_well(session)) {
+        follow(session);
+        failed = conclude(session, outcome, err);
+    } else {
+        call_off(session);
+        if (session->problems->count)
+            failed = error_set(err, ERROR_AGENT, NULL, "nothing was started");
+    }
+    outcome->interrupted = session->interrupts > 0;
+    if (session->options->shutdown_agents && !failed)
+        session_tell_all(session, AGENT_SHUTDOWN);
+    return failed;
+}
+
+/* ---- the whole ---- */
+
+static int open_session(struct session *session, struct local_agents *local,
+                        struct interrupts *interrupts, struct error *err)
+{
+    const struct master_options *options = session->options;
+    int failed = roster_build(session, err);
+    if (!failed && options->local)
+        failed = local_agents_start(local, session->agent_count, err);
+    if (!failed)
+        failed = collect_create(&session->collect, options->output, session->plan->flow_count, err);
+    if (!failed)
+        failed = signals_watch(on_signal, interrupts, err);
+    if (!failed)
+        failed = rpc_loop_create(&session->loop, err);
+    if (!failed) {
+        interrupts->loop = session->loop;
+        failed = roster_connect(session, options->local ? local->ports : NULL, err);
+    }
+    return failed;
+}
+
+int master_run(const struct plan *plan, const struct master_options *options,
+               struct master_outcome *outcome, struct error_list *problems, struct error *err)
+{
+    struct session session = {.plan = plan, .options = options, .problems = problems};
+    struct local_agents local = {0};
+    /* It and the loop are never freed: the signal thread posts to them until the process ends. */
+    struct interrupts *interrupts = calloc(1, sizeof *interrupts);
+    *outcome = (struct master_outcome){0};
+    if (!interrupts)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    interrupts->session = &session;
+    random_id(session.id);
+    int failed = open_session(&session, &local, interrupts, err);
+    if (!failed)
+        failed = go(&session, outcome, err);
+    interrupts->session = NULL;
+    bool keep_part = failed == ERROR_SYSTEM && session.t0_ns;
+    if (keep_part)
+        log_error("what was collected stays in %s", collect_path(session.collect));
+    roster_fini(&session);
+    collect_destroy(session.collect, !keep_part);
+    run_info_fini(&session.run);
+    local_agents_stop(&local);
+    return failed;
+}

@@ -1,0 +1,196 @@
+#include "master/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/results_writer.h"
+#include "master/clock_sync.h"
+#include "util/version.h"
+
+/* Where one flow's samples come from: opened when the writer asks for the first. */
+struct source {
+    struct session *session;
+    uint32_t flow;
+    struct collect_cursor cursor;
+    int open_end; /* enum flow_end, or -1: none is open */
+};
+
+static struct master_agent *agent_of(const struct session *session, uint32_t index,
+                                     enum flow_end end)
+{
+    const struct plan_flow *flow = &session->plan->flows[index];
+    return session->hosts[end == END_SRC ? flow->src : flow->dst].agent;
+}
+
+static int next_piece(void *arg, enum flow_end end, const struct series **piece, struct error *err)
+{
+    struct source *source = arg;
+    struct session *session = source->session;
+    if (source->open_end != (int)end) {
+        collect_close(&source->cursor);
+        source->open_end = (int)end;
+        const struct master_agent *agent = agent_of(session, source->flow, end);
+        int failed = collect_open(&source->cursor, session->collect, source->flow, end,
+                                  &agent->info.clock, session->t0_ns, err);
+        if (failed)
+            return failed;
+    }
+    return collect_next(&source->cursor, piece, err);
+}
+
+/* ---- the run ---- */
+
+static char *copy(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+static int fill_run(struct session *session, struct error *err)
+{
+    const struct plan *plan = session->plan;
+    struct run_info *run = &session->run;
+    run->version = copy(TCP_FLOWGEN_VERSION);
+    run->id = copy(session->id);
+    run->label = copy(plan->label);
+    run->scenario = copy(plan->scenario_text);
+    run->interrupted = session->interrupts > 0;
+    run->hosts = calloc(plan->host_count, sizeof *run->hosts);
+    run->agents = calloc(session->agent_count, sizeof *run->agents);
+    if (!run->hosts || !run->agents)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    /* Agents that turned out to be another one under a second name have no place of their own. */
+    uint32_t *place = calloc(session->agent_count, sizeof *place);
+    if (!place)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (!agent->peer)
+            continue;
+        agent->info.clock = clock_sync_fit(agent);
+        place[i] = (uint32_t)run->agent_count;
+        run->agents[run->agent_count++] = agent->info;
+    }
+    for (size_t h = 0; h < plan->host_count; h++) {
+        const struct plan_host *host = &plan->hosts[h];
+        const struct master_agent *agent = session->hosts[h].agent;
+        run->hosts[run->host_count++] = (struct run_host){
+            .name = copy(host->name),
+            .mgmt = copy(host->mgmt),
+            .host = copy(host->host),
+            .bind = copy(host->bind),
+            .device = copy(host->device),
+            .agent = agent ? place[agent - session->agents] : UINT32_MAX,
+        };
+    }
+    free(place);
+    return 0;
+}
+
+/* The run's agents are owned once: by the session. */
+static void disown_agents(struct run_info *run)
+{
+    free(run->agents);
+    run->agents = NULL;
+    run->agent_count = 0;
+}
+
+/* ---- a flow ---- */
+
+static void take_report(struct flow_result *out, const struct session *session, uint32_t index,
+                        enum flow_end end)
+{
+    const struct end_report *report = session->flows[index].report[end];
+    const struct clock_fit *fit = &agent_of(session, index, end)->info.clock;
+    if (!report)
+        return;
+    out->has_report[end] = true;
+    out->report[end] = *report;
+    for (int t = 0; t < END_TIMES; t++)
+        if (report->times & (1u << t))
+            out->report[end].at[t] = clock_fit_to_master(fit, report->at[t]) - session->t0_ns;
+}
+
+/* Says why an end's report is missing, where an agent was lost or the flow refused. */
+static void explain(struct flow_result *out, const struct session *session, uint32_t index)
+{
+    if (session->flows[index].refused) {
+        snprintf(out->error, sizeof out->error, "%s", session->flows[index].error);
+        return;
+    }
+    for (int end = END_DST; end >= END_SRC; end--) {
+        const struct master_agent *agent = agent_of(session, index, end);
+        if (!out->has_report[end] && agent->info.lost)
+            snprintf(out->error, sizeof out->error, "agent %s was lost: %s", agent->mgmt,
+                     agent->info.lost);
+    }
+}
+
+static void fill_flow(struct flow_result *out, const struct session *session, uint32_t index)
+{
+    const struct plan *plan = session->plan;
+    const struct plan_flow *flow = &plan->flows[index];
+    const struct master_flow *state = &session->flows[index];
+    *out = (struct flow_result){
+        .id = flow->id,
+        .src_host = flow->src,
+        .dst_host = flow->dst,
+        .port = state->port,
+        .start_ns = flow->start_ns,
+        .duration_ns = flow->duration_ns,
+        .ecn = flow->ecn,
+        .nodelay = flow->nodelay,
+        .connect = flow->connect,
+        .finish = flow->finish,
+    };
+    snprintf(out->src, sizeof out->src, "%s", plan->hosts[flow->src].name);
+    snprintf(out->dst, sizeof out->dst, "%s", plan->hosts[flow->dst].name);
+    snprintf(out->ccalg, sizeof out->ccalg, "%s", flow->ccalg);
+    snprintf(out->family, sizeof out->family, "%s",
+             strchr(state->address[END_DST], ':') ? "ipv6" : "ipv4");
+    take_report(out, session, index, END_SRC);
+    take_report(out, session, index, END_DST);
+    flow_result_judge(out);
+    explain(out, session, index);
+}
+
+static void count_flow(struct master_outcome *outcome, enum flow_status status)
+{
+    outcome->complete += status == FLOW_COMPLETE;
+    outcome->partial += status == FLOW_PARTIAL;
+    outcome->failed += status == FLOW_FAILED || status == FLOW_UNKNOWN;
+}
+
+static int write_flows(struct session *session, struct results_writer *writer,
+                       struct master_outcome *outcome, struct error *err)
+{
+    for (uint32_t i = 0; i < session->plan->flow_count; i++) {
+        struct flow_result flow;
+        fill_flow(&flow, session, i);
+        count_flow(outcome, flow.status);
+        struct source source = {.session = session, .flow = i, .open_end = -1};
+        int failed = results_writer_flow(writer, &flow, i == 0 ? &session->run : NULL, next_piece,
+                                         &source, err);
+        collect_close(&source.cursor);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
+{
+    struct results_writer *writer = NULL;
+    int failed = fill_run(session, err);
+    if (!failed)
+        failed = results_writer_open(&writer, session->options->output, 0, err);
+    if (!failed)
+        failed = write_flows(session, writer, outcome, err);
+    if (failed)
+        results_writer_abort(writer);
+    else
+        failed = results_writer_close(writer, err);
+    disown_agents(&session->run);
+    outcome->wrote_result = !failed;
+    return failed;
+}

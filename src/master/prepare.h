@@ -1,0 +1,15 @@
+/* Gives the agents their ends: first those that accept, whose answers have the ports, then
+ * those that open. */
+#ifndef MASTER_PREPARE_H
+#define MASTER_PREPARE_H
+
+#include "master/session.h"
+
+/* Problems are added to the session's; with best_effort a flow that cannot run is marked refused
+ * instead. */
+void prepare_all(struct session *session);
+
+/* Starts what was prepared: t0 lies a little ahead, the same moment for all. */
+void prepare_start(struct session *session);
+
+#endif

@@ -1,0 +1,43 @@
+#include "master/progress.h"
+
+#include <stdio.h>
+
+#include "util/clock.h"
+#include "util/units.h"
+
+#define SHOW_NS (500 * NS_PER_MS) /* the heartbeat of the streams */
+
+static void measure(struct progress *progress, const struct session *session, int64_t now_ns)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < session->agent_count; i++)
+        bytes += session->agents[i].received_bytes;
+    if (bytes > progress->received_bytes && progress->bytes_ns) {
+        double seconds = (double)(now_ns - progress->bytes_ns) / (double)NS_PER_S;
+        progress->rate_bps = 8.0 * (double)(bytes - progress->received_bytes) / seconds;
+    }
+    progress->received_bytes = bytes;
+    progress->bytes_ns = now_ns;
+}
+
+void progress_show(struct progress *progress, const struct session *session, int64_t now_ns)
+{
+    if (!session->options->progress || now_ns - progress->shown_ns < SHOW_NS)
+        return;
+    measure(progress, session, now_ns);
+    progress->shown_ns = now_ns;
+    progress->open = true;
+    char rate[UNITS_TEXT_MAX];
+    size_t ends = session->plan->flow_count * 2;
+    fprintf(stderr, "\r%6.1f s of %.1f s   %zu of %zu ends over   %s received\033[K",
+            (double)(now_ns - session->t0_ns) / (double)NS_PER_S,
+            (double)session->plan->end_ns / (double)NS_PER_S, session->ends_over, ends,
+            units_rate(progress->rate_bps, rate));
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->open)
+        fputs("\r\033[K", stderr);
+    progress->open = false;
+}

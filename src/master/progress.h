@@ -1,0 +1,18 @@
+/* What a person at the terminal sees while a run is under way: one line that is rewritten. */
+#ifndef MASTER_PROGRESS_H
+#define MASTER_PROGRESS_H
+
+#include "master/session.h"
+
+struct progress {
+    int64_t shown_ns; /* when the line was last written */
+    int64_t bytes_ns; /* when received_bytes was so */
+    uint64_t received_bytes;
+    double rate_bps;
+    bool open; /* a line stands there without its newline */
+};
+
+void progress_show(struct progress *progress, const struct session *session, int64_t now_ns);
+void progress_end(struct progress *progress);
+
+#endif

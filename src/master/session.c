@@ -1,0 +1,83 @@
+#include "master/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/agent.pb-c.h"
+#include "util/clock.h"
+
+#define TURN_MS 50 /* an interrupt is seen at least so soon */
+#define TELL_MS 5000
+
+void session_problem(struct session *session, const char *where, const char *what, ...)
+{
+    char text[384];
+    va_list args;
+    va_start(args, what);
+    vsnprintf(text, sizeof text, what, args);
+    va_end(args);
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, where, "%s", text);
+    error_list_add(session->problems, &err);
+}
+
+static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
+                     const struct rpc_status *status, void *arg)
+{
+    struct master_agent *agent = arg;
+    (void)call;
+    if (message) {
+        agent->heard_ns = clock_now();
+        if (agent->reply)
+            agent->reply(agent, message);
+        return;
+    }
+    agent->call_code = status->code;
+    snprintf(agent->call_text, sizeof agent->call_text, "%s", status->text);
+    agent->session->outstanding--;
+}
+
+void session_call(struct master_agent *agent, enum agent_method method,
+                  const ProtobufCMessage *request, int64_t deadline_ms, agent_reply *reply)
+{
+    agent->reply = reply;
+    agent->call_code = RPC_OK;
+    agent->session->outstanding++;
+    if (!rpc_start(agent->peer, &agent_methods[method], request, deadline_ms, false, on_reply,
+                   agent)) {
+        agent->call_code = RPC_RESOURCE_EXHAUSTED;
+        snprintf(agent->call_text, sizeof agent->call_text, "out of memory");
+        agent->session->outstanding--;
+    }
+}
+
+void session_settle(struct session *session)
+{
+    while (session->outstanding)
+        rpc_loop_run(session->loop, TURN_MS);
+}
+
+bool session_wait(struct session *session, bool (*done)(struct session *session),
+                  int64_t deadline_ns)
+{
+    int interrupts = session->interrupts;
+    while (!done(session)) {
+        if (session->interrupts > interrupts || clock_now() >= deadline_ns)
+            return false;
+        rpc_loop_run(session->loop, TURN_MS);
+    }
+    return true;
+}
+
+void session_tell_all(struct session *session, enum agent_method method)
+{
+    Tcpflowgen__RunRequest request = TCPFLOWGEN__RUN_REQUEST__INIT;
+    request.run = session->id;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (agent->peer && !agent->info.lost && (agent->prepared || method == AGENT_SHUTDOWN))
+            session_call(agent, method, &request.base, TELL_MS, NULL);
+    }
+    session_settle(session);
+}

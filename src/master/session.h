@@ -1,0 +1,129 @@
+/* The state of one run in the master, and the plainest things done with it.
+ *
+ * Everything runs on one thread, inside rpc_loop_run(): session_settle() and session_wait() are the
+ * only places that wait.  The modules around it each take the session through one stage of the
+ * order of life: roster (hello), prepare, clock_sync, watch, output. */
+#ifndef MASTER_SESSION_H
+#define MASTER_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "master/collect.h"
+#include "master/master.h"
+#include "model/clock_fit.h"
+#include "model/plan.h"
+#include "model/result.h"
+#include "rpc/rpc.h"
+#include "rpc/service.h"
+#include "util/address.h"
+#include "util/random.h"
+
+#define CLOCK_POINTS_MAX 512
+
+/* The clock exchanges with one agent. */
+struct clock_sync {
+    struct clock_exchange burst[32]; /* the one under way */
+    size_t wanted, made;             /* of it; wanted 0: none is under way */
+    struct clock_point points[CLOCK_POINTS_MAX];
+    size_t point_count;
+    uint32_t exchanges; /* all that were made */
+    bool failed;        /* the last burst */
+};
+
+struct session;
+struct master_agent;
+
+typedef void agent_reply(struct master_agent *agent, const ProtobufCMessage *message);
+
+struct master_agent {
+    struct session *session;
+    const char *mgmt; /* the plan's text */
+    struct endpoint endpoint;
+    struct rpc_peer *peer;
+    uint64_t max_ends;
+    char netns[64];        /* equal on one machine and network namespace */
+    struct run_agent info; /* for the result; owned */
+    /* the one simple call under way */
+    agent_reply *reply;
+    int call_code;
+    char call_text[256];
+    /* plan */
+    size_t end_count;
+    /* clock */
+    struct clock_sync clock;
+    /* watch */
+    struct rpc_call *watch;
+    uint64_t watch_offset;
+    int64_t heard_ns;        /* when it last said something */
+    int64_t retry_ns;        /* when to watch again */
+    bool prepared;           /* it may hold a spool of this run */
+    bool ended;              /* its spool was received whole, or it is lost */
+    uint64_t received_bytes; /* payload at its sinks so far */
+};
+
+#define HOST_CHOICES_MAX 16
+
+/* A host as its agent resolved it. */
+struct master_host {
+    struct master_agent *agent; /* NULL: no flow uses it */
+    struct {
+        char address[ADDRESS_MAX], bind[ADDRESS_MAX];
+    } choices[HOST_CHOICES_MAX];
+    size_t choice_count;
+};
+
+struct master_flow {
+    char address[2][ADDRESS_MAX]; /* of each end, to connect to; one family */
+    char bind[2][ADDRESS_MAX];
+    uint16_t port;
+    uint8_t token[TOKEN_SIZE];
+    bool ready[2];
+    bool refused; /* could not be prepared, and --best-effort goes on */
+    char error[256];
+    struct end_report *report[2]; /* on the agent's clock; owned; NULL: none yet */
+};
+
+struct session {
+    const struct plan *plan;
+    const struct master_options *options;
+    struct error_list *problems;
+    struct rpc_loop *loop;
+    struct run_info run; /* agents and hosts are filled by output */
+    char id[RANDOM_ID_MAX];
+    struct master_agent *agents; /* one a distinct agent */
+    size_t agent_count;
+    struct master_host *hosts; /* by the plan's index */
+    struct master_flow *flows; /* by the plan's index */
+    struct collect *collect;
+    size_t outstanding; /* calls that session_settle() waits for */
+    size_t ends_ready, ends_over, ends_failed;
+    int64_t t0_ns;  /* 0: not started; the master's clock */
+    int interrupts; /* SIGINT or SIGTERM received */
+    bool stopping;  /* agents were told to stop */
+};
+
+/* Adds a problem with an agent that keeps the run from starting. */
+__attribute__((format(printf, 3, 4))) void session_problem(struct session *session,
+                                                           const char *where, const char *what,
+                                                           ...);
+
+/* Starts a unary call; reply(agent, message) is called if it goes well.  How it went is in
+ * call_code and call_text once session_settle() returned.  One at a time for each agent. */
+void session_call(struct master_agent *agent, enum agent_method method,
+                  const ProtobufCMessage *request, int64_t deadline_ms, agent_reply *reply);
+
+/* Waits for all calls under way; their deadlines bound it. */
+void session_settle(struct session *session);
+
+/* Waits until done(session), until deadline_ns (master's clock), or for an interrupt beyond those
+ * that there were; true if done. */
+bool session_wait(struct session *session, bool (*done)(struct session *session),
+                  int64_t deadline_ns);
+
+/* Sends a call about the run (Stop, Forget, Shutdown) to every agent that may hold it, and waits.
+ */
+void session_tell_all(struct session *session, enum agent_method method);
+
+#endif

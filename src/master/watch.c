@@ -1,0 +1,196 @@
+/* A stream that breaks is taken up again where it stopped: the agent's spool keeps everything.
+ * An agent from which nothing is heard (streams carry a heartbeat) is lost after
+ * agent_timeout_ns, one whose port refuses connections sooner. */
+#include "master/watch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/agent.pb-c.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define RETRY_NS   (250 * NS_PER_MS)
+#define REFUSED_NS (3 * NS_PER_S) /* a process that was killed does not come back with its run */
+
+__attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agent, const char *why,
+                                                       ...)
+{
+    struct session *session = agent->session;
+    char text[384], event[512];
+    va_list args;
+    va_start(args, why);
+    vsnprintf(text, sizeof text, why, args);
+    va_end(args);
+    agent->ended = true;
+    free(agent->info.lost);
+    agent->info.lost = strdup(text);
+    snprintf(event, sizeof event, "agent %s is lost: %s", agent->mgmt, text);
+    log_error("%s", event);
+    run_info_add_event(&session->run, session->t0_ns ? clock_now() - session->t0_ns : 0, event);
+}
+
+/* ---- records ---- */
+
+static struct master_agent *owner(const struct session *session, const struct spool_head *head)
+{
+    const struct plan_flow *flow = &session->plan->flows[head->flow];
+    return session->hosts[head->end == END_SRC ? flow->src : flow->dst].agent;
+}
+
+static void take_report(struct session *session, const struct end_report *report)
+{
+    struct master_flow *flow = &session->flows[report->flow];
+    if (flow->report[report->end])
+        return;
+    flow->report[report->end] = malloc(sizeof *report);
+    if (!flow->report[report->end])
+        return;
+    *flow->report[report->end] = *report;
+    session->ends_over++;
+    if (report->status != END_FAILED)
+        return;
+    session->ends_failed++;
+    const struct plan_flow *plan = &session->plan->flows[report->flow];
+    log_warning("flow %d, %s end (%s): %s", plan->id, report->end == END_SRC ? "src" : "dst",
+                session->plan->hosts[report->end == END_SRC ? plan->src : plan->dst].name,
+                report->error);
+}
+
+static int take_record(struct master_agent *agent, const ProtobufCBinaryData *record,
+                       struct error *err)
+{
+    struct session *session = agent->session;
+    struct spool_head head;
+    int failed = spool_record_head(record->data, record->len, &head, err);
+    if (failed)
+        return failed;
+    if (head.kind == SPOOL_RUN_END) {
+        agent->ended = true;
+        return 0;
+    }
+    if (head.flow >= session->plan->flow_count || owner(session, &head) != agent)
+        return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
+    if (head.kind == SPOOL_READY && !session->flows[head.flow].ready[head.end]) {
+        session->flows[head.flow].ready[head.end] = true;
+        session->ends_ready++;
+    } else if (head.kind == SPOOL_REPORT) {
+        take_report(session, &head.report);
+    }
+    return collect_add(session->collect, &head, record->data, record->len, err);
+}
+
+static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
+                     const struct rpc_status *status, void *arg)
+{
+    struct master_agent *agent = arg;
+    int64_t now = clock_now();
+    (void)call;
+    if (!message) {
+        agent->watch = NULL;
+        agent->retry_ns = now + RETRY_NS;
+        bool refused = status->code == RPC_UNAVAILABLE && now - agent->heard_ns > REFUSED_NS;
+        if (!agent->ended && (status->code == RPC_NOT_FOUND || refused))
+            lose(agent, "%s", status->text);
+        return;
+    }
+    const Tcpflowgen__WatchReply *reply = (const Tcpflowgen__WatchReply *)message;
+    agent->heard_ns = now;
+    agent->received_bytes = reply->received_bytes;
+    if (agent->ended || reply->offset != agent->watch_offset)
+        return;
+    struct error err = {0};
+    for (size_t i = 0; i < reply->n_records; i++) {
+        if (take_record(agent, &reply->records[i], &err)) {
+            char text[384];
+            lose(agent, "%s", error_text(&err, text, sizeof text));
+            return;
+        }
+    }
+    agent->watch_offset = reply->next_offset;
+}
+
+/* ---- streams ---- */
+
+static void watch(struct master_agent *agent)
+{
+    Tcpflowgen__WatchRequest request = TCPFLOWGEN__WATCH_REQUEST__INIT;
+    request.run = agent->session->id;
+    request.offset = agent->watch_offset;
+    agent->watch = rpc_start(agent->peer, &agent_methods[AGENT_WATCH], &request.base, -1, false,
+                             on_watch, agent);
+}
+
+void watch_start(struct session *session)
+{
+    int64_t now = clock_now();
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        agent->heard_ns = now;
+        if (agent->peer && agent->prepared)
+            watch(agent);
+        else
+            agent->ended = true;
+    }
+}
+
+void watch_tend(struct session *session, int64_t now_ns)
+{
+    int64_t timeout = session->options->agent_timeout_ns;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (agent->ended)
+            continue;
+        if (now_ns - agent->heard_ns > timeout) {
+            lose(agent, "nothing heard from it for %lld s", (long long)(timeout / NS_PER_S));
+            if (agent->watch)
+                rpc_cancel(agent->watch);
+        } else if (!agent->watch && now_ns >= agent->retry_ns) {
+            watch(agent);
+        }
+    }
+}
+
+static bool no_streams(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session->agents[i].watch)
+            return false;
+    return true;
+}
+
+void watch_end(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        agent->ended = true;
+        if (agent->watch)
+            rpc_cancel(agent->watch);
+    }
+    session_wait(session, no_streams, clock_now() + NS_PER_S);
+}
+
+bool watch_all_ready(struct session *session)
+{
+    for (size_t i = 0; i < session->plan->flow_count; i++) {
+        const struct plan_flow *plan = &session->plan->flows[i];
+        const struct master_flow *flow = &session->flows[i];
+        if (flow->refused || plan->connect != CONNECT_AHEAD ||
+            plan->start_ns >= session->options->lead_ns)
+            continue;
+        bool over = flow->report[END_SRC] || flow->report[END_DST];
+        if (!over && !(flow->ready[END_SRC] && flow->ready[END_DST]))
+            return false;
+    }
+    return true;
+}
+
+bool watch_all_ended(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (!session->agents[i].ended)
+            return false;
+    return true;
+}

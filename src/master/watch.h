@@ -1,0 +1,19 @@
+/* The streams on which the agents send what their spools hold. */
+#ifndef MASTER_WATCH_H
+#define MASTER_WATCH_H
+
+#include "master/session.h"
+
+/* Starts watching every agent that was prepared. */
+void watch_start(struct session *session);
+
+/* Watches again where a stream broke, and gives up agents that were silent too long. */
+void watch_tend(struct session *session, int64_t now_ns);
+
+/* Ends all streams now, and waits for that. */
+void watch_end(struct session *session);
+
+bool watch_all_ready(struct session *session); /* all flows that connect before t0 are, or failed */
+bool watch_all_ended(struct session *session); /* every agent's spool is here, or the agent lost */
+
+#endif

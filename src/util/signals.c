@@ -1,0 +1,46 @@
+#include "util/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+struct watcher {
+    sigset_t set;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void *watch(void *arg)
+{
+    struct watcher *watcher = arg;
+    for (;;) {
+        int number = 0;
+        if (sigwait(&watcher->set, &number) == 0)
+            watcher->fn(watcher->arg);
+    }
+    return NULL;
+}
+
+int signals_watch(void (*fn)(void *arg), void *arg, struct error *err)
+{
+    /* Lives as long as the thread: for ever. */
+    struct watcher *watcher = malloc(sizeof *watcher);
+    if (!watcher)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    watcher->fn = fn;
+    watcher->arg = arg;
+    sigemptyset(&watcher->set);
+    sigaddset(&watcher->set, SIGINT);
+    sigaddset(&watcher->set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &watcher->set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, watch, watcher);
+    if (failed) {
+        free(watcher);
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
+                               "cannot start a thread for signals");
+    }
+    pthread_detach(thread);
+    return 0;
+}
