@@ -1,0 +1,53 @@
+#include "util/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static atomic_int threshold = LOG_INFO;
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&threshold, (int)level);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load(&threshold);
+}
+
+static const char *prefix(enum log_level level)
+{
+    switch (level) {
+    case LOG_ERROR:
+        return "error: ";
+    case LOG_WARNING:
+        return "warning: ";
+    case LOG_DEBUG:
+        return "debug: ";
+    case LOG_QUIET:
+    case LOG_INFO:
+        break;
+    }
+    return "";
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    if (level > log_get_level())
+        return;
+    char line[1024];
+    int used = snprintf(line, sizeof line, "tcp-flowgen: %s", prefix(level));
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
+    va_end(args);
+    size_t size = (size_t)used + (more > 0 ? (size_t)more : 0);
+    if (size > sizeof line - 2)
+        size = sizeof line - 2;
+    line[size++] = '\n';
+    /* One write, so that lines of several threads do not mix; nothing can be done if it fails. */
+    ssize_t wrote = write(STDERR_FILENO, line, size);
+    (void)wrote;
+}
