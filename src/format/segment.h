@@ -1,5 +1,5 @@
 /* An append-only file of records, each [u32 length][u32 CRC-32][bytes], big-endian: the
- * agent's spool and the master's part file.  A torn tail (crash, full disk) reads as the end.
+ * agent's spool and the master's part file.
  *
  * One writer; readers may read what was appended before they look, from any thread, by pread. */
 #ifndef FORMAT_SEGMENT_H

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #define WIDE       3 /* a point so many times as wide as the narrowest is left out */
 #define SPAN_MIN   INT64_C(100000000) /* ns: a shorter span says nothing of the rate */

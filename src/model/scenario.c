@@ -10,7 +10,7 @@ int scenario_report(struct error_list *errors, const struct error *err)
     if (before > SCENARIO_ERRORS_MAX)
         return 0;
     if (before == SCENARIO_ERRORS_MAX) {
-        struct error more;
+        struct error more = {0};
         error_set(&more, ERROR_INPUT, NULL, "there are more problems than these %d",
                   SCENARIO_ERRORS_MAX);
         error_cure(&more, "mend these first");

@@ -9,11 +9,11 @@
 #include "model/flow.h"
 #include "util/error.h"
 
-#define SCENARIO_NAME_MAX   63      /* bytes of a host's name */
-#define SCENARIO_HOSTS_MAX  65535   /* hosts of a scenario */
-#define SCENARIO_FLOWS_MAX  1000000 /* flows of a scenario */
+#define SCENARIO_NAME_MAX   63                                  /* bytes of a host's name */
+#define SCENARIO_HOSTS_MAX  65535                               /* hosts of a scenario */
+#define SCENARIO_FLOWS_MAX  1000000                             /* flows of a scenario */
 #define SCENARIO_TIME_MAX   (INT64_C(366) * 86400 * 1000000000) /* ns: start + duration */
-#define SCENARIO_ERRORS_MAX 1000    /* problems that are listed; the rest is summed up in a line */
+#define SCENARIO_ERRORS_MAX 1000 /* problems that are listed; the rest is summed up in a line */
 
 struct scenario_host {
     char *name;
@@ -32,7 +32,7 @@ struct scenario_flow {
     bool ecn, nodelay;
     enum connect_mode connect;
     enum finish_mode finish;
-    bool has_id, has_start, has_duration; /* false: missing or unreadable */
+    bool has_id, has_duration; /* false: missing or unreadable */
 };
 
 struct scenario {
@@ -44,11 +44,11 @@ struct scenario {
     size_t host_count;
     struct scenario_flow *flows;
     size_t flow_count;
-    bool has_hosts, has_flows; /* false: missing or not wholly readable */
+    bool bad_hosts, bad_flows; /* missing or not wholly readable */
 };
 
-/* Where something is missing or unreadable (a has_... that is false, a name that is NULL), the
- * reader has put that in the error list already, and plan_build() does not say it again. */
+/* Where something is missing or unreadable (has_..., bad_..., a name that is NULL), the reader has
+ * put that in the error list already, and plan_build() does not say it again. */
 
 /* Appends a problem to errors, the first SCENARIO_ERRORS_MAX of them.  0, or ERROR_SYSTEM when
  * memory ran out: what errors says is then not the whole truth. */

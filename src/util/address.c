@@ -5,88 +5,122 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-static int parse_port(const char *text, long least, uint16_t *out)
+#include "util/cleanup.h"
+
+#define PORT_MAX 65535
+#define SHOWN    80 /* bytes of the text that a message repeats */
+
+/* A decimal of length bytes, 0..65535; -1: it is none. */
+static long read_port(const char *text, size_t length)
 {
-    char *end;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 5)
+    if (length < 1 || length > 5 || strspn(text, "0123456789") < length)
         return -1;
-    long port = strtol(text, &end, 10);
-    if (*end || port < least || port > 65535)
-        return -1;
-    *out = (uint16_t)port;
-    return 0;
+    long port = strtol(text, NULL, 10);
+    return port <= PORT_MAX ? port : -1;
 }
 
-static int bad(struct error *err, const char *text, const char *why)
+static bool is_blank(char c)
 {
-    error_set(err, ERROR_INPUT, NULL, "\"%.80s\" is not an address: %s", text, why);
-    return error_cure(err, "write HOST:PORT, such as \"localhost:8840\" or \"[::1]:8840\"");
+    return (unsigned char)c <= ' ' || c == 0x7f;
+}
+
+static bool has_blank(const char *text)
+{
+    while (*text && !is_blank(*text))
+        text++;
+    return *text;
+}
+
+static int refuse(struct error *err, const char *text, const char *why)
+{
+    error_set(err, ERROR_INPUT, NULL, "\"%.*s\" is no HOST:PORT: %s", SHOWN, text, why);
+    return error_cure(err, "write it as in \"localhost:8840\", \"[::1]:8840\" or \":8840\"");
+}
+
+/* Finds the host in text; returns the colon before the port, or NULL and why. */
+static const char *split(const char *text, const char **host, size_t *length, const char **why)
+{
+    const char *colon;
+    *host = text;
+    if (*text == '[') {
+        const char *close = strchr(text, ']');
+        *host = text + 1;
+        *why = "\"]\" is missing";
+        if (!close)
+            return NULL;
+        *length = (size_t)(close - *host);
+        colon = close + 1;
+    } else {
+        colon = strrchr(text, ':');
+        *length = colon ? (size_t)(colon - text) : 0;
+        *why = "an IPv6 address needs brackets";
+        if (memchr(text, ':', *length))
+            return NULL;
+    }
+    *why = "the port is missing";
+    return colon && *colon == ':' && colon[1] ? colon : NULL;
 }
 
 int endpoint_parse(const char *text, struct endpoint *out, struct error *err)
 {
-    const char *colon = strrchr(text, ':');
-    const char *host = text, *host_end = colon;
+    const char *host, *why;
+    size_t length;
+    const char *colon = split(text, &host, &length, &why);
     if (!colon)
-        return bad(err, text, "its port is missing");
-    if (text[0] == '[') {
-        host = text + 1;
-        host_end = strchr(text, ']');
-        if (!host_end || host_end + 1 != colon)
-            return bad(err, text, "a bracket does not fit");
-    } else if (memchr(text, ':', (size_t)(colon - text))) {
-        return bad(err, text, "an IPv6 address needs brackets");
-    }
-    size_t size = (size_t)(host_end - host);
-    if (size >= sizeof out->host)
-        return bad(err, text, "its host is too long");
-    if (strpbrk(text, " \t\r\n/"))
-        return bad(err, text, "it has blanks or slashes");
-    memcpy(out->host, host, size);
-    out->host[size] = '\0';
-    if (parse_port(colon + 1, 0, &out->port))
-        return bad(err, text, "its port is not a number up to 65535");
+        return refuse(err, text, why);
+    if (length >= sizeof out->host)
+        return refuse(err, text, "the host is too long");
+    long port = read_port(colon + 1, strlen(colon + 1));
+    if (port < 0)
+        return refuse(err, text, "the port is no number from 0 to 65535");
+    if (has_blank(text) || memchr(host, '[', length) || memchr(host, ']', length))
+        return refuse(err, text, "the host has a character that no host has");
+    memcpy(out->host, host, length);
+    out->host[length] = '\0';
+    out->port = (uint16_t)port;
     return 0;
 }
 
 int port_range_parse(const char *text, uint16_t *first, uint16_t *last, struct error *err)
 {
-    char from[8];
-    const char *dash = strchr(text, '-');
-    size_t size = dash ? (size_t)(dash - text) : strlen(text);
-    if (size < sizeof from) {
-        memcpy(from, text, size);
-        from[size] = '\0';
-        if (parse_port(from, 1, first) == 0 && parse_port(dash ? dash + 1 : from, 1, last) == 0 &&
-            *first <= *last)
-            return 0;
+    size_t length = strcspn(text, "-");
+    long low = read_port(text, length);
+    long high = text[length] ? read_port(text + length + 1, strlen(text + length + 1)) : low;
+    if (low < 1 || high < 1 || low > high) {
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s\" is no range of ports", SHOWN, text);
+        return error_cure(err, "write FIRST-LAST or one port, each from 1 to 65535, as in "
+                               "\"20000-20999\"");
     }
-    error_set(err, ERROR_INPUT, NULL, "\"%.40s\" is not a range of ports", text);
-    return error_cure(err, "write FIRST-LAST, such as 5000-5099");
+    *first = (uint16_t)low;
+    *last = (uint16_t)high;
+    return 0;
 }
 
-static int is_loopback(const struct sockaddr *address)
+static bool is_loopback(const struct sockaddr *address)
 {
-    if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-    return address->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) ||
+           (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 int host_is_loopback(const char *host, struct error *err)
 {
-    if (!host[0])
+    if (!*host)
         return 0;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM};
     int failed = getaddrinfo(host, NULL, &hints, &list);
     if (failed) {
-        error_set(err, ERROR_SYSTEM, NULL, "%s does not resolve: %s", host, gai_strerror(failed));
-        return error_cure(err, "name an address of this machine");
+        error_set(err, ERROR_SYSTEM, host, "the name does not resolve: %s", gai_strerror(failed));
+        return error_cure(err, "check the name, or write the address in numbers");
     }
-    int all = 1;
+    bool all = true;
     for (const struct addrinfo *at = list; at; at = at->ai_next)
         all = all && is_loopback(at->ai_addr);
     freeaddrinfo(list);

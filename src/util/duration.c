@@ -1,120 +1,137 @@
+/* Term by term as Go's time.ParseDuration does it, so that both read every text alike. */
 #include "util/duration.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 
-struct unit {
+#define LIMIT (UINT64_C(1) << 63) /* -INT64_MIN: a sum may reach it, if it is negative */
+#define SHOWN 60                  /* bytes of the text that a message repeats */
+
+enum fault { FAULT_NONE, FAULT_NUMBER, FAULT_NO_UNIT, FAULT_UNIT, FAULT_RANGE };
+
+static const struct {
     const char *name;
-    uint64_t ns;
-};
-
-/* Longer names first where one is the beginning of another. */
-static const struct unit units[] = {
+    int64_t ns;
+} units[] = {
     {"ns", 1},
-    {"us", 1000},
-    {"\xc2\xb5s", 1000}, /* U+00B5, micro sign */
-    {"\xce\xbcs", 1000}, /* U+03BC, Greek mu */
-    {"ms", 1000000},
-    {"s", 1000000000},
-    {"m", UINT64_C(60000000000)},
-    {"h", UINT64_C(3600000000000)},
+    {"us", NS_PER_US},
+    {"\u00b5s", NS_PER_US}, /* micro sign */
+    {"\u03bcs", NS_PER_US}, /* Greek letter mu */
+    {"ms", NS_PER_MS},
+    {"s", NS_PER_S},
+    {"m", 60 * NS_PER_S},
+    {"h", 3600 * NS_PER_S},
 };
-
-#define LIMIT (UINT64_C(1) << 63) /* what a negative duration may reach, in ns */
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* Digits before the point; false if they exceed LIMIT. */
-static bool read_integer(const char **at, uint64_t *value)
+/* Reads digits at *at and goes behind them; false above LIMIT. */
+static bool read_whole(const char **at, uint64_t *out)
 {
-    for (*value = 0; is_digit(**at); ++*at) {
-        if (*value > LIMIT / 10)
+    uint64_t value = 0;
+    for (; is_digit(**at); (*at)++) {
+        uint64_t digit = (uint64_t)(**at - '0');
+        if (value > (LIMIT - digit) / 10)
             return false;
-        *value = *value * 10 + (uint64_t)(**at - '0');
-        if (*value > LIMIT)
-            return false;
+        value = value * 10 + digit;
     }
+    *out = value;
     return true;
 }
 
-/* Digits behind the point, as numerator and power of ten; digits that no longer fit are ignored,
- * as Go does: they are far below a nanosecond. */
+/* Reads digits behind a point as *value / *scale; those beyond 63 bits do not count. */
 static void read_fraction(const char **at, uint64_t *value, double *scale)
 {
     bool full = false;
-    *value = 0;
-    *scale = 1;
-    for (; is_digit(**at); ++*at) {
+    for (; is_digit(**at); (*at)++) {
+        uint64_t digit = (uint64_t)(**at - '0');
+        full = full || *value > (uint64_t)INT64_MAX / 10 || *value * 10 + digit > LIMIT;
         if (full)
             continue;
-        uint64_t digit = (uint64_t)(**at - '0');
-        if (*value > (LIMIT - 1) / 10 || *value * 10 + digit > LIMIT) {
-            full = true;
-            continue;
-        }
         *value = *value * 10 + digit;
         *scale *= 10;
     }
 }
 
-/* The unit at `at`: everything up to the next digit or point. */
-static const struct unit *find_unit(const char *at, size_t *length)
+/* ns of the unit that is `length` bytes long, or 0. */
+static uint64_t unit_ns(const char *name, size_t length)
 {
-    *length = strcspn(at, ".0123456789");
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strlen(units[i].name) == *length && memcmp(units[i].name, at, *length) == 0)
-            return &units[i];
-    return NULL;
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        if (strlen(units[i].name) == length && memcmp(units[i].name, name, length) == 0)
+            return (uint64_t)units[i].ns;
+    }
+    return 0;
 }
 
-static int bad(struct error *err, const char *text, const char *why)
+/* Adds one decimal with its unit to *sum.  At a fault *at stands where it was found. */
+static enum fault read_term(const char **at, uint64_t *sum)
 {
-    error_set(err, ERROR_INPUT, NULL, "\"%.60s\" is not a duration: %s", text, why);
-    error_cure(
-        err, "write a number and a unit out of ns, us, ms, s, m, h, such as \"1.5s\" or \"1m30s\"");
-    return ERROR_INPUT;
-}
-
-/* One "decimal unit" group, added to *total. */
-static int read_group(const char *text, const char **at, uint64_t *total, struct error *err)
-{
-    uint64_t integer, fraction = 0;
+    uint64_t whole = 0, fraction = 0;
     double scale = 1;
     const char *first = *at;
-    if (!is_digit(**at) && **at != '.')
-        return bad(err, text, "a number is missing");
-    if (!read_integer(at, &integer))
-        return bad(err, text, "it is too long");
-    bool digits = *at != first;
+    if (!read_whole(at, &whole))
+        return FAULT_RANGE;
+    size_t digits = (size_t)(*at - first);
     if (**at == '.') {
-        ++*at;
-        first = *at;
+        const char *point = (*at)++;
         read_fraction(at, &fraction, &scale);
-        digits |= *at != first;
+        digits += (size_t)(*at - point) - 1;
     }
-    if (!digits)
-        return bad(err, text, "a number is missing");
-    size_t length;
-    const struct unit *unit = find_unit(*at, &length);
-    if (length == 0)
-        return bad(err, text, "a unit is missing");
+    if (!digits) {
+        *at = first;
+        return FAULT_NUMBER;
+    }
+    size_t length = strcspn(*at, ".0123456789");
+    if (!length)
+        return FAULT_NO_UNIT;
+    uint64_t unit = unit_ns(*at, length);
     if (!unit)
-        return bad(err, text, "its unit is unknown");
+        return FAULT_UNIT;
     *at += length;
-    if (integer > LIMIT / unit->ns)
-        return bad(err, text, "it is too long");
-    uint64_t ns = integer * unit->ns;
-    ns += (uint64_t)((double)fraction * ((double)unit->ns / scale));
-    if (ns > LIMIT || *total + ns > LIMIT)
-        return bad(err, text, "it is too long");
-    *total += ns;
-    return 0;
+    if (whole > LIMIT / unit)
+        return FAULT_RANGE;
+    /* Go's own arithmetic: exact as far as the fraction is whole ns, else it rounds where Go does,
+     * so that 0.3333333333333333333h are 20 minutes. */
+    uint64_t value = whole * unit + (uint64_t)((double)fraction * ((double)unit / scale));
+    if (value > LIMIT - *sum)
+        return FAULT_RANGE;
+    *sum += value;
+    return FAULT_NONE;
+}
+
+static int explain(enum fault fault, const char *text, const char *at, struct error *err)
+{
+    const char *more = strlen(text) > SHOWN ? "..." : "";
+    switch (fault) {
+    case FAULT_NONE:
+        return 0;
+    case FAULT_NUMBER:
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: a number is missing%s%.20s%s",
+                  SHOWN, text, more, *at ? " before \"" : "", at, *at ? "\"" : "");
+        return error_cure(err, "write for example \"10s\", \"250ms\" or \"1m30s\"");
+    case FAULT_NO_UNIT:
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: missing unit", SHOWN, text,
+                  more);
+        if (*at)
+            return error_cure(err, "write a unit before \"%.20s\" too, as in \"1m30s\"", at);
+        return error_cure(err, "write \"%.*s%ss\" for seconds", SHOWN, text, more);
+    case FAULT_UNIT:
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: unknown unit \"%.*s\"", SHOWN,
+                  text, more, (int)strcspn(at, ".0123456789"), at);
+        return error_cure(err, "units are ns, us, ms, s, m and h, without blanks");
+    case FAULT_RANGE:
+        break;
+    }
+    error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is too long for a duration", SHOWN, text, more);
+    return error_cure(err, "the longest is 2562047h47m16.854775807s");
 }
 
 int duration_parse(const char *text, int64_t *out, struct error *err)
@@ -123,67 +140,62 @@ int duration_parse(const char *text, int64_t *out, struct error *err)
     bool negative = *at == '-';
     if (*at == '-' || *at == '+')
         at++;
-    if (strcmp(at, "0") == 0) {
-        *out = 0;
-        return 0;
+    uint64_t sum = 0;
+    enum fault fault = *at ? FAULT_NONE : FAULT_NUMBER;
+    if (strcmp(at, "0") != 0) {
+        while (*at && fault == FAULT_NONE)
+            fault = read_term(&at, &sum);
     }
-    if (!*at)
-        return bad(err, text, "it is empty");
-    uint64_t total = 0;
-    while (*at) {
-        int failed = read_group(text, &at, &total, err);
-        if (failed)
-            return failed;
-    }
-    if (!negative && total > INT64_MAX)
-        return bad(err, text, "it is too long");
-    *out = negative ? (int64_t)(0 - total) : (int64_t)total;
+    if (fault == FAULT_NONE && !negative && sum == LIMIT)
+        fault = FAULT_RANGE;
+    if (fault != FAULT_NONE)
+        return explain(fault, text, at, err);
+    if (sum == LIMIT)
+        *out = INT64_MIN;
+    else
+        *out = negative ? -(int64_t)sum : (int64_t)sum;
     return 0;
 }
 
-/* "1.5" of 1500000000 per 1000000000, without trailing zeros. */
-static int print_decimal(char *out, size_t size, uint64_t value, uint64_t unit)
+/* Writes value / 10^digits without the fraction's closing zeros. */
+static void put_decimal(char *out, size_t size, uint64_t value, int digits, const char *unit)
 {
-    int used = snprintf(out, size, "%llu", (unsigned long long)(value / unit));
-    uint64_t rest = value % unit;
-    if (!rest)
-        return used;
-    out[used++] = '.';
-    for (uint64_t place = unit / 10; rest; place /= 10) {
-        out[used++] = (char)('0' + rest / place);
-        rest %= place;
+    uint64_t scale = 1;
+    for (int i = 0; i < digits; i++)
+        scale *= 10;
+    uint64_t fraction = value % scale;
+    while (digits && fraction % 10 == 0) {
+        fraction /= 10;
+        digits--;
     }
-    out[used] = '\0';
-    return used;
+    if (digits)
+        snprintf(out, size, "%" PRIu64 ".%0*" PRIu64 "%s", value / scale, digits, fraction, unit);
+    else
+        snprintf(out, size, "%" PRIu64 "%s", value / scale, unit);
 }
 
 char *duration_format(int64_t ns, char out[DURATION_TEXT_MAX])
 {
+    const uint64_t minute = 60 * (uint64_t)NS_PER_S;
     uint64_t value = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
-    char *at = out;
-    size_t size = DURATION_TEXT_MAX;
-    if (ns < 0)
-        *at++ = '-', size--;
-    if (value == 0) {
-        snprintf(at, size, "0s");
-    } else if (value < (uint64_t)NS_PER_S) {
-        uint64_t unit = value < 1000 ? 1 : value < 1000000 ? 1000 : 1000000;
-        int used = print_decimal(at, size, value, unit);
-        snprintf(at + used, size - (size_t)used, "%s",
-                 unit == 1      ? "ns"
-                 : unit == 1000 ? "\xc2\xb5s"
-                                : "ms");
-    } else {
-        uint64_t minutes = value / (60 * (uint64_t)NS_PER_S);
-        int used = 0;
-        if (minutes >= 60)
-            used += snprintf(at, size, "%lluh", (unsigned long long)(minutes / 60));
-        if (minutes)
-            used += snprintf(at + used, size - (size_t)used, "%llum",
-                             (unsigned long long)(minutes % 60));
-        used += print_decimal(at + used, size - (size_t)used, value % (60 * (uint64_t)NS_PER_S),
-                              (uint64_t)NS_PER_S);
-        snprintf(at + used, size - (size_t)used, "s");
-    }
+    uint64_t minutes = value / minute;
+    int used = snprintf(out, DURATION_TEXT_MAX, "%s", ns < 0 ? "-" : "");
+    if (minutes >= 60)
+        used +=
+            snprintf(out + used, DURATION_TEXT_MAX - (size_t)used, "%" PRIu64 "h", minutes / 60);
+    if (minutes)
+        used +=
+            snprintf(out + used, DURATION_TEXT_MAX - (size_t)used, "%" PRIu64 "m", minutes % 60);
+
+    char *end = out + used;
+    size_t left = DURATION_TEXT_MAX - (size_t)used;
+    if (value == 0 || value >= (uint64_t)NS_PER_S)
+        put_decimal(end, left, value % minute, 9, "s");
+    else if (value >= (uint64_t)NS_PER_MS)
+        put_decimal(end, left, value, 6, "ms");
+    else if (value >= (uint64_t)NS_PER_US)
+        put_decimal(end, left, value, 3, "\u00b5s");
+    else
+        put_decimal(end, left, value, 0, "ns");
     return out;
 }

@@ -5,12 +5,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put(struct error *err, int code, const char *where, const char *what, va_list args)
+/* A text may come from another machine or a file: it must stay one line, and valid UTF-8 when it
+ * was cut. */
+static void tidy(char *text)
 {
-    *err = (struct error){.code = code};
-    if (where)
-        snprintf(err->where, sizeof err->where, "%s", where);
-    vsnprintf(err->what, sizeof err->what, what, args);
+    size_t size = 0, first = 0; /* first: where the last character begins */
+    for (; text[size]; size++) {
+        unsigned char c = (unsigned char)text[size];
+        if (c < ' ' || c == 0x7f)
+            text[size] = '?';
+        if ((c & 0xc0) != 0x80)
+            first = size;
+    }
+    unsigned char lead = (unsigned char)text[first];
+    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (size - first < wanted)
+        text[first] = '\0';
+}
+
+/* By way of a copy: a caller may well pass the error's own texts. */
+__attribute__((format(printf, 3, 0))) static void put(char *out, size_t size, const char *format,
+                                                      va_list args)
+{
+    char text[sizeof(struct error)];
+    vsnprintf(text, size, format, args);
+    tidy(text);
+    memcpy(out, text, strlen(text) + 1);
+}
+
+__attribute__((format(printf, 3, 4))) static void put_text(char *out, size_t size,
+                                                           const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put(out, size, format, args);
+    va_end(args);
+}
+
+__attribute__((format(printf, 4, 0))) static void put_error(struct error *err, int code,
+                                                            const char *where, const char *what,
+                                                            va_list args)
+{
+    put(err->what, sizeof err->what, what, args);
+    put_text(err->where, sizeof err->where, "%s", where ? where : "");
+    err->code = code;
+    err->cure[0] = '\0';
 }
 
 int error_set(struct error *err, int code, const char *where, const char *what, ...)
@@ -19,7 +58,7 @@ int error_set(struct error *err, int code, const char *where, const char *what, 
         return code;
     va_list args;
     va_start(args, what);
-    put(err, code, where, what, args);
+    put_error(err, code, where, what, args);
     va_end(args);
     return code;
 }
@@ -31,11 +70,10 @@ int error_set_errno(struct error *err, int code, int errnum, const char *where, 
         return code;
     va_list args;
     va_start(args, what);
-    put(err, code, where, what, args);
+    put_error(err, code, where, what, args);
     va_end(args);
-    size_t used = strlen(err->what);
     char text[128];
-    snprintf(err->what + used, sizeof err->what - used, ": %s",
+    put_text(err->what, sizeof err->what, "%s: %s", err->what,
              strerror_r(errnum, text, sizeof text));
     return code;
 }
@@ -46,7 +84,7 @@ int error_cure(struct error *err, const char *cure, ...)
         return 0;
     va_list args;
     va_start(args, cure);
-    vsnprintf(err->cure, sizeof err->cure, cure, args);
+    put(err->cure, sizeof err->cure, cure, args);
     va_end(args);
     return err->code;
 }
@@ -57,7 +95,7 @@ void error_where(struct error *err, const char *where, ...)
         return;
     va_list args;
     va_start(args, where);
-    vsnprintf(err->where, sizeof err->where, where, args);
+    put(err->where, sizeof err->where, where, args);
     va_end(args);
 }
 

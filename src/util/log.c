@@ -46,6 +46,10 @@ void log_write(enum log_level level, const char *format, ...)
     size_t size = (size_t)used + (more > 0 ? (size_t)more : 0);
     if (size > sizeof line - 2)
         size = sizeof line - 2;
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)line[i] < ' ')
+            line[i] = ' '; /* an entry is one line, whatever it quotes */
+    }
     line[size++] = '\n';
     /* One write, so that lines of several threads do not mix; nothing can be done if it fails. */
     ssize_t wrote = write(STDERR_FILENO, line, size);

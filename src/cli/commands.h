@@ -1,0 +1,91 @@
+/* The commands: what each reads from the command line, and the table of all. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/options.h"
+#include "util/address.h"
+
+struct agent_arguments {
+    struct endpoint listen;
+    bool insecure, allow_shutdown, quiet, die_with_parent;
+    int64_t interval_ns;
+    int64_t read_size, write_size; /* 0: not given */
+    struct port_range data_ports;
+    int64_t workers;
+    int64_t announce_fd; /* -1: none */
+    const char *spool;   /* NULL: not given */
+};
+
+struct run_arguments {
+    const char *scenario;
+    const char *output; /* NULL: a temporary file */
+    const char *label;  /* NULL: the scenario's own */
+    bool local, best_effort, shutdown, json, quiet;
+    int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
+    int64_t lead_ns;
+};
+
+struct plan_arguments {
+    const char *scenario;
+    bool json;
+};
+
+struct summary_arguments {
+    const char *results;
+    bool json;
+};
+
+struct help_arguments {
+    const char *command; /* NULL: the program */
+};
+
+/* The seven flags without a command word, see seed_form.c. */
+struct seed_arguments {
+    struct endpoint listen;
+    const char *master, *output;                /* NULL: not given */
+    int64_t interval_ns, read_size, write_size; /* 0: not given */
+    bool keepalive, quiet, insecure, version;
+};
+
+union arguments {
+    struct agent_arguments agent;
+    struct run_arguments run;
+    struct plan_arguments plan;
+    struct summary_arguments summary;
+    struct help_arguments help;
+    struct seed_arguments seed;
+};
+
+/* One operand at most, a text; optional where its name is in brackets. */
+struct command {
+    const char *name;    /* "" for the form without a command word */
+    const char *summary; /* one line */
+    const char *about;   /* paragraphs for the command's help, lines broken */
+    const char *operand; /* its name in the help; NULL: none */
+    size_t operand_place;
+    struct option_table options;
+    union arguments defaults;
+    int (*run)(const union arguments *arguments); /* returns enum exit_status */
+};
+
+extern const struct command command_agent, command_run, command_plan, command_summary, command_help;
+extern const struct command command_seed;
+
+/* The commands of the program's help, in its order. */
+#define COMMAND_COUNT 5
+extern const struct command *const commands[COMMAND_COUNT];
+
+/* NULL: there is none of this name. */
+const struct command *command_find(const char *name);
+
+/* Reads argv[0..argc), the words behind the command's own, into *arguments.  0, OPTIONS_HELP, or
+ * ERROR_INPUT.  rest (may be NULL) gets the operands that the command does not know; without it
+ * they are an error. */
+int command_parse(const struct command *command, int argc, char **argv, union arguments *arguments,
+                  struct operands *rest, struct error *err);
+
+#endif

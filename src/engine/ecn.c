@@ -1,0 +1,309 @@
+/* net.ipv4.tcp_ecn around connect(), so that one flow's SYN asks for ECN and its neighbour's does
+ * not.
+ *
+ * The lock is flock() on the network namespace itself (/proc/thread-self/ns/net): one inode in the
+ * kernel, so agents exclude each other even from different mount namespaces, and no file's name
+ * can be squatted on.  Connects that need no change share it; one that writes has it alone.
+ *
+ * While a foreign value stands in the sysctl, a journal says so: a file of this user's own, with
+ * the old value and the new.  Who is killed in between leaves it, and the next to come puts the
+ * old value back, unless somebody has set another one meanwhile. */
+#include "engine/ecn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define SYSCTL "/proc/sys/net/ipv4/tcp_ecn"
+
+/* A lock is held for microseconds; who holds it longer was stopped, or means ill. */
+#define LOCK_WAIT_NS  NS_PER_S
+#define LOCK_PAUSE_NS (20 * NS_PER_US)
+
+struct ecn {
+    int sysctl;      /* of the network namespace of the thread that opened it */
+    int write_error; /* errno why sysctl is open for reading only; 0: writable */
+    int lock;        /* one open file description each, so threads exclude each other, too */
+    int journal;     /* -1: none to be had; then a crash is not repaired */
+};
+
+/* What to write so that a SYN asks (ask) or does not (plain), while accepting stays as it is as
+ * far as may be.  Values as in the kernel's ip-sysctl.rst; 3 to 5 accept AccECN, 3 also asks for
+ * it, 4 asks for classic ECN. */
+static const struct {
+    int ask, plain;
+} modes[] = {{1, 0}, {1, 2}, {1, 2}, {4, 5}, {4, 5}, {4, 5}};
+
+static int mode_for(int mode, bool want)
+{
+    return want ? modes[mode].ask : modes[mode].plain;
+}
+
+static bool mode_known(int mode)
+{
+    return mode >= 0 && mode < (int)COUNT_OF(modes);
+}
+
+/* The mode, or -1 with errno set. */
+static int mode_read(const struct ecn *ecn)
+{
+    char text[16] = "";
+    if (pread(ecn->sysctl, text, sizeof text - 1, 0) < 0)
+        return -1;
+    int mode = atoi(text);
+    if (!mode_known(mode)) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    return mode;
+}
+
+static int mode_write(const struct ecn *ecn, int mode)
+{
+    char text[2] = {(char)('0' + mode), '\n'};
+    if (ecn->write_error) {
+        errno = ecn->write_error;
+        return -1;
+    }
+    return pwrite(ecn->sysctl, text, sizeof text, 0) < 0 ? -1 : 0;
+}
+
+/* LOCK_SH or LOCK_EX, waiting at most LOCK_WAIT_NS.  0, or -1 with errno set. */
+static int lock_take(const struct ecn *ecn, int operation)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    int64_t deadline = 0;
+
+    while (flock(ecn->lock, operation | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -1;
+        if (deadline == 0)
+            deadline = clock_now() + LOCK_WAIT_NS;
+        else if (clock_now() > deadline) {
+            errno = EBUSY;
+            return -1;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static void lock_drop(const struct ecn *ecn)
+{
+    int saved = errno;
+    flock(ecn->lock, LOCK_UN);
+    errno = saved;
+}
+
+/* Best effort: where it cannot be written the connection is made all the same. */
+static void journal_write(const struct ecn *ecn, const char text[4])
+{
+    int saved = errno;
+    if (ecn->journal >= 0 && pwrite(ecn->journal, text, 4, 0) < 0)
+        errno = saved;
+}
+
+static void journal_begin(const struct ecn *ecn, int old_mode, int new_mode)
+{
+    journal_write(ecn, (char[4]){(char)('0' + old_mode), ' ', (char)('0' + new_mode), '\n'});
+}
+
+static void journal_end(const struct ecn *ecn)
+{
+    journal_write(ecn, (char[4]){'-', ' ', '-', '\n'});
+}
+
+/* Whether a mode was left over, and which. */
+static bool journal_read(const struct ecn *ecn, int *old_mode, int *new_mode)
+{
+    char text[4];
+    if (ecn->journal < 0 || pread(ecn->journal, text, sizeof text, 0) != sizeof text)
+        return false;
+    *old_mode = text[0] - '0';
+    *new_mode = text[2] - '0';
+    return mode_known(*old_mode) && mode_known(*new_mode);
+}
+
+/* Puts back what a killed process left.  Under LOCK_EX. */
+static void repair(const struct ecn *ecn)
+{
+    int old_mode, new_mode;
+    if (!journal_read(ecn, &old_mode, &new_mode))
+        return;
+    if (mode_read(ecn) != new_mode || mode_write(ecn, old_mode) == 0)
+        journal_end(ecn);
+}
+
+/* A file of this user's own, for this network namespace, or -1.  Names in these directories may
+ * be taken by others: what is not a plain file of ours is not used. */
+static int journal_open(int lock)
+{
+    static const char *const folders[] = {"/run", "/run/lock", "/tmp"};
+    struct stat namespace, file;
+    char path[96];
+
+    if (fstat(lock, &namespace) != 0)
+        return -1;
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        snprintf(path, sizeof path, "%s/tcp-flowgen-ecn-%ju-%u", folders[i],
+                 (uintmax_t) namespace.st_ino, (unsigned)geteuid());
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
+            file.st_nlink == 1)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+static void ecn_close(struct ecn *ecn)
+{
+    cleanup_close(&ecn->journal);
+    cleanup_close(&ecn->lock);
+    cleanup_close(&ecn->sysctl);
+}
+
+static int ecn_open(struct ecn *ecn, struct error *err)
+{
+    *ecn = (struct ecn){.sysctl = -1, .lock = -1, .journal = -1};
+    ecn->sysctl = open(SYSCTL, O_RDWR | O_CLOEXEC);
+    if (ecn->sysctl < 0) {
+        ecn->write_error = errno;
+        ecn->sysctl = open(SYSCTL, O_RDONLY | O_CLOEXEC);
+    }
+    if (ecn->sysctl < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, SYSCTL, "cannot open it");
+    ecn->lock = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (ecn->lock < 0) {
+        error_set_errno(err, ERROR_SYSTEM, errno, "/proc/thread-self/ns/net", "cannot open it");
+        ecn_close(ecn);
+        return ERROR_SYSTEM;
+    }
+    if (!ecn->write_error)
+        ecn->journal = journal_open(ecn->lock);
+    return 0;
+}
+
+int ecn_create(struct ecn **out, struct error *err)
+{
+    struct ecn *ecn = malloc(sizeof *ecn);
+    if (!ecn)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (ecn_open(ecn, err)) {
+        free(ecn);
+        return ERROR_SYSTEM;
+    }
+    if (lock_take(ecn, LOCK_EX) == 0) {
+        repair(ecn);
+        lock_drop(ecn);
+    }
+    *out = ecn;
+    return 0;
+}
+
+void ecn_destroy(struct ecn *ecn)
+{
+    if (!ecn)
+        return;
+    ecn_close(ecn);
+    free(ecn);
+}
+
+/* Connects with tcp_ecn as wanted; alone, since whoever connected meanwhile would have it, too. */
+static int connect_alone(const struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t size,
+                         bool want)
+{
+    if (lock_take(ecn, LOCK_EX))
+        return -1;
+    repair(ecn);
+    int old_mode = mode_read(ecn);
+    if (old_mode < 0)
+        return -1;
+    int new_mode = mode_for(old_mode, want);
+    if (new_mode == old_mode)
+        return connect(fd, peer, size);
+
+    journal_begin(ecn, old_mode, new_mode);
+    if (mode_write(ecn, new_mode)) {
+        journal_end(ecn);
+        return -1;
+    }
+    int status = connect(fd, peer, size), saved = errno;
+    if (mode_write(ecn, old_mode) == 0)
+        journal_end(ecn);
+    errno = saved;
+    return status;
+}
+
+int ecn_connect(struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t size, bool want)
+{
+    if (lock_take(ecn, LOCK_SH))
+        return -1;
+    int mode = mode_read(ecn), left_over[2], status;
+    if (mode >= 0 && mode_for(mode, want) == mode &&
+        !journal_read(ecn, &left_over[0], &left_over[1]))
+        status = connect(fd, peer, size);
+    else
+        status = connect_alone(ecn, fd, peer, size, want);
+    lock_drop(ecn);
+    return status;
+}
+
+/* The host's own mode, which is not what stands there while somebody connects. */
+static int mode_settled(struct ecn *ecn, struct error *err)
+{
+    int mode = -1;
+    if (lock_take(ecn, LOCK_SH) == 0) {
+        mode = mode_read(ecn);
+        lock_drop(ecn);
+    }
+    if (mode < 0)
+        return error_set_errno(err, ERROR_AGENT, errno, NULL, "cannot read net.ipv4.tcp_ecn");
+    return mode;
+}
+
+int ecn_can_connect(bool want, struct error *err)
+{
+    CLEANUP(ecn_close) struct ecn ecn;
+    if (ecn_open(&ecn, err))
+        return ERROR_SYSTEM;
+    int mode = mode_settled(&ecn, err);
+    if (mode < 0)
+        return mode;
+    if (mode_for(mode, want) == mode || !ecn.write_error)
+        return 0;
+
+    error_set_errno(err, ERROR_AGENT, ecn.write_error, NULL,
+                    "flows %s ECN cannot be opened here: net.ipv4.tcp_ecn is %d and cannot be "
+                    "written",
+                    want ? "with" : "without", mode);
+    return error_cure(err,
+                      "start the agent as root or with CAP_NET_ADMIN and with a writable /proc/sys "
+                      "(systemd: ProtectKernelTunables=no), or set net.ipv4.tcp_ecn to %d here",
+                      mode_for(mode, want));
+}
+
+int ecn_can_accept(struct error *err)
+{
+    CLEANUP(ecn_close) struct ecn ecn;
+    if (ecn_open(&ecn, err))
+        return ERROR_SYSTEM;
+    int mode = mode_settled(&ecn, err);
+    if (mode != 0)
+        return mode < 0 ? mode : 0;
+
+    error_set(err, ERROR_AGENT, NULL, "ECN is not accepted here: net.ipv4.tcp_ecn is 0");
+    return error_cure(err, "as root: sysctl -w net.ipv4.tcp_ecn=2");
+}

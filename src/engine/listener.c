@@ -1,0 +1,299 @@
+/* Anybody may connect to a data port.  Who does not show a known token within five seconds is sent
+ * away; there is a place for each end to come and some more, and when all are taken the stranger
+ * who came first has to go.  So nobody can use up memory or descriptors, or keep the others out for
+ * longer than it takes to come again. */
+#include "engine/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "engine/algorithms.h"
+#include "engine/end.h"
+#include "engine/worker.h"
+#include "util/clock.h"
+
+#define PATIENCE_NS    (5 * NS_PER_S)
+#define PLACES_MIN     64
+#define ACCEPTS_A_TURN 16
+#define RETRY_NS       (50 * NS_PER_MS)
+
+struct listener {
+    SLIST_ENTRY(listener) next;
+    struct worker *worker;
+    struct watch watch;
+    struct timer retry; /* while no descriptor is left */
+    int fd;
+    uint16_t port;
+    int family;
+    char local[ADDRESS_MAX], device[DEVICE_MAX];
+    char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
+};
+
+/* A place for one; never freed while the worker runs, as events may still name it. */
+struct stranger {
+    TAILQ_ENTRY(stranger) next;
+    struct worker *worker;
+    struct watch watch;
+    int fd; /* -1: vacant */
+    int64_t accepted_ns;
+    struct socket_address peer;
+    uint8_t token[TOKEN_SIZE];
+    size_t got; /* bytes of it */
+};
+
+static void on_patience_over(struct timer *timer);
+
+static int add_place(struct reception *reception)
+{
+    struct stranger *stranger = calloc(1, sizeof *stranger);
+    if (!stranger)
+        return -1;
+    stranger->fd = -1;
+    TAILQ_INSERT_TAIL(&reception->vacant, stranger, next);
+    return 0;
+}
+
+int reception_init(struct reception *reception, struct error *err)
+{
+    SLIST_INIT(&reception->listeners);
+    TAILQ_INIT(&reception->strangers);
+    TAILQ_INIT(&reception->vacant);
+    reception->patience.fire = on_patience_over;
+    for (int i = 0; i < PLACES_MIN; i++) {
+        if (add_place(reception) < 0)
+            return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    return 0;
+}
+
+static void free_places(struct stranger_list *list)
+{
+    struct stranger *stranger;
+    while ((stranger = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, stranger, next);
+        if (stranger->fd >= 0)
+            socket_reset(stranger->fd);
+        free(stranger);
+    }
+}
+
+void reception_fini(struct reception *reception)
+{
+    free_places(&reception->strangers);
+    free_places(&reception->vacant);
+    struct listener *listener;
+    while ((listener = SLIST_FIRST(&reception->listeners))) {
+        SLIST_REMOVE_HEAD(&reception->listeners, next);
+        close(listener->fd);
+        free(listener);
+    }
+}
+
+/* ---- Strangers ---- */
+
+static void await_patience(struct worker *worker)
+{
+    struct reception *reception = &worker->reception;
+    const struct stranger *oldest = TAILQ_FIRST(&reception->strangers);
+    if (oldest)
+        loop_arm(&worker->loop, &reception->patience, oldest->accepted_ns + PATIENCE_NS);
+    else
+        loop_disarm(&worker->loop, &reception->patience);
+}
+
+/* The stranger's place is vacant again; the socket is somebody else's business. */
+static void vacate(struct stranger *stranger)
+{
+    struct reception *reception = &stranger->worker->reception;
+    stranger->fd = -1;
+    TAILQ_REMOVE(&reception->strangers, stranger, next);
+    TAILQ_INSERT_TAIL(&reception->vacant, stranger, next);
+    await_patience(stranger->worker);
+}
+
+static void send_away(struct stranger *stranger)
+{
+    socket_reset(stranger->fd);
+    vacate(stranger);
+}
+
+static void on_patience_over(struct timer *timer)
+{
+    struct reception *reception = CONTAINER_OF(timer, struct reception, patience);
+    const int64_t now = clock_now();
+    struct stranger *oldest;
+    while ((oldest = TAILQ_FIRST(&reception->strangers)) && oldest->accepted_ns + PATIENCE_NS <= now)
+        send_away(oldest);
+}
+
+/* Not one byte more than the token is read: what follows is payload. */
+static void on_stranger(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct stranger *stranger = CONTAINER_OF(watch, struct stranger, watch);
+    if (stranger->fd < 0)
+        return;
+    const ssize_t got = recv(stranger->fd, stranger->token + stranger->got,
+                             TOKEN_SIZE - stranger->got, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        send_away(stranger);
+        return;
+    }
+    stranger->got += (size_t)got;
+    if (stranger->got < TOKEN_SIZE)
+        return;
+    struct end *end = worker_find_token(stranger->worker, stranger->token);
+    if (!end || end->state != STATE_WAITING) {
+        send_away(stranger);
+        return;
+    }
+    const int fd = stranger->fd;
+    vacate(stranger);
+    end_accept(end, fd, &stranger->peer, stranger->accepted_ns);
+}
+
+static struct stranger *find_place(struct reception *reception)
+{
+    struct stranger *stranger = TAILQ_FIRST(&reception->vacant);
+    if (stranger)
+        return stranger;
+    send_away(TAILQ_FIRST(&reception->strangers));
+    return TAILQ_FIRST(&reception->vacant);
+}
+
+static void receive(struct worker *worker, int fd, const struct socket_address *peer)
+{
+    struct reception *reception = &worker->reception;
+    struct stranger *stranger = find_place(reception);
+    stranger->worker = worker;
+    stranger->watch.ready = on_stranger;
+    stranger->accepted_ns = clock_now();
+    stranger->peer = *peer;
+    stranger->got = 0;
+    if (loop_watch(&worker->loop, fd, &stranger->watch, EPOLLIN) < 0) {
+        socket_reset(fd);
+        return;
+    }
+    stranger->fd = fd;
+    TAILQ_REMOVE(&reception->vacant, stranger, next);
+    TAILQ_INSERT_TAIL(&reception->strangers, stranger, next);
+    if (stranger == TAILQ_FIRST(&reception->strangers))
+        await_patience(worker);
+}
+
+/* ---- Listeners ---- */
+
+static void on_retry(struct timer *timer)
+{
+    struct listener *listener = CONTAINER_OF(timer, struct listener, retry);
+    loop_rewatch(&listener->worker->loop, listener->fd, &listener->watch, EPOLLIN);
+}
+
+static void on_connection(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct listener *listener = CONTAINER_OF(watch, struct listener, watch);
+    struct loop *loop = &listener->worker->loop;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct socket_address peer = {.size = sizeof peer.storage};
+        const int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            receive(listener->worker, fd, &peer);
+            continue;
+        }
+        /* Out of descriptors or memory: it stays readable, so look away for a moment. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            loop_rewatch(loop, listener->fd, watch, 0);
+            loop_arm(loop, &listener->retry, clock_now() + RETRY_NS);
+        }
+        return;
+    }
+}
+
+static int listen_somewhere(struct listener *listener, const struct worker_setup *setup,
+                            struct error *err)
+{
+    for (unsigned port = setup->port_first; port <= setup->port_last; port++) {
+        bool in_use;
+        listener->fd = socket_listen(listener->family, listener->local, listener->device,
+                                     listener->ccalg, (uint16_t)port, &in_use, err);
+        if (listener->fd >= 0)
+            return 0;
+        if (!in_use)
+            return err->code;
+    }
+    error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
+              setup->port_first, setup->port_last, *listener->local ? listener->local : "any address");
+    return error_cure(err, "widen --data-ports: each worker needs one for each address");
+}
+
+static int get_port(struct listener *listener, struct error *err)
+{
+    struct socket_address address = {.size = sizeof address.storage};
+    char text[ADDRESS_MAX];
+    if (getsockname(listener->fd, (struct sockaddr *)&address.storage, &address.size) < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot tell the listening port");
+    socket_address_format(&address, text, &listener->port);
+    return 0;
+}
+
+static int open_listener(struct worker *worker, const struct listener *wanted, struct error *err)
+{
+    struct reception *reception = &worker->reception;
+    struct listener *listener = malloc(sizeof *listener);
+    if (!listener || loop_reserve(&worker->loop,
+                                  worker->end_count + reception->listener_count + 2) < 0) {
+        free(listener);
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    *listener = *wanted;
+    listener->worker = worker;
+    listener->watch.ready = on_connection;
+    listener->retry.fire = on_retry;
+    int failed = listen_somewhere(listener, worker->setup, err);
+    if (!failed)
+        failed = get_port(listener, err);
+    if (!failed && loop_watch(&worker->loop, listener->fd, &listener->watch, EPOLLIN) < 0)
+        failed = error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot watch a listener");
+    if (failed) {
+        if (listener->fd >= 0)
+            close(listener->fd);
+        free(listener);
+        return failed;
+    }
+    SLIST_INSERT_HEAD(&reception->listeners, listener, next);
+    reception->listener_count++;
+    return listener->port;
+}
+
+int reception_prepare(struct worker *worker, const struct end_spec *spec, struct error *err)
+{
+    struct socket_address peer;
+    struct listener wanted = {.fd = -1};
+    const int failed = socket_address_parse(spec->peer_address, 0, &peer, err);
+    if (failed)
+        return failed;
+    wanted.family = peer.storage.ss_family;
+    memcpy(wanted.local, spec->local_address, sizeof wanted.local);
+    memcpy(wanted.device, spec->device, sizeof wanted.device);
+    if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
+        memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
+    if (add_place(&worker->reception) < 0)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+
+    const struct listener *listener;
+    SLIST_FOREACH(listener, &worker->reception.listeners, next)
+    {
+        if (listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
+            strcmp(listener->device, wanted.device) == 0 &&
+            strcmp(listener->ccalg, wanted.ccalg) == 0)
+            return listener->port;
+    }
+    return open_listener(worker, &wanted, err);
+}

@@ -1,0 +1,32 @@
+/* How connections come to a worker: its listening sockets, and the strangers that came by them
+ * but have not shown a token yet. */
+#ifndef ENGINE_LISTENER_H
+#define ENGINE_LISTENER_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "engine/timer_heap.h"
+#include "model/flow.h"
+#include "util/error.h"
+
+struct worker;
+struct listener; /* private */
+struct stranger; /* private */
+
+struct reception {
+    SLIST_HEAD(, listener) listeners;
+    size_t listener_count;
+    TAILQ_HEAD(stranger_list, stranger) strangers; /* the oldest first */
+    struct stranger_list vacant;                   /* places for strangers */
+    struct timer patience;                         /* with the oldest stranger */
+};
+
+int reception_init(struct reception *reception, struct error *err);
+void reception_fini(struct reception *reception);
+
+/* A listener for the spec's end: one that stands, if its address, device and (where that matters)
+ * algorithm fit, else a new one.  The port, or an error; also makes a place for a stranger more. */
+int reception_prepare(struct worker *worker, const struct end_spec *spec, struct error *err);
+
+#endif

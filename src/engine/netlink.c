@@ -1,0 +1,148 @@
+/* rtnetlink through libmnl: a socket for each question, since questions are rare and asked
+ * before data moves.  Any thread. */
+#include "engine/netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define QUESTION_SIZE 256
+#define ANSWER_SIZE   16384 /* the kernel fills at most 16 KiB a message of a dump */
+#define DUMP_TRIES    5
+
+static size_t ip_size(int family)
+{
+    return family == AF_INET ? 4 : 16;
+}
+
+/* Sends the question and hands every answer to callback.  0 or -errno. */
+static int ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg)
+{
+    char answer[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (!socket)
+        return -errno;
+
+    int status = -1;
+    question->nlmsg_seq = 1;
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(socket, question, question->nlmsg_len) > 0) {
+        unsigned port = mnl_socket_get_portid(socket);
+        do {
+            ssize_t size = mnl_socket_recvfrom(socket, answer, sizeof answer);
+            status = size < 0 ? -1 : mnl_cb_run(answer, (size_t)size, 1, port, callback, arg);
+        } while (status > MNL_CB_STOP);
+    }
+    status = status < 0 ? -errno : 0;
+    mnl_socket_close(socket);
+    return status;
+}
+
+struct address_list {
+    struct ip *items;
+    size_t count;
+};
+
+/* Takes an attribute's value if it has the size of an address of out's family. */
+static void take_address(struct ip *out, const struct nlattr *attr)
+{
+    if (mnl_attr_get_payload_len(attr) == ip_size(out->family))
+        memcpy(out->bytes, mnl_attr_get_payload(attr), ip_size(out->family));
+}
+
+static int on_address(const struct nlmsghdr *message, void *arg)
+{
+    struct address_list *list = arg;
+    const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+    struct ip ip = {.family = header->ifa_family, .interface = header->ifa_index};
+    const struct nlattr *attr, *address = NULL, *local = NULL;
+
+    if (message->nlmsg_type != RTM_NEWADDR || (ip.family != AF_INET && ip.family != AF_INET6))
+        return MNL_CB_OK;
+    mnl_attr_for_each(attr, message, sizeof *header)
+    {
+        if (mnl_attr_get_type(attr) == IFA_ADDRESS)
+            address = attr;
+        else if (mnl_attr_get_type(attr) == IFA_LOCAL)
+            local = attr;
+    }
+    /* On a point-to-point link IFA_ADDRESS is the other side. */
+    if (local || address)
+        take_address(&ip, local ? local : address);
+
+    struct ip *items = reallocarray(list->items, list->count + 1, sizeof *items);
+    if (!items)
+        return MNL_CB_ERROR;
+    items[list->count++] = ip;
+    list->items = items;
+    return MNL_CB_OK;
+}
+
+int netlink_addresses(struct ip **out, size_t *count)
+{
+    char buffer[QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct address_list list = {0};
+    int status = -EINTR;
+
+    /* EINTR: the addresses changed while the kernel told them. */
+    for (int i = 0; i < DUMP_TRIES && status == -EINTR; i++) {
+        struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+        question->nlmsg_type = RTM_GETADDR;
+        question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+        struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(question, sizeof *header);
+        header->ifa_family = AF_UNSPEC;
+        list.count = 0;
+        status = ask(question, on_address, &list);
+    }
+    if (status) {
+        free(list.items);
+        return status;
+    }
+    *out = list.items;
+    *count = list.count;
+    return 0;
+}
+
+static int on_route(const struct nlmsghdr *message, void *arg)
+{
+    struct netlink_route *route = arg;
+    const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+    const struct nlattr *attr;
+
+    if (message->nlmsg_type != RTM_NEWROUTE)
+        return MNL_CB_OK;
+    route->type = header->rtm_type;
+    mnl_attr_for_each(attr, message, sizeof *header)
+    {
+        if (mnl_attr_get_type(attr) == RTA_OIF && mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+            route->interface = mnl_attr_get_u32(attr);
+    }
+    return MNL_CB_STOP; /* the only answer: no end of a dump follows */
+}
+
+int netlink_route_get(const struct ip *to, const struct ip *from, unsigned interface,
+                      struct netlink_route *out)
+{
+    char buffer[QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+    question->nlmsg_type = RTM_GETROUTE;
+    question->nlmsg_flags = NLM_F_REQUEST;
+
+    struct rtmsg *header = mnl_nlmsg_put_extra_header(question, sizeof *header);
+    size_t size = ip_size(to->family);
+    header->rtm_family = (unsigned char)to->family;
+    header->rtm_dst_len = (unsigned char)(size * 8);
+    mnl_attr_put(question, RTA_DST, size, to->bytes);
+    if (from) {
+        header->rtm_src_len = (unsigned char)(size * 8);
+        mnl_attr_put(question, RTA_SRC, size, from->bytes);
+    }
+    if (interface)
+        mnl_attr_put_u32(question, RTA_OIF, interface);
+
+    *out = (struct netlink_route){0};
+    return ask(question, on_route, out);
+}

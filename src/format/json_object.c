@@ -1,0 +1,399 @@
+/* See json_object.h.  One function a type of value, one loop over an object's members. */
+#include "format/json_object.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/scenario.h"
+#include "util/duration.h"
+
+#define KEYS_MAX          32 /* keys of a table */
+#define KEY_LENGTH_MAX    32 /* of a key's folded name, with the NUL */
+#define DURATION_TEXT_CAP 64 /* bytes of a duration that is looked at at all */
+#define SHOWN_CUT         48 /* bytes of a value that a message shows */
+
+void json_report(struct json_reader *reader, const struct error *err)
+{
+    if (scenario_report(reader->errors, err) < 0)
+        reader->no_memory = true;
+}
+
+/* Values in messages */
+
+struct shown {
+    char *text;
+    size_t size;
+    bool cut;
+};
+
+static int show_piece(const char *piece, size_t size, void *arg)
+{
+    struct shown *shown = arg;
+    size_t room = SHOWN_CUT - shown->size;
+
+    shown->cut = size > room;
+    if (shown->cut)
+        size = room;
+    memcpy(shown->text + shown->size, piece, size);
+    shown->size += size;
+    return shown->cut ? -1 : 0; /* -1 ends the dump: the rest may be megabytes */
+}
+
+const char *json_show(const json_t *value, char out[JSON_SHOWN_MAX])
+{
+    struct shown shown = {.text = out};
+
+    json_dump_callback(value, show_piece, &shown,
+                       JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+    snprintf(out + shown.size, JSON_SHOWN_MAX - shown.size, "%s", shown.cut ? "..." : "");
+    return out;
+}
+
+const char *json_show_text(const char *text, char out[JSON_SHOWN_MAX])
+{
+    json_t *value = json_string(text);
+
+    snprintf(out, JSON_SHOWN_MAX, "?");
+    if (value)
+        json_show(value, out);
+    json_decref(value);
+    return out;
+}
+
+/* Names of keys */
+
+/* name in lower case and without '_'; false if it is too long to be a key's. */
+static bool fold(const char *name, char out[KEY_LENGTH_MAX])
+{
+    size_t used = 0;
+
+    for (; *name; name++) {
+        if (*name == '_')
+            continue;
+        if (used + 1 == KEY_LENGTH_MAX)
+            return false;
+        out[used++] = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+    }
+    out[used] = '\0';
+    return true;
+}
+
+static const struct json_key *find_key(const struct json_key *keys, size_t count, const char *name)
+{
+    char wanted[KEY_LENGTH_MAX], known[KEY_LENGTH_MAX];
+
+    if (!fold(name, wanted))
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (fold(keys[i].name, known) && strcmp(wanted, known) == 0)
+            return &keys[i];
+    }
+    return NULL;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters must be put in, taken out, changed, or swapped with the next one to make one
+ * word the other (optimal string alignment). */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][KEY_LENGTH_MAX];
+    size_t length = strlen(b);
+
+    for (unsigned j = 0; j <= length; j++)
+        rows[0][j] = j;
+    for (unsigned i = 1; i <= strlen(a); i++) {
+        unsigned *row = rows[i % 3];
+        const unsigned *last = rows[(i + 2) % 3], *last_but_one = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            row[j] = least(last[j] + 1, row[j - 1] + 1);
+            row[j] = least(row[j], last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], last_but_one[j - 2] + 1);
+        }
+    }
+    return rows[strlen(a) % 3][length];
+}
+
+/* The key that was probably meant: at most two letters, and half of the name, are wrong. */
+static const struct json_key *nearest_key(const struct json_key *keys, size_t count,
+                                          const char *name)
+{
+    const struct json_key *nearest = NULL;
+    char wanted[KEY_LENGTH_MAX], known[KEY_LENGTH_MAX];
+    unsigned best = 3;
+
+    if (!fold(name, wanted))
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!fold(keys[i].name, known))
+            continue;
+        unsigned wrong = distance(wanted, known);
+        if (wrong < best && wrong * 2 <= strlen(known)) {
+            best = wrong;
+            nearest = &keys[i];
+        }
+    }
+    return nearest;
+}
+
+static void report_unknown(struct json_reader *reader, const struct json_key *keys, size_t count,
+                           const char *where, const char *name)
+{
+    const struct json_key *near = nearest_key(keys, count, name);
+    char shown[JSON_SHOWN_MAX], known[192] = "";
+    struct error err = {0};
+    size_t used = 0;
+
+    error_set(&err, ERROR_INPUT, where, "there is no key %s", json_show_text(name, shown));
+    if (near) {
+        error_cure(&err, "did you mean \"%s\"?", near->name);
+    } else {
+        for (size_t i = 0; i < count && used < sizeof known; i++)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                                     keys[i].name);
+        error_cure(&err, "the keys here are %s", known);
+    }
+    json_report(reader, &err);
+}
+
+/* Values.  Each reader returns 0, or a negative code with err's `what` filled; where and, if it has
+ * none, the cure are added by read_value(). */
+
+static const char *type_name(enum json_key_type type)
+{
+    switch (type) {
+    case KEY_INTEGER:
+        return "a whole number";
+    case KEY_BOOLEAN:
+        return "true or false";
+    case KEY_OBJECT:
+        return "an object in braces";
+    case KEY_ARRAY:
+        return "a list in brackets";
+    case KEY_TEXT:
+    case KEY_DURATION:
+    case KEY_CHOICE:
+        break;
+    }
+    return "a text in quotes";
+}
+
+static bool has_type(const json_t *value, enum json_key_type type)
+{
+    switch (type) {
+    case KEY_INTEGER:
+        return json_is_integer(value);
+    case KEY_BOOLEAN:
+        return json_is_boolean(value);
+    case KEY_OBJECT:
+        return json_is_object(value);
+    case KEY_ARRAY:
+        return json_is_array(value);
+    case KEY_TEXT:
+    case KEY_DURATION:
+    case KEY_CHOICE:
+        break;
+    }
+    return json_is_string(value);
+}
+
+/* C0, DEL, and C1 (U+0080 to U+009F): they would act on a terminal. */
+static bool has_control(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+            return true;
+    }
+    return false;
+}
+
+static int check_text(const json_t *value, int64_t min, int64_t max, struct error *err)
+{
+    char shown[JSON_SHOWN_MAX];
+    int64_t size = (int64_t)json_string_length(value);
+
+    if (has_control(json_string_value(value)))
+        return error_set(err, ERROR_INPUT, NULL, "%s has control characters",
+                         json_show(value, shown));
+    if (size < min && size == 0)
+        return error_set(err, ERROR_INPUT, NULL, "the text is empty");
+    if (size < min || size > max)
+        return error_set(err, ERROR_INPUT, NULL,
+                         "%s has %" PRId64 " bytes, not %" PRId64 " to %" PRId64,
+                         json_show(value, shown), size, min, max);
+    return 0;
+}
+
+static int read_text(const struct json_key *key, const json_t *value, char **out, struct error *err)
+{
+    int failed = check_text(value, key->min, key->max, err);
+
+    if (!failed && key->rule)
+        failed = key->rule(json_string_value(value), err);
+    if (failed)
+        return failed;
+    *out = strdup(json_string_value(value));
+    return *out ? 0 : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+}
+
+static int read_duration(const struct json_key *key, const json_t *value, int64_t *out,
+                         struct error *err)
+{
+    char shown[JSON_SHOWN_MAX], limit[DURATION_TEXT_MAX];
+    int64_t ns;
+    int failed = check_text(value, 1, DURATION_TEXT_CAP, err);
+
+    if (!failed)
+        failed = duration_parse(json_string_value(value), &ns, err);
+    if (failed)
+        return failed;
+    if (ns < key->min)
+        return error_set(err, ERROR_INPUT, NULL, "%s is less than %s", json_show(value, shown),
+                         duration_format(key->min, limit));
+    if (ns > key->max)
+        return error_set(err, ERROR_INPUT, NULL, "%s is more than %s", json_show(value, shown),
+                         duration_format(key->max, limit));
+    *out = ns;
+    return 0;
+}
+
+static int read_integer(const struct json_key *key, const json_t *value, uint32_t *out,
+                        struct error *err)
+{
+    json_int_t number = json_integer_value(value);
+
+    if (number < key->min || number > key->max)
+        return error_set(err, ERROR_INPUT, NULL,
+                         "%" JSON_INTEGER_FORMAT " is not between %" PRId64 " and %" PRId64, number,
+                         key->min, key->max);
+    *out = (uint32_t)number;
+    return 0;
+}
+
+static int read_choice(const struct json_key *key, const json_t *value, void *out,
+                       struct error *err)
+{
+    char shown[JSON_SHOWN_MAX];
+
+    for (int i = 0; key->choices[i]; i++) {
+        if (strcmp(json_string_value(value), key->choices[i]) == 0) {
+            memcpy(out, &i, sizeof i); /* an enum of small values has an int's size and form */
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_INPUT, NULL, "%s is none of the words for this",
+                     json_show(value, shown));
+}
+
+static int read_typed(struct json_reader *reader, const struct json_key *key, const json_t *value,
+                      void *target, struct error *err)
+{
+    void *place = (char *)target + key->place;
+    char shown[JSON_SHOWN_MAX];
+
+    if (!has_type(value, key->type))
+        return error_set(err, ERROR_INPUT, NULL, "it must be %s, but is %s", type_name(key->type),
+                         json_show(value, shown));
+    switch (key->type) {
+    case KEY_TEXT:
+        return read_text(key, value, place, err);
+    case KEY_DURATION:
+        return read_duration(key, value, place, err);
+    case KEY_INTEGER:
+        return read_integer(key, value, place, err);
+    case KEY_CHOICE:
+        return read_choice(key, value, place, err);
+    case KEY_BOOLEAN:
+        *(bool *)place = json_is_true(value);
+        return 0;
+    case KEY_OBJECT:
+    case KEY_ARRAY:
+        key->read(reader, value, target);
+    }
+    return 0;
+}
+
+static void set_where(struct error *err, const char *where, const char *key)
+{
+    error_where(err, "%s%s%s", where, where[0] ? "." : "", key);
+}
+
+static void read_value(struct json_reader *reader, const struct json_key *key, const char *where,
+                       const json_t *value, void *target)
+{
+    struct error err = {0};
+    int failed = read_typed(reader, key, value, target, &err);
+
+    if (failed) {
+        if (!err.cure[0] && failed != ERROR_SYSTEM)
+            error_cure(&err, "write %s", key->right);
+        if (failed == ERROR_SYSTEM)
+            reader->no_memory = true;
+        set_where(&err, where, key->name);
+        json_report(reader, &err);
+    } else if (key->has) {
+        *((bool *)target + key->has) = true;
+    }
+}
+
+static void report_twice(struct json_reader *reader, const struct json_key *key, const char *where,
+                         const char *name)
+{
+    char shown[JSON_SHOWN_MAX];
+    struct error err = {0};
+
+    error_set(&err, ERROR_INPUT, NULL, "it is given twice, here as %s",
+              json_show_text(name, shown));
+    error_cure(&err, "keep one: neither case nor '_' make a difference");
+    set_where(&err, where, key->name);
+    json_report(reader, &err);
+}
+
+static void report_missing(struct json_reader *reader, const struct json_key *key,
+                           const char *where)
+{
+    struct error err = {0};
+
+    error_set(&err, ERROR_INPUT, NULL, "it is missing");
+    error_cure(&err, "add %s", key->right);
+    set_where(&err, where, key->name);
+    json_report(reader, &err);
+}
+
+void json_read_object(struct json_reader *reader, const struct json_key *keys, size_t count,
+                      const char *where, const char *name, const json_t *object, void *target)
+{
+    bool seen[KEYS_MAX] = {false}, given[KEYS_MAX] = {false};
+    const char *member;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, member, value)
+    {
+        const struct json_key *key = find_key(keys, count, member);
+        if (!key) {
+            report_unknown(reader, keys, count, where[0] ? where : name, member);
+            continue;
+        }
+        size_t i = (size_t)(key - keys);
+        if (seen[i]) {
+            report_twice(reader, key, where, member);
+            continue;
+        }
+        seen[i] = true;
+        given[i] = !json_is_null(value);
+        if (given[i])
+            read_value(reader, key, where, value, target);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].required && !given[i])
+            report_missing(reader, &keys[i], where);
+    }
+}

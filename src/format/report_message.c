@@ -1,0 +1,83 @@
+#include "format/report_message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where each time of the model stands in the message, by enum end_time. */
+static int64_t *time_of(Tcpflowgen__EndReport *message, int t)
+{
+    int64_t *const times[END_TIMES] = {
+        [T_CONNECT] = &message->connect_ns,
+        [T_CONNECTED] = &message->connected_ns,
+        [T_FIRST_BYTE] = &message->first_byte_ns,
+        [T_LAST_BYTE] = &message->last_byte_ns,
+        [T_STOP] = &message->stop_ns,
+        [T_CLOSED] = &message->closed_ns,
+    };
+    return times[t];
+}
+
+void report_to_message(Tcpflowgen__EndReport *out, const struct end_report *report)
+{
+    tcpflowgen__end_report__init(out);
+    out->status = (Tcpflowgen__EndReport__Status)report->status;
+    out->error = (char *)report->error;
+    out->local_address = (char *)report->local_address;
+    out->local_port = report->local_port;
+    out->peer_address = (char *)report->peer_address;
+    out->peer_port = report->peer_port;
+    out->times = report->times;
+    for (int t = 0; t < END_TIMES; t++)
+        *time_of(out, t) = report->times & (1u << t) ? report->at[t] : 0;
+    out->payload_bytes = report->payload_bytes;
+    out->payload_bytes_stop = report->payload_bytes_stop;
+    out->preamble_bytes = report->preamble_bytes;
+    out->samples_expected = report->samples_expected;
+    out->samples_taken = report->samples_taken;
+    out->samples_missed = report->samples_missed;
+    out->lateness_max_ns = report->lateness_max_ns;
+    out->ccalg = (char *)report->ccalg;
+    out->ecn = report->ecn;
+    out->ecn_seen = report->ecn_seen;
+    out->nodelay = report->nodelay;
+    out->notsent_lowat = report->notsent_lowat;
+    out->write_size = report->write_size;
+    out->read_size = report->read_size;
+    out->device = (char *)report->device;
+    out->cpu = report->cpu;
+}
+
+#define COPY(to, from) snprintf((to), sizeof(to), "%s", (from))
+
+void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *message)
+{
+    *out = (struct end_report){
+        .status = message->status >= 0 && (int)message->status <= END_FAILED
+                      ? (enum end_status)message->status
+                      : END_UNKNOWN,
+        .local_port = (uint16_t)message->local_port,
+        .peer_port = (uint16_t)message->peer_port,
+        .times = message->times,
+        .payload_bytes = message->payload_bytes,
+        .payload_bytes_stop = message->payload_bytes_stop,
+        .preamble_bytes = message->preamble_bytes,
+        .samples_expected = message->samples_expected,
+        .samples_taken = message->samples_taken,
+        .samples_missed = message->samples_missed,
+        .lateness_max_ns = message->lateness_max_ns,
+        .ecn = message->ecn,
+        .ecn_seen = message->ecn_seen,
+        .nodelay = message->nodelay,
+        .notsent_lowat = message->notsent_lowat,
+        .write_size = message->write_size,
+        .read_size = message->read_size,
+        .cpu = message->cpu,
+    };
+    for (int t = 0; t < END_TIMES; t++)
+        out->at[t] = *time_of((Tcpflowgen__EndReport *)message, t);
+    COPY(out->error, message->error);
+    COPY(out->local_address, message->local_address);
+    COPY(out->peer_address, message->peer_address);
+    COPY(out->ccalg, message->ccalg);
+    COPY(out->device, message->device);
+}

@@ -1,0 +1,136 @@
+#include "format/spool_record.h"
+
+#include "format/columns.h"
+#include "format/report_message.h"
+#include "format/wire.h"
+#include "proto/agent.pb-c.h"
+
+static int pack(struct buffer *out, const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *place = buffer_reserve(out, size);
+    if (!place)
+        return -1;
+    out->size += protobuf_c_message_pack(message, place);
+    return 0;
+}
+
+/* ---- encoding ---- */
+
+int spool_record_samples(struct buffer *out, const struct sample *const *rows, size_t count)
+{
+    struct columns columns;
+    int failed = columns_from_samples(&columns, rows, count);
+    if (!failed) {
+        Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+        record.flow = rows[0]->flow;
+        record.end = rows[0]->end;
+        record.samples = &columns.message;
+        failed = pack(out, &record.base);
+    }
+    columns_fini(&columns);
+    return failed;
+}
+
+int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int64_t t_ns)
+{
+    Tcpflowgen__EndEvent event = TCPFLOWGEN__END_EVENT__INIT;
+    event.kind = TCPFLOWGEN__END_EVENT__KIND__READY;
+    event.t_ns = t_ns;
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.flow = flow;
+    record.end = end;
+    record.event = &event;
+    return pack(out, &record.base);
+}
+
+int spool_record_report(struct buffer *out, const struct end_report *report)
+{
+    Tcpflowgen__EndReport message;
+    report_to_message(&message, report);
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.flow = report->flow;
+    record.end = report->end;
+    record.report = &message;
+    return pack(out, &record.base);
+}
+
+int spool_record_run_end(struct buffer *out, int64_t t_ns)
+{
+    Tcpflowgen__RunEnd end = TCPFLOWGEN__RUN_END__INIT;
+    end.t_ns = t_ns;
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.run_end = &end;
+    return pack(out, &record.base);
+}
+
+/* ---- decoding ---- */
+
+static int broken(struct error *err)
+{
+    return error_set(err, ERROR_INPUT, NULL, "a broken spool record");
+}
+
+static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *record)
+{
+    if (record->event && record->event->kind == TCPFLOWGEN__END_EVENT__KIND__READY) {
+        out->kind = SPOOL_READY;
+        out->t_ns = record->event->t_ns;
+    } else if (record->report) {
+        out->kind = SPOOL_REPORT;
+        report_from_message(&out->report, record->report);
+        out->report.flow = out->flow;
+        out->report.end = out->end;
+    } else if (record->run_end) {
+        out->kind = SPOOL_RUN_END;
+        out->t_ns = record->run_end->t_ns;
+    }
+}
+
+/* Samples, which are most records, are recognised by their tag alone. */
+int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    int got;
+    *out = (struct spool_head){.kind = SPOOL_OTHER};
+    if (size > SPOOL_RECORD_MAX)
+        return broken(err);
+    while ((got = wire_next(&wire, &field)) > 0) {
+        if (field.number == 1 && field.type == WIRE_VARINT)
+            out->flow = (uint32_t)field.value;
+        else if (field.number == 2 && field.type == WIRE_VARINT && field.value <= END_DST)
+            out->end = (enum flow_end)field.value;
+        else if (field.number == 2)
+            return broken(err);
+        else if (field.number == 3 && field.type == WIRE_BYTES)
+            out->kind = SPOOL_SAMPLES;
+    }
+    if (got < 0)
+        return broken(err);
+    if (out->kind == SPOOL_SAMPLES)
+        return 0;
+    Tcpflowgen__SpoolRecord *record = tcpflowgen__spool_record__unpack(NULL, size, data);
+    if (!record)
+        return broken(err);
+    take_message(out, record);
+    tcpflowgen__spool_record__free_unpacked(record, NULL);
+    return 0;
+}
+
+int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err)
+{
+    Tcpflowgen__SpoolRecord *record =
+        size > SPOOL_RECORD_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
+    int result = -1;
+    if (!record || !record->samples)
+        result = broken(err);
+    else if (series->count && (series->info_length != record->samples->info_length ||
+                               series->cc_length != record->samples->cc_length))
+        result = 1;
+    else
+        result = columns_to_series(record->samples, series, err);
+    if (record)
+        tcpflowgen__spool_record__free_unpacked(record, NULL);
+    return result;
+}

@@ -1,0 +1,32 @@
+/* A walk over the top-level fields of a protobuf message, without unpacking it: for records that
+ * are too large to hold as a whole, or of which only a little is wanted.
+ * https://protobuf.dev/programming-guides/encoding/ */
+#ifndef FORMAT_WIRE_H
+#define FORMAT_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+
+struct wire {
+    const uint8_t *at;
+    size_t left;
+};
+
+struct wire_field {
+    uint32_t number;
+    enum wire_type type;
+    uint64_t value;      /* WIRE_VARINT, or the length of WIRE_BYTES */
+    const uint8_t *data; /* WIRE_BYTES: in the message; fixed ones: the bytes */
+};
+
+/* 1 and *field, 0 at the end, -1 if the message is broken. */
+int wire_next(struct wire *wire, struct wire_field *field);
+
+/* Appends a varint to out (room for 10 bytes); returns its length. */
+size_t wire_put_varint(uint8_t *out, uint64_t value);
+/* 1 and *value, 0 if the varint goes on behind the end, -1 if it is broken. */
+int wire_get_varint(struct wire *wire, uint64_t *value);
+
+#endif
