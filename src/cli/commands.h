@@ -46,7 +46,7 @@ struct help_arguments {
 /* The seven flags without a command word, see seed_form.c. */
 struct seed_arguments {
     struct endpoint listen;
-    const char *master, *output;                /* NULL: not given */
+    const char *master, *output;                /* NULL or empty: not given */
     int64_t interval_ns, read_size, write_size; /* 0: not given */
     bool keepalive, quiet, insecure, version;
 };
@@ -81,6 +81,9 @@ extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */
 const struct command *command_find(const char *name);
+
+/* ERROR_INPUT, with the command that may have been meant. */
+int command_unknown(const char *name, struct error *err);
 
 /* Reads argv[0..argc), the words behind the command's own, into *arguments.  0, OPTIONS_HELP, or
  * ERROR_INPUT.  rest (may be NULL) gets the operands that the command does not know; without it

@@ -62,7 +62,7 @@ static int read_ports(const char *text, struct port_range *out, struct error *er
 
 static int read_flag(const char *text, bool *out, struct error *err)
 {
-    static const char *const words[][2] = {{"1", "0"},       {"t", "f"},       {"T", "F"},
+    static const char *const words[][2] = {{"1", "0"},        {"t", "f"},        {"T", "F"},
                                            {"true", "false"}, {"TRUE", "FALSE"}, {"True", "False"}};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         bool yes = strcmp(text, words[i][0]) == 0;
@@ -82,7 +82,7 @@ static int read_value(const struct option_row *row, const char *text, void *valu
     case OPTION_FLAG:
         return read_flag(text, place, err);
     case OPTION_TEXT:
-        if (!*text)
+        if ((int64_t)strlen(text) < row->min)
             return error_set(err, ERROR_INPUT, NULL, "%s is empty", row->argument);
         *(const char **)place = text;
         return 0;
@@ -114,11 +114,11 @@ static const char *dashes(const struct option_table *table)
     return table->style == STYLE_GO ? "-" : "--";
 }
 
-/* shown: with its dashes, as it was typed. */
-static int unknown(const struct reader *reader, const char *shown)
+/* shown: with its dashes; meant: the word that may be a mistyped name. */
+static int unknown(const struct reader *reader, const char *shown, const char *meant)
 {
     const struct option_table *table = reader->table;
-    struct suggestion near = {.word = shown + strspn(shown, "-")};
+    struct suggestion near = {.word = meant};
     for (size_t i = 0; i < table->count; i++)
         if (!table->rows[i].hidden)
             suggest_offer(&near, table->rows[i].name);
@@ -168,10 +168,10 @@ static int read_named(struct reader *reader, const char *word)
         if (strlen(row->name) == size && strncmp(name, row->name, size) == 0)
             return assign(reader, row, shown, value);
     }
-    return unknown(reader, shown);
+    return unknown(reader, shown, shown + strspn(shown, "-"));
 }
 
-/* -l, -lVALUE, -abc; `letters` is behind the dash. */
+/* -l, -lVALUE, -abc. */
 static int read_letters(struct reader *reader, const char *word)
 {
     const struct option_table *table = reader->table;
@@ -183,7 +183,7 @@ static int read_letters(struct reader *reader, const char *word)
         while (i < table->count && table->rows[i].letter != *letter)
             i++;
         if (i == table->count)
-            return unknown(reader, shown);
+            return unknown(reader, shown, word + 1);
         const struct option_row *row = &table->rows[i];
         bool takes_rest = row->kind != OPTION_FLAG;
         const char *value = takes_rest && letter[1] ? letter + 1 : NULL;

@@ -13,7 +13,7 @@
 /* What an option's value is, and the type of its place. */
 enum option_kind {
     OPTION_FLAG,     /* bool */
-    OPTION_TEXT,     /* const char *, not empty */
+    OPTION_TEXT,     /* const char *, min 1: not empty */
     OPTION_NUMBER,   /* int64_t, min..max */
     OPTION_DURATION, /* int64_t ns, min..max */
     OPTION_ENDPOINT, /* struct endpoint */
@@ -25,9 +25,9 @@ struct port_range {
 };
 
 struct option_row {
-    const char *name;     /* without dashes */
-    char letter;          /* 0: none */
-    bool hidden;          /* from the help: for the program's own use */
+    const char *name; /* without dashes */
+    char letter;      /* 0: none */
+    bool hidden;      /* from the help: for the program's own use */
     enum option_kind kind;
     const char *argument; /* the value's name in the help; NULL for flags */
     size_t place;         /* offset in the values */

@@ -30,14 +30,13 @@ static int unknown(const char *name, struct error *err)
     char list[256] = "";
     int count = algorithms_available(names);
 
-    for (int i = 0; i < count && strlen(list) + CCALG_MAX + 2 < sizeof list; i++) {
-        if (i > 0)
-            strcat(list, ", ");
-        strcat(list, names[i]);
+    for (int i = 0; i < count; i++) {
+        size_t size = strlen(list);
+        snprintf(list + size, sizeof list - size, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    error_set(err, ERROR_AGENT, NULL, "unknown congestion control algorithm \"%.64s\" (there are %s)",
-              name, list);
-    return error_cure(err, "take one of these, or load the module (as root: modprobe tcp_%.64s)",
+    error_set(err, ERROR_AGENT, NULL,
+              "unknown congestion control algorithm \"%.64s\" (there are %s)", name, list);
+    return error_cure(err, "take one of these, or as root load its module: modprobe tcp_%.64s",
                       name);
 }
 
@@ -59,8 +58,9 @@ int algorithm_check(const char *name, struct error *err)
     if (errno == EPERM) {
         error_set(err, ERROR_AGENT, NULL,
                   "this agent may not use the congestion control algorithm \"%s\"", name);
-        return error_cure(err, "start it with CAP_NET_ADMIN, or add \"%s\" to the sysctl "
-                               "net.ipv4.tcp_allowed_congestion_control",
+        return error_cure(err,
+                          "start it with CAP_NET_ADMIN, or add \"%s\" to the sysctl "
+                          "net.ipv4.tcp_allowed_congestion_control",
                           name);
     }
     return error_set_errno(err, ERROR_AGENT, errno, NULL,

@@ -24,34 +24,37 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define SYSCTL "/proc/sys/net/ipv4/tcp_ecn"
+#define SYSCTL    "/proc/sys/net/ipv4/tcp_ecn"
+#define NAMESPACE "/proc/thread-self/ns/net"
 
 /* A lock is held for microseconds; who holds it longer was stopped, or means ill. */
 #define LOCK_WAIT_NS  NS_PER_S
 #define LOCK_PAUSE_NS (20 * NS_PER_US)
 
 struct ecn {
-    int sysctl;      /* of the network namespace of the thread that opened it */
-    int write_error; /* errno why sysctl is open for reading only; 0: writable */
-    int lock;        /* one open file description each, so threads exclude each other, too */
-    int journal;     /* -1: none to be had; then a crash is not repaired */
+    int sysctl;       /* of the network namespace of the thread that opened it */
+    int write_error;  /* errno why sysctl is open for reading only; 0: writable */
+    int lock;         /* one open file description each, so threads exclude each other, too */
+    char journal[64]; /* a path; "": none, then a crash is not repaired */
 };
 
-/* What to write so that a SYN asks (ask) or does not (plain), while accepting stays as it is as
- * far as may be.  Values as in the kernel's ip-sysctl.rst; 3 to 5 accept AccECN, 3 also asks for
- * it, 4 asks for classic ECN. */
+/* What to write so that a SYN asks (ask) or does not (plain), and accepting stays as it is.  Values
+ * as in the kernel's ip-sysctl.rst; 3 to 5 accept AccECN, 3 also asks for it, 4 asks for classic
+ * ECN. */
 static const struct {
     int ask, plain;
 } modes[] = {{1, 0}, {1, 2}, {1, 2}, {4, 5}, {4, 5}, {4, 5}};
 
 static int mode_for(int mode, bool want)
 {
+    if (mode >= (int)COUNT_OF(modes)) /* of a kernel to come */
+        return want ? modes[2].ask : modes[2].plain;
     return want ? modes[mode].ask : modes[mode].plain;
 }
 
 static bool mode_known(int mode)
 {
-    return mode >= 0 && mode < (int)COUNT_OF(modes);
+    return mode >= 0 && mode <= 9;
 }
 
 /* The mode, or -1 with errno set. */
@@ -105,79 +108,76 @@ static void lock_drop(const struct ecn *ecn)
     errno = saved;
 }
 
-/* Best effort: where it cannot be written the connection is made all the same. */
-static void journal_write(const struct ecn *ecn, const char text[4])
+/* Where this user's journal of this network namespace is, or would be; "" if nowhere. */
+static void journal_place(struct ecn *ecn)
 {
-    int saved = errno;
-    if (ecn->journal >= 0 && pwrite(ecn->journal, text, 4, 0) < 0)
-        errno = saved;
+    static const char *const folders[] = {"/run", "/run/lock", "/tmp"};
+    struct stat namespace;
+
+    if (fstat(ecn->lock, &namespace) != 0)
+        return;
+    for (size_t i = 0; i < COUNT_OF(folders) && !ecn->journal[0]; i++) {
+        if (access(folders[i], W_OK | X_OK) == 0)
+            snprintf(ecn->journal, sizeof ecn->journal, "%s/tcp-flowgen-ecn-%ju-%u", folders[i],
+                     (uintmax_t) namespace.st_ino, (unsigned)geteuid());
+    }
 }
 
+/* Best effort: where it cannot be written the connection is made all the same. */
 static void journal_begin(const struct ecn *ecn, int old_mode, int new_mode)
 {
-    journal_write(ecn, (char[4]){(char)('0' + old_mode), ' ', (char)('0' + new_mode), '\n'});
+    CLEANUP_CLOSE int fd =
+        open(ecn->journal, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        dprintf(fd, "%d %d\n", old_mode, new_mode);
 }
 
 static void journal_end(const struct ecn *ecn)
 {
-    journal_write(ecn, (char[4]){'-', ' ', '-', '\n'});
+    int saved = errno;
+    unlink(ecn->journal);
+    errno = saved;
 }
 
-/* Whether a mode was left over, and which. */
+static bool journal_exists(const struct ecn *ecn)
+{
+    return access(ecn->journal, F_OK) == 0;
+}
+
+/* Whether the journal tells of a mode to put back.  The folder may be open to others: what is not
+ * a plain file of this user's own says nothing. */
 static bool journal_read(const struct ecn *ecn, int *old_mode, int *new_mode)
 {
-    char text[4];
-    if (ecn->journal < 0 || pread(ecn->journal, text, sizeof text, 0) != sizeof text)
-        return false;
-    *old_mode = text[0] - '0';
-    *new_mode = text[2] - '0';
-    return mode_known(*old_mode) && mode_known(*new_mode);
+    struct stat file;
+    char text[8] = "";
+    CLEANUP_CLOSE int fd = open(ecn->journal, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+    return fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
+           read(fd, text, sizeof text - 1) > 0 && sscanf(text, "%d %d", old_mode, new_mode) == 2 &&
+           mode_known(*old_mode) && mode_known(*new_mode);
 }
 
 /* Puts back what a killed process left.  Under LOCK_EX. */
 static void repair(const struct ecn *ecn)
 {
     int old_mode, new_mode;
-    if (!journal_read(ecn, &old_mode, &new_mode))
+    if (!journal_exists(ecn))
         return;
-    if (mode_read(ecn) != new_mode || mode_write(ecn, old_mode) == 0)
+    if (!journal_read(ecn, &old_mode, &new_mode) || mode_read(ecn) != new_mode ||
+        mode_write(ecn, old_mode) == 0)
         journal_end(ecn);
-}
-
-/* A file of this user's own, for this network namespace, or -1.  Names in these directories may
- * be taken by others: what is not a plain file of ours is not used. */
-static int journal_open(int lock)
-{
-    static const char *const folders[] = {"/run", "/run/lock", "/tmp"};
-    struct stat namespace, file;
-    char path[96];
-
-    if (fstat(lock, &namespace) != 0)
-        return -1;
-    for (size_t i = 0; i < COUNT_OF(folders); i++) {
-        snprintf(path, sizeof path, "%s/tcp-flowgen-ecn-%ju-%u", folders[i],
-                 (uintmax_t) namespace.st_ino, (unsigned)geteuid());
-        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-        if (fd < 0)
-            continue;
-        if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
-            file.st_nlink == 1)
-            return fd;
-        close(fd);
-    }
-    return -1;
 }
 
 static void ecn_close(struct ecn *ecn)
 {
-    cleanup_close(&ecn->journal);
     cleanup_close(&ecn->lock);
     cleanup_close(&ecn->sysctl);
 }
 
+/* To be closed even on failure. */
 static int ecn_open(struct ecn *ecn, struct error *err)
 {
-    *ecn = (struct ecn){.sysctl = -1, .lock = -1, .journal = -1};
+    *ecn = (struct ecn){.sysctl = -1, .lock = -1};
     ecn->sysctl = open(SYSCTL, O_RDWR | O_CLOEXEC);
     if (ecn->sysctl < 0) {
         ecn->write_error = errno;
@@ -185,31 +185,11 @@ static int ecn_open(struct ecn *ecn, struct error *err)
     }
     if (ecn->sysctl < 0)
         return error_set_errno(err, ERROR_SYSTEM, errno, SYSCTL, "cannot open it");
-    ecn->lock = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (ecn->lock < 0) {
-        error_set_errno(err, ERROR_SYSTEM, errno, "/proc/thread-self/ns/net", "cannot open it");
-        ecn_close(ecn);
-        return ERROR_SYSTEM;
-    }
+    ecn->lock = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
+    if (ecn->lock < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NAMESPACE, "cannot open it");
     if (!ecn->write_error)
-        ecn->journal = journal_open(ecn->lock);
-    return 0;
-}
-
-int ecn_create(struct ecn **out, struct error *err)
-{
-    struct ecn *ecn = malloc(sizeof *ecn);
-    if (!ecn)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    if (ecn_open(ecn, err)) {
-        free(ecn);
-        return ERROR_SYSTEM;
-    }
-    if (lock_take(ecn, LOCK_EX) == 0) {
-        repair(ecn);
-        lock_drop(ecn);
-    }
-    *out = ecn;
+        journal_place(ecn);
     return 0;
 }
 
@@ -219,6 +199,23 @@ void ecn_destroy(struct ecn *ecn)
         return;
     ecn_close(ecn);
     free(ecn);
+}
+
+int ecn_create(struct ecn **out, struct error *err)
+{
+    struct ecn *ecn = malloc(sizeof *ecn);
+    if (!ecn)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (ecn_open(ecn, err)) {
+        ecn_destroy(ecn);
+        return ERROR_SYSTEM;
+    }
+    if (lock_take(ecn, LOCK_EX) == 0) {
+        repair(ecn);
+        lock_drop(ecn);
+    }
+    *out = ecn;
+    return 0;
 }
 
 /* Connects with tcp_ecn as wanted; alone, since whoever connected meanwhile would have it, too. */
@@ -251,9 +248,8 @@ int ecn_connect(struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t 
 {
     if (lock_take(ecn, LOCK_SH))
         return -1;
-    int mode = mode_read(ecn), left_over[2], status;
-    if (mode >= 0 && mode_for(mode, want) == mode &&
-        !journal_read(ecn, &left_over[0], &left_over[1]))
+    int mode = mode_read(ecn), status;
+    if (mode >= 0 && mode_for(mode, want) == mode && !journal_exists(ecn))
         status = connect(fd, peer, size);
     else
         status = connect_alone(ecn, fd, peer, size, want);
@@ -262,10 +258,11 @@ int ecn_connect(struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t 
 }
 
 /* The host's own mode, which is not what stands there while somebody connects. */
-static int mode_settled(struct ecn *ecn, struct error *err)
+static int mode_settled(const struct ecn *ecn, struct error *err)
 {
     int mode = -1;
-    if (lock_take(ecn, LOCK_SH) == 0) {
+    if (lock_take(ecn, LOCK_EX) == 0) {
+        repair(ecn);
         mode = mode_read(ecn);
         lock_drop(ecn);
     }

@@ -72,6 +72,7 @@ struct end {
     bool sampled;                  /* among the sampler's ends */
 
     bool owes_ready, owes_last, owes_report;
+    bool in_debt;       /* among the worker's debtors */
     struct sample last; /* the one off the ticks */
     struct end_report report;
 
@@ -100,12 +101,14 @@ bool end_pay(struct end *end);
 /* ---- Between end.c, end_connect.c and end_transfer.c ---- */
 
 void end_queue_connect(struct end *end);
-void end_unqueue(struct end *end); /* also while CONNECTING */
+void end_unqueue(struct end *end); /* also while CONNECTING; from any other state nothing */
 void end_connect_ready(struct end *end);
-void end_connected(struct end *end, int64_t connected_ns);
+void end_connected(struct end *end);
+/* 0, or -1: the end is over. */
+int end_set_options(struct end *end, int fd);
 
 void source_begin(struct end *end);
-void source_write(struct end *end);
+void source_write(struct end *end, size_t size);
 void source_shut_down(struct end *end);
 void source_check_drained(struct end *end);
 void sink_read(struct end *end);
@@ -114,7 +117,8 @@ uint64_t source_acked(const struct end *end, const struct sample *sample);
 uint64_t sink_received(const struct end *end, const struct sample *sample);
 
 void end_set_time(struct end *end, enum end_time which, int64_t now_ns);
-int64_t end_axis_now(const struct end *end, int64_t now_ns); /* INT64_MIN: t0 is not known yet */
+/* Whether the scheduled end is here, or so near that the two clocks may differ about it. */
+bool end_is_due(const struct end *end);
 void end_half_done(struct end *end);
 /* The peer went, by `cause` (errno; 0: it closed), or a call failed. */
 void end_peer_gone(struct end *end, int cause);

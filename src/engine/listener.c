@@ -125,7 +125,8 @@ static void on_patience_over(struct timer *timer)
     struct reception *reception = CONTAINER_OF(timer, struct reception, patience);
     const int64_t now = clock_now();
     struct stranger *oldest;
-    while ((oldest = TAILQ_FIRST(&reception->strangers)) && oldest->accepted_ns + PATIENCE_NS <= now)
+    while ((oldest = TAILQ_FIRST(&reception->strangers)) &&
+           oldest->accepted_ns + PATIENCE_NS <= now)
         send_away(oldest);
 }
 
@@ -229,7 +230,8 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
             return err->code;
     }
     error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
-              setup->port_first, setup->port_last, *listener->local ? listener->local : "any address");
+              setup->port_first, setup->port_last,
+              *listener->local ? listener->local : "any address");
     return error_cure(err, "widen --data-ports: each worker needs one for each address");
 }
 
@@ -247,11 +249,8 @@ static int open_listener(struct worker *worker, const struct listener *wanted, s
 {
     struct reception *reception = &worker->reception;
     struct listener *listener = malloc(sizeof *listener);
-    if (!listener || loop_reserve(&worker->loop,
-                                  worker->end_count + reception->listener_count + 2) < 0) {
-        free(listener);
+    if (!listener)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    }
     *listener = *wanted;
     listener->worker = worker;
     listener->watch.ready = on_connection;

@@ -195,8 +195,8 @@ static int wait_events(struct loop *loop, struct epoll_event *events)
     }
     if (!loop->no_pwait2) {
         const struct timespec timeout = {.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
-        const int count = epoll_pwait2(loop->epoll_fd, events, EVENTS_A_TURN,
-                                       left < 0 ? NULL : &timeout, NULL);
+        const int count =
+            epoll_pwait2(loop->epoll_fd, events, EVENTS_A_TURN, left < 0 ? NULL : &timeout, NULL);
         if (count >= 0 || errno != ENOSYS)
             return count;
         loop->no_pwait2 = true;

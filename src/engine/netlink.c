@@ -117,7 +117,8 @@ static int on_route(const struct nlmsghdr *message, void *arg)
     route->type = header->rtm_type;
     mnl_attr_for_each(attr, message, sizeof *header)
     {
-        if (mnl_attr_get_type(attr) == RTA_OIF && mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+        if (mnl_attr_get_type(attr) == RTA_OIF &&
+            mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
             route->interface = mnl_attr_get_u32(attr);
     }
     return MNL_CB_STOP; /* the only answer: no end of a dump follows */

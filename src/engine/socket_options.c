@@ -144,6 +144,13 @@ int socket_listen(int family, const char *local, const char *device, const char 
     return result;
 }
 
+int socket_error(int fd)
+{
+    int cause = 0;
+    socklen_t size = sizeof cause;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &size) < 0 ? errno : cause;
+}
+
 void socket_reset(int fd)
 {
     const struct linger linger = {.l_onoff = 1, .l_linger = 0};

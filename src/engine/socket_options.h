@@ -35,6 +35,8 @@ int socket_listen(int family, const char *local, const char *device, const char 
 int socket_set_int(int fd, int level, int option, int value);
 int socket_set_ccalg(int fd, const char *ccalg); /* "": left alone */
 
+int socket_error(int fd); /* the pending errno; 0: none */
+
 /* Closes with a reset, so that no TIME_WAIT stays and ports do not run out. */
 void socket_reset(int fd);
 

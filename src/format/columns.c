@@ -1,12 +1,16 @@
 /* A column of the message is a pair of members, `size_t n_NAME; int64_t *NAME`: the descriptor says
- * where, so that no list of seventy fields is spelled out a second time. */
+ * where, so that no list of seventy fields is spelled out a second time.  The message numbers its
+ * columns in the order of enum tcp_field; a unit test holds the names against each other. */
 #include "format/columns.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 16384
+#include "format/wire.h"
+
+#define FIRST_FIELD   20 /* number of the first kernel field in the message */
+#define FIRST_CC_WORD 100
+#define FIELDS_MAX    1024 /* a message of more fields is not one of packed columns */
 
 bool columns_in_seed_row(enum tcp_field field)
 {
@@ -28,13 +32,10 @@ bool columns_in_seed_row(enum tcp_field field)
 
 static const ProtobufCFieldDescriptor *descriptor(size_t index)
 {
-    char word[16];
-    const char *name = word;
-    if (index < TCP_FIELD_COUNT)
-        name = tcp_field_info((enum tcp_field)index)->name;
-    else
-        snprintf(word, sizeof word, "cc_word_%zu", index - TCP_FIELD_COUNT);
-    return protobuf_c_message_descriptor_get_field_by_name(&tcpflowgen__columns__descriptor, name);
+    size_t number =
+        index < TCP_FIELD_COUNT ? FIRST_FIELD + index : FIRST_CC_WORD + index - TCP_FIELD_COUNT;
+    return protobuf_c_message_descriptor_get_field(&tcpflowgen__columns__descriptor,
+                                                   (unsigned)number);
 }
 
 static void set_column(Tcpflowgen__Columns *message, size_t index, int64_t *values, size_t count)
@@ -151,6 +152,21 @@ static int bad(struct error *err, const char *what)
     return error_set(err, ERROR_INPUT, "samples", "%s", what);
 }
 
+/* protobuf-c needs memory by the field, most of all for those that it does not know: columns are
+ * packed, so that there are few. */
+int columns_unpack(Tcpflowgen__Columns **out, const void *data, size_t size, struct error *err)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    size_t fields = 0;
+    int got;
+    while ((got = wire_next(&wire, &field)) > 0)
+        if (++fields > FIELDS_MAX)
+            return bad(err, "too many fields");
+    *out = got < 0 ? NULL : tcpflowgen__columns__unpack(NULL, size, data);
+    return *out ? 0 : bad(err, "not a message of columns");
+}
+
 static void from_deltas(int64_t *to, const int64_t *from, size_t count)
 {
     uint64_t value = 0;
@@ -162,8 +178,10 @@ static void from_deltas(int64_t *to, const int64_t *from, size_t count)
 
 static int check(const Tcpflowgen__Columns *message, struct error *err)
 {
-    if (message->count > ROWS_MAX)
+    if (message->count > COLUMNS_ROWS_MAX)
         return bad(err, "too many rows");
+    if (message->info_length > UINT16_MAX || message->cc_length > UINT8_MAX)
+        return bad(err, "a length that no kernel returns");
     if (message->n_tick != message->count)
         return bad(err, "the ticks are not as many as the rows");
     for (size_t f = 0; f < COLUMN_COUNT; f++) {
@@ -208,7 +226,9 @@ int columns_to_series(const Tcpflowgen__Columns *message, struct series *series,
     size_t first = series->count, rows = message->count, have;
     if (message->n_t_ns != rows)
         return bad(err, "the times are not as many as the rows");
-    if (rows > ROWS_MAX || series_reserve(series, first + rows))
+    if (rows > COLUMNS_ROWS_MAX)
+        return bad(err, "too many rows");
+    if (series_reserve(series, first + rows))
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory for samples");
     int failed = columns_fill_series(message, series, first, err);
     if (failed)

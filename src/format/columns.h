@@ -11,6 +11,9 @@
 #include "proto/messages.pb-c.h"
 #include "util/error.h"
 
+#define COLUMNS_SIZE_MAX (4u << 20) /* bytes of one message */
+#define COLUMNS_ROWS_MAX 8192       /* rows in one message: whatever they hold, it is not larger */
+
 /* A message under construction with the memory of its columns. */
 struct columns {
     Tcpflowgen__Columns message;
@@ -26,6 +29,9 @@ int columns_from_samples(struct columns *out, const struct sample *const *rows, 
 int columns_from_series(struct columns *out, const struct series *series, size_t first,
                         size_t count);
 void columns_fini(struct columns *columns);
+
+/* Unpacks what a stranger may have sent; the caller frees it as protobuf-c does. */
+int columns_unpack(Tcpflowgen__Columns **out, const void *data, size_t size, struct error *err);
 
 /* Appends all columns of a spool's message to series. */
 int columns_to_series(const Tcpflowgen__Columns *message, struct series *series, struct error *err);

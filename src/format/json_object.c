@@ -73,7 +73,10 @@ static bool fold(const char *name, char out[KEY_LENGTH_MAX])
             continue;
         if (used + 1 == KEY_LENGTH_MAX)
             return false;
-        out[used++] = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        out[used] = *name;
+        if (*name >= 'A' && *name <= 'Z')
+            out[used] = (char)(*name - 'A' + 'a');
+        used++;
     }
     out[used] = '\0';
     return true;
@@ -81,7 +84,7 @@ static bool fold(const char *name, char out[KEY_LENGTH_MAX])
 
 static const struct json_key *find_key(const struct json_key *keys, size_t count, const char *name)
 {
-    char wanted[KEY_LENGTH_MAX], known[KEY_LENGTH_MAX];
+    char wanted[KEY_LENGTH_MAX] = "", known[KEY_LENGTH_MAX] = "";
 
     if (!fold(name, wanted))
         return NULL;
@@ -92,23 +95,23 @@ static const struct json_key *find_key(const struct json_key *keys, size_t count
     return NULL;
 }
 
-static unsigned least(unsigned a, unsigned b)
+static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /* How many letters must be put in, taken out, changed, or swapped with the next one to make one
  * word the other (optimal string alignment). */
-static unsigned distance(const char *a, const char *b)
+static size_t distance(const char *a, const char *b)
 {
-    unsigned rows[3][KEY_LENGTH_MAX];
+    size_t rows[3][KEY_LENGTH_MAX];
     size_t length = strlen(b);
 
-    for (unsigned j = 0; j <= length; j++)
+    for (size_t j = 0; j <= length; j++)
         rows[0][j] = j;
-    for (unsigned i = 1; i <= strlen(a); i++) {
-        unsigned *row = rows[i % 3];
-        const unsigned *last = rows[(i + 2) % 3], *last_but_one = rows[(i + 1) % 3];
+    for (size_t i = 1; i <= strlen(a); i++) {
+        size_t *row = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3], *last_but_one = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= length; j++) {
             row[j] = least(last[j] + 1, row[j - 1] + 1);
@@ -125,15 +128,15 @@ static const struct json_key *nearest_key(const struct json_key *keys, size_t co
                                           const char *name)
 {
     const struct json_key *nearest = NULL;
-    char wanted[KEY_LENGTH_MAX], known[KEY_LENGTH_MAX];
-    unsigned best = 3;
+    char wanted[KEY_LENGTH_MAX] = "", known[KEY_LENGTH_MAX] = "";
+    size_t best = 3;
 
     if (!fold(name, wanted))
         return NULL;
     for (size_t i = 0; i < count; i++) {
         if (!fold(keys[i].name, known))
             continue;
-        unsigned wrong = distance(wanted, known);
+        size_t wrong = distance(wanted, known);
         if (wrong < best && wrong * 2 <= strlen(known)) {
             best = wrong;
             nearest = &keys[i];
@@ -143,9 +146,8 @@ static const struct json_key *nearest_key(const struct json_key *keys, size_t co
 }
 
 static void report_unknown(struct json_reader *reader, const struct json_key *keys, size_t count,
-                           const char *where, const char *name)
+                           const struct json_key *near, const char *where, const char *name)
 {
-    const struct json_key *near = nearest_key(keys, count, name);
     char shown[JSON_SHOWN_MAX], known[192] = "";
     struct error err = {0};
     size_t used = 0;
@@ -162,8 +164,8 @@ static void report_unknown(struct json_reader *reader, const struct json_key *ke
     json_report(reader, &err);
 }
 
-/* Values.  Each reader returns 0, or a negative code with err's `what` filled; where and, if it has
- * none, the cure are added by read_value(). */
+/* Values.  Each reader returns 0; ERROR_INPUT with what is wrong, where read_value() adds the place
+ * and, if there is none, the cure; or ERROR_SYSTEM: memory ran out. */
 
 static const char *type_name(enum json_key_type type)
 {
@@ -203,8 +205,8 @@ static bool has_type(const json_t *value, enum json_key_type type)
     return json_is_string(value);
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F): they would act on a terminal. */
-static bool has_control(const char *text)
+/* C0, DEL, and C1 (U+0080 to U+009F). */
+bool json_has_control(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
 
@@ -220,7 +222,7 @@ static int check_text(const json_t *value, int64_t min, int64_t max, struct erro
     char shown[JSON_SHOWN_MAX];
     int64_t size = (int64_t)json_string_length(value);
 
-    if (has_control(json_string_value(value)))
+    if (json_has_control(json_string_value(value)))
         return error_set(err, ERROR_INPUT, NULL, "%s has control characters",
                          json_show(value, shown));
     if (size < min && size == 0)
@@ -241,7 +243,7 @@ static int read_text(const struct json_key *key, const json_t *value, char **out
     if (failed)
         return failed;
     *out = strdup(json_string_value(value));
-    return *out ? 0 : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    return *out ? 0 : ERROR_SYSTEM;
 }
 
 static int read_duration(const struct json_key *key, const json_t *value, int64_t *out,
@@ -289,11 +291,11 @@ static int read_choice(const struct json_key *key, const json_t *value, void *ou
             return 0;
         }
     }
-    return error_set(err, ERROR_INPUT, NULL, "%s is none of the words for this",
+    return error_set(err, ERROR_INPUT, NULL, "%s is not one of the choices",
                      json_show(value, shown));
 }
 
-static int read_typed(struct json_reader *reader, const struct json_key *key, const json_t *value,
+static int read_typed(struct json_reader *reader, const struct json_key *key, json_t *value,
                       void *target, struct error *err)
 {
     void *place = (char *)target + key->place;
@@ -321,22 +323,35 @@ static int read_typed(struct json_reader *reader, const struct json_key *key, co
     return 0;
 }
 
+bool json_expect_object(struct json_reader *reader, const char *where, const json_t *value)
+{
+    char shown[JSON_SHOWN_MAX];
+    struct error err = {0};
+
+    if (json_is_object(value))
+        return true;
+    error_set(&err, ERROR_INPUT, where, "it must be %s, but is %s", type_name(KEY_OBJECT),
+              json_show(value, shown));
+    json_report(reader, &err);
+    return false;
+}
+
 static void set_where(struct error *err, const char *where, const char *key)
 {
     error_where(err, "%s%s%s", where, where[0] ? "." : "", key);
 }
 
 static void read_value(struct json_reader *reader, const struct json_key *key, const char *where,
-                       const json_t *value, void *target)
+                       json_t *value, void *target)
 {
     struct error err = {0};
     int failed = read_typed(reader, key, value, target, &err);
 
-    if (failed) {
-        if (!err.cure[0] && failed != ERROR_SYSTEM)
+    if (failed == ERROR_SYSTEM) {
+        reader->no_memory = true;
+    } else if (failed) {
+        if (!err.cure[0])
             error_cure(&err, "write %s", key->right);
-        if (failed == ERROR_SYSTEM)
-            reader->no_memory = true;
         set_where(&err, where, key->name);
         json_report(reader, &err);
     } else if (key->has) {
@@ -369,7 +384,7 @@ static void report_missing(struct json_reader *reader, const struct json_key *ke
 }
 
 void json_read_object(struct json_reader *reader, const struct json_key *keys, size_t count,
-                      const char *where, const char *name, const json_t *object, void *target)
+                      const char *where, const char *name, json_t *object, void *target)
 {
     bool seen[KEYS_MAX] = {false}, given[KEYS_MAX] = {false};
     const char *member;
@@ -379,7 +394,10 @@ void json_read_object(struct json_reader *reader, const struct json_key *keys, s
     {
         const struct json_key *key = find_key(keys, count, member);
         if (!key) {
-            report_unknown(reader, keys, count, where[0] ? where : name, member);
+            const struct json_key *near = nearest_key(keys, count, member);
+            report_unknown(reader, keys, count, near, where[0] ? where : name, member);
+            if (near)
+                given[near - keys] = true; /* misspelt, so not missing as well */
             continue;
         }
         size_t i = (size_t)(key - keys);
@@ -388,8 +406,8 @@ void json_read_object(struct json_reader *reader, const struct json_key *keys, s
             continue;
         }
         seen[i] = true;
-        given[i] = !json_is_null(value);
-        if (given[i])
+        given[i] |= !json_is_null(value);
+        if (!json_is_null(value))
             read_value(reader, key, where, value, target);
     }
     for (size_t i = 0; i < count; i++) {

@@ -37,7 +37,7 @@ struct json_key {
     int64_t min, max; /* of the number; of a text's bytes */
     json_text_rule *rule;
     const char *const *choices; /* NULL-terminated */
-    void (*read)(struct json_reader *reader, const json_t *value, void *target);
+    void (*read)(struct json_reader *reader, json_t *value, void *target);
     const char *right; /* what would be right, for messages */
 };
 
@@ -47,9 +47,15 @@ struct json_key {
  * it is.  where names the object ("flows[3]", "" at the top), name stands for it where that is
  * empty.  A key whose value is null counts as missing. */
 void json_read_object(struct json_reader *reader, const struct json_key *keys, size_t count,
-                      const char *where, const char *name, const json_t *object, void *target);
+                      const char *where, const char *name, json_t *object, void *target);
+
+/* Whether value is an object; reports it if not. */
+bool json_expect_object(struct json_reader *reader, const char *where, const json_t *value);
 
 void json_report(struct json_reader *reader, const struct error *err);
+
+/* Whether text has control characters, which would act on a terminal. */
+bool json_has_control(const char *text);
 
 #define JSON_SHOWN_MAX 72
 /* A value as JSON in ASCII, cut to what a message can show; returns out. */

@@ -1,7 +1,6 @@
 #include "format/report_message.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "format/utf8.h"
 
 /* Where each time of the model stands in the message, by enum end_time. */
 static int64_t *time_of(Tcpflowgen__EndReport *message, int t)
@@ -47,7 +46,7 @@ void report_to_message(Tcpflowgen__EndReport *out, const struct end_report *repo
     out->cpu = report->cpu;
 }
 
-#define COPY(to, from) snprintf((to), sizeof(to), "%s", (from))
+#define COPY(to, from) utf8_copy((to), sizeof(to), (from))
 
 void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *message)
 {
@@ -57,7 +56,7 @@ void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *me
                       : END_UNKNOWN,
         .local_port = (uint16_t)message->local_port,
         .peer_port = (uint16_t)message->peer_port,
-        .times = message->times,
+        .times = message->times & ((1u << END_TIMES) - 1),
         .payload_bytes = message->payload_bytes,
         .payload_bytes_stop = message->payload_bytes_stop,
         .preamble_bytes = message->preamble_bytes,

@@ -5,6 +5,10 @@
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
+#define SMALL_MAX (64u << 10) /* a record without samples */
+
+_Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
+
 static int pack(struct buffer *out, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
@@ -110,7 +114,8 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
         return broken(err);
     if (out->kind == SPOOL_SAMPLES)
         return 0;
-    Tcpflowgen__SpoolRecord *record = tcpflowgen__spool_record__unpack(NULL, size, data);
+    Tcpflowgen__SpoolRecord *record =
+        size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
     if (!record)
         return broken(err);
     take_message(out, record);
@@ -118,19 +123,38 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
     return 0;
 }
 
+/* The record's samples, still packed; NULL if it has none. */
+static const uint8_t *find_samples(const void *data, size_t size, size_t *samples_size)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    const uint8_t *found = NULL;
+    int got;
+    while ((got = wire_next(&wire, &field)) > 0) {
+        if (field.number != 3 || field.type != WIRE_BYTES)
+            continue;
+        found = field.data;
+        *samples_size = (size_t)field.value;
+    }
+    return got < 0 ? NULL : found;
+}
+
 int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err)
 {
-    Tcpflowgen__SpoolRecord *record =
-        size > SPOOL_RECORD_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
-    int result = -1;
-    if (!record || !record->samples)
-        result = broken(err);
-    else if (series->count && (series->info_length != record->samples->info_length ||
-                               series->cc_length != record->samples->cc_length))
+    size_t samples_size;
+    const uint8_t *samples =
+        size > SPOOL_RECORD_MAX ? NULL : find_samples(data, size, &samples_size);
+    if (!samples)
+        return broken(err);
+    Tcpflowgen__Columns *columns;
+    int result = columns_unpack(&columns, samples, samples_size, err);
+    if (result)
+        return result;
+    if (series->count &&
+        (series->info_length != columns->info_length || series->cc_length != columns->cc_length))
         result = 1;
     else
-        result = columns_to_series(record->samples, series, err);
-    if (record)
-        tcpflowgen__spool_record__free_unpacked(record, NULL);
+        result = columns_to_series(columns, series, err);
+    tcpflowgen__columns__free_unpacked(columns, NULL);
     return result;
 }

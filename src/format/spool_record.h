@@ -15,11 +15,12 @@
 enum spool_kind { SPOOL_SAMPLES, SPOOL_READY, SPOOL_REPORT, SPOOL_RUN_END, SPOOL_OTHER };
 
 #define SPOOL_RECORD_MAX (4u << 20) /* a larger record is refused unread */
-#define SPOOL_ROWS_MAX   16384u     /* rows in one record of samples */
+#define SPOOL_ROWS_MAX   8192u      /* rows in one record of samples; so many always fit */
 
 /* Encoders: append one record's bytes to out; 0, or -1 when out of memory. */
 
-/* rows[0..count) are of one end, of one info_length and cc_length, in order of time. */
+/* rows[0..count) are of one end, of one info_length and cc_length, in order of time; count is
+ * 1..SPOOL_ROWS_MAX. */
 int spool_record_samples(struct buffer *out, const struct sample *const *rows, size_t count);
 int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int64_t t_ns);
 int spool_record_report(struct buffer *out, const struct end_report *report);

@@ -1,11 +1,10 @@
 #include "format/wire.h"
 
-int wire_get_varint(struct wire *wire, uint64_t *value)
+/* 1, or -1. */
+static int get_varint(struct wire *wire, uint64_t *value)
 {
     *value = 0;
-    for (size_t i = 0; i < 10; i++) {
-        if (i >= wire->left)
-            return 0;
+    for (size_t i = 0; i < 10 && i < wire->left; i++) {
         uint8_t byte = wire->at[i];
         *value |= (uint64_t)(byte & 0x7f) << (7 * i);
         if (!(byte & 0x80)) {
@@ -32,34 +31,23 @@ int wire_next(struct wire *wire, struct wire_field *field)
     uint64_t tag;
     if (wire->left == 0)
         return 0;
-    if (wire_get_varint(wire, &tag) <= 0 || tag >> 3 == 0 || tag >> 3 > UINT32_MAX >> 3)
+    if (get_varint(wire, &tag) < 0 || tag >> 3 == 0 || tag >> 3 > UINT32_MAX >> 3)
         return -1;
     *field = (struct wire_field){.number = (uint32_t)(tag >> 3)};
     switch (tag & 7) {
     case WIRE_VARINT:
         field->type = WIRE_VARINT;
-        return wire_get_varint(wire, &field->value) > 0 ? 1 : -1;
+        return get_varint(wire, &field->value);
     case WIRE_FIXED64:
         field->type = WIRE_FIXED64;
         return take(wire, field, 8);
     case WIRE_BYTES:
         field->type = WIRE_BYTES;
-        return wire_get_varint(wire, &field->value) > 0 ? take(wire, field, field->value) : -1;
+        return get_varint(wire, &field->value) > 0 ? take(wire, field, field->value) : -1;
     case WIRE_FIXED32:
         field->type = WIRE_FIXED32;
         return take(wire, field, 4);
     default: /* groups, which proto3 does not have */
         return -1;
     }
-}
-
-size_t wire_put_varint(uint8_t *out, uint64_t value)
-{
-    size_t size = 0;
-    while (value >= 0x80) {
-        out[size++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    out[size++] = (uint8_t)value;
-    return size;
 }

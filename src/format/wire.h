@@ -24,9 +24,4 @@ struct wire_field {
 /* 1 and *field, 0 at the end, -1 if the message is broken. */
 int wire_next(struct wire *wire, struct wire_field *field);
 
-/* Appends a varint to out (room for 10 bytes); returns its length. */
-size_t wire_put_varint(uint8_t *out, uint64_t value);
-/* 1 and *value, 0 if the varint goes on behind the end, -1 if it is broken. */
-int wire_get_varint(struct wire *wire, uint64_t *value);
-
 #endif

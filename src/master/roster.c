@@ -272,6 +272,32 @@ static bool choose_addresses(const struct session *session, size_t index)
     return false;
 }
 
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* A name such as the machine's own is often 127.0.1.1 there: no other machine reaches that. */
+static void refuse_loopback(struct session *session, size_t index, const char *where)
+{
+    const struct plan_flow *flow = &session->plan->flows[index];
+    const struct master_agent *src = session->hosts[flow->src].agent;
+    const struct master_agent *dst = session->hosts[flow->dst].agent;
+    if (strcmp(src->netns, dst->netns) == 0)
+        return;
+    for (size_t end = 0; end < 2; end++) {
+        const char *address = session->flows[index].address[end];
+        const struct plan_host *host =
+            &session->plan->hosts[end == END_SRC ? flow->src : flow->dst];
+        if (is_loopback(address))
+            session_problem(
+                session, where,
+                "%s's address %s is a loopback address, which the other host cannot reach: "
+                "name its address in the test network as \"host\"",
+                host->name, address);
+    }
+}
+
 static void settle_addresses(struct session *session)
 {
     for (size_t i = 0; i < session->plan->flow_count; i++) {
@@ -280,7 +306,9 @@ static void settle_addresses(struct session *session)
             continue; /* already a problem of the host */
         char where[32];
         snprintf(where, sizeof where, "flows[%zu]", i);
-        if (!choose_addresses(session, i))
+        if (choose_addresses(session, i))
+            refuse_loopback(session, i, where);
+        else
             session_problem(
                 session, where,
                 "%s and %s have no addresses of one family (IPv4 or IPv6): name addresses "

@@ -18,7 +18,8 @@ int64_t axis_to_local(const struct axis *axis, int64_t t_ns);
 int64_t axis_from_local(const struct axis *axis, int64_t local_ns);
 
 /* The mapping to follow from now_local on: it goes on where `current` stands at that moment, and
- * meets `target` over_ns later, so that a schedule never steps and never runs backwards. */
+ * meets `target` over_ns later, so that a schedule never steps and never runs backwards.  A target
+ * that is over_ns / 2 or more behind is not met: the axis then runs at half speed towards it. */
 struct axis axis_slew(const struct axis *current, const struct axis *target, int64_t now_local,
                       int64_t over_ns);
 

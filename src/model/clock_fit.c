@@ -1,121 +1,195 @@
+/* The line is fitted about the middle of the points used, so that sums stay small although the two
+ * clocks may be 10^18 ns apart. */
 #include "model/clock_fit.h"
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
-#define WIDE       3 /* a point so many times as wide as the narrowest is left out */
-#define SPAN_MIN   INT64_C(100000000) /* ns: a shorter span says nothing of the rate */
-#define NARROW_MIN INT64_C(1000)      /* ns: below that width is noise */
+#include "model/ns.h"
+#include "util/clock.h"
 
-static int64_t round_trip(const struct clock_exchange *e)
+#define WIDE_FACTOR 3
+#define SPAN_MIN_NS (100 * NS_PER_MS)
+#define RATE_MAX    1e-3            /* the kernel slews a clock by 500 ppm at most: two by 1000 */
+#define UNKNOWN_NS  (INT64_MAX / 4) /* a bound that says nothing */
+
+/* The agent's own time between t2 and t3 may be wrong by RATE_MAX; halved like the round trip. */
+static int64_t exchange_bound(const struct clock_exchange *e)
 {
-    return (e->t4 - e->t1) - (e->t3 - e->t2);
+    wide_ns held = (wide_ns)e->t3 - e->t2;
+    wide_ns trip = (wide_ns)e->t4 - e->t1 - held;
+    if (trip < 0)
+        trip = 0;
+    wide_ns bound = trip / 2 + held / 2000 + 1;
+    return bound < UNKNOWN_NS ? (int64_t)bound : UNKNOWN_NS;
 }
 
 struct clock_point clock_best(const struct clock_exchange *exchanges, size_t count)
 {
-    const struct clock_exchange *best = NULL;
+    struct clock_point best = {.agent_ns = exchanges[0].t2, .bound_ns = UNKNOWN_NS};
     for (size_t i = 0; i < count; i++) {
         const struct clock_exchange *e = &exchanges[i];
-        bool sound = e->t4 >= e->t1 && e->t3 >= e->t2 && round_trip(e) >= 0;
-        if (sound && (!best || round_trip(e) < round_trip(best)))
-            best = e;
+        if (e->t4 < e->t1 || e->t3 < e->t2 || exchange_bound(e) >= best.bound_ns)
+            continue;
+        wide_ns agent = (wide_ns)e->t2 + e->t3;
+        wide_ns master = (wide_ns)e->t1 + e->t4;
+        best.agent_ns = ns_clamp(agent / 2);
+        best.offset_ns = ns_clamp((agent - master) / 2);
+        best.bound_ns = exchange_bound(e);
     }
-    if (!best) /* clocks that run backwards: nothing is known but the order of magnitude */
-        return (struct clock_point){exchanges[0].t2, exchanges[0].t2 - exchanges[0].t1,
-                                    INT64_MAX / 4};
-    /* Half of a sum of two differences, without overflow for clocks far apart. */
-    int64_t there = best->t2 - best->t1, back = best->t3 - best->t4;
-    return (struct clock_point){
-        .agent_ns = best->t2 + (best->t3 - best->t2) / 2,
-        .offset_ns = there + (back - there) / 2,
-        .bound_ns = (round_trip(best) + 1) / 2,
-    };
+    return best;
+}
+
+static wide_ns offset_at(const struct clock_fit *fit, int64_t agent_ns)
+{
+    wide_ns passed = (wide_ns)agent_ns - fit->reference_ns;
+    return (wide_ns)fit->offset_ns + ns_scale(passed, fit->rate);
 }
 
 static int64_t narrowest(const struct clock_point *points, size_t count)
 {
-    int64_t least = points[0].bound_ns;
-    for (size_t i = 1; i < count; i++)
-        if (points[i].bound_ns < least)
-            least = points[i].bound_ns;
-    return least;
-}
-
-static bool counts(const struct clock_point *point, int64_t least)
-{
-    int64_t width = least < NARROW_MIN ? NARROW_MIN : least;
-    return point->bound_ns / WIDE <= width;
-}
-
-/* Least squares over the points that count; times and offsets relative to the reference, so that a
- * double is exact enough. */
-static void fit_line(struct clock_fit *fit, const struct clock_point *points, size_t count,
-                     int64_t least)
-{
-    double sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
-    int64_t base = fit->offset_ns, first = 0, last = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!counts(&points[i], least))
-            continue;
-        double x = (double)(points[i].agent_ns - fit->reference_ns);
-        double y = (double)(points[i].offset_ns - base);
-        if (fit->used++ == 0)
-            first = points[i].agent_ns;
-        last = points[i].agent_ns;
-        sum_x += x;
-        sum_y += y;
-        sum_xx += x * x;
-        sum_xy += x * y;
+    int64_t narrow = points[0].bound_ns;
+    for (size_t i = 1; i < count; i++) {
+        if (points[i].bound_ns < narrow)
+            narrow = points[i].bound_ns;
     }
-    double n = fit->used, spread = sum_xx - sum_x * sum_x / n;
-    if (fit->used > 1 && last - first >= SPAN_MIN && spread > 0)
-        fit->rate = (sum_xy - sum_x * sum_y / n) / spread;
-    fit->offset_ns = base + (int64_t)llround((sum_y - fit->rate * sum_x) / n);
+    return narrow;
 }
 
-static int64_t distance(const struct clock_fit *fit, const struct clock_point *point)
+/* Points that count in the line, and where it lies. */
+struct line {
+    const struct clock_point *points;
+    size_t count;
+    int64_t limit_ns; /* widest bound of a point that is used */
+    int64_t first_ns, last_ns;
+};
+
+static bool is_used(const struct line *line, size_t i)
 {
-    double turned = fit->rate * (double)(point->agent_ns - fit->reference_ns);
-    return llabs(point->offset_ns - fit->offset_ns - (int64_t)llround(turned));
+    return line->points[i].bound_ns <= line->limit_ns;
+}
+
+static void find_span(struct line *line)
+{
+    bool found = false;
+    for (size_t i = 0; i < line->count; i++) {
+        if (!is_used(line, i))
+            continue;
+        if (!found)
+            line->first_ns = line->points[i].agent_ns;
+        line->last_ns = line->points[i].agent_ns;
+        found = true;
+    }
+}
+
+/* Least squares: through the mean, with the slope about it. */
+static void fit_line(const struct line *line, struct clock_fit *fit)
+{
+    const struct clock_point *points = line->points;
+    wide_ns time = 0, offset = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        if (!is_used(line, i))
+            continue;
+        time += points[i].agent_ns;
+        offset += points[i].offset_ns;
+        fit->used++;
+    }
+    fit->reference_ns = (int64_t)(time / fit->used);
+    fit->offset_ns = (int64_t)(offset / fit->used);
+    if ((wide_ns)line->last_ns - line->first_ns < SPAN_MIN_NS)
+        return;
+
+    double xx = 0, xy = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        if (!is_used(line, i))
+            continue;
+        double x = (double)((wide_ns)points[i].agent_ns - fit->reference_ns);
+        xx += x * x;
+        xy += x * (double)((wide_ns)points[i].offset_ns - fit->offset_ns);
+    }
+    fit->rate = fmax(-RATE_MAX, fmin(RATE_MAX, xy / xx));
+}
+
+static wide_ns distance(const struct clock_fit *fit, const struct clock_point *point)
+{
+    wide_ns residual = point->offset_ns - offset_at(fit, point->agent_ns);
+    return residual < 0 ? -residual : residual;
+}
+
+/* How wrong the line may be at a point that it left out, if it is wrong by at most `error` between
+ * the points used.  The true line is straight, so beyond them the error grows at most as fast as a
+ * line from -error to error; the point's own bound may say less. */
+static wide_ns error_at_wide(const struct line *line, const struct clock_fit *fit,
+                             const struct clock_point *point, wide_ns error)
+{
+    wide_ns residual = distance(fit, point);
+    wide_ns span = (wide_ns)line->last_ns - line->first_ns;
+    wide_ns beyond = 0;
+    if (point->agent_ns < line->first_ns)
+        beyond = (wide_ns)line->first_ns - point->agent_ns;
+    else if (point->agent_ns > line->last_ns)
+        beyond = (wide_ns)point->agent_ns - line->last_ns;
+
+    wide_ns need = residual - point->bound_ns;
+    if (beyond) {
+        wide_ns most = residual + point->bound_ns;
+        if (span > 0) {
+            wide_ns grown = error + ns_scale(error, 2 * (double)beyond / (double)span) + 1;
+            most = grown < most ? grown : most;
+        }
+        need = most > need ? most : need;
+    }
+    return need;
+}
+
+static void bound_error(const struct line *line, struct clock_fit *fit)
+{
+    wide_ns error = 0, residual = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        if (!is_used(line, i))
+            continue;
+        wide_ns far = distance(fit, &line->points[i]);
+        residual = far > residual ? far : residual;
+        wide_ns most = far + line->points[i].bound_ns;
+        error = most > error ? most : error;
+    }
+    wide_ns all = error;
+    for (size_t i = 0; i < line->count; i++) {
+        if (is_used(line, i))
+            continue;
+        wide_ns need = error_at_wide(line, fit, &line->points[i], error);
+        all = need > all ? need : all;
+    }
+    fit->residual_ns = ns_clamp(residual);
+    fit->error_ns = ns_clamp(all + 1); /* a conversion rounds */
 }
 
 struct clock_fit clock_fit(const struct clock_point *points, size_t count, uint32_t exchanges)
 {
-    int64_t least = narrowest(points, count);
-    struct clock_fit fit = {
-        .reference_ns = points[0].agent_ns,
-        .offset_ns = points[0].offset_ns,
-        .exchanges = exchanges,
-        .rtt_min_ns = 2 * least,
+    int64_t narrow = narrowest(points, count);
+    struct line line = {
+        .points = points,
+        .count = count,
+        .limit_ns = ns_clamp((wide_ns)narrow * WIDE_FACTOR),
     };
-    fit_line(&fit, points, count, least);
-    for (size_t i = 0; i < count; i++) {
-        int64_t far = distance(&fit, &points[i]), error;
-        if (counts(&points[i], least)) {
-            error = far + points[i].bound_ns;
-            if (far > fit.residual_ns)
-                fit.residual_ns = far;
-        } else {
-            error =
-                far - points[i].bound_ns; /* it contradicts the line only if the line is outside */
-        }
-        if (error > fit.error_ns)
-            fit.error_ns = error;
-    }
+    struct clock_fit fit = {
+        .rtt_min_ns = ns_clamp((wide_ns)narrow * 2),
+        .exchanges = exchanges,
+    };
+    find_span(&line);
+    fit_line(&line, &fit);
+    bound_error(&line, &fit);
     return fit;
 }
 
 int64_t clock_fit_to_master(const struct clock_fit *fit, int64_t agent_ns)
 {
-    double turned = fit->rate * (double)(agent_ns - fit->reference_ns);
-    return agent_ns - fit->offset_ns - (int64_t)llround(turned);
+    return ns_clamp(agent_ns - offset_at(fit, agent_ns));
 }
 
 int64_t clock_fit_to_agent(const struct clock_fit *fit, int64_t master_ns)
 {
-    int64_t agent_ns = master_ns + fit->offset_ns;
-    double turned = fit->rate / (1 - fit->rate) * (double)(agent_ns - fit->reference_ns);
-    return agent_ns + (int64_t)llround(turned);
+    /* On the agent's clock as if it had no rate; the rate then counts agent time. */
+    wide_ns passed = (wide_ns)master_ns + fit->offset_ns - fit->reference_ns;
+    return ns_clamp(fit->reference_ns + passed + ns_scale(passed, fit->rate / (1 - fit->rate)));
 }

@@ -18,7 +18,7 @@ struct clock_exchange {
 struct clock_point {
     int64_t agent_ns;  /* (t2 + t3) / 2 */
     int64_t offset_ns; /* agent - master */
-    int64_t bound_ns;  /* half the round trip */
+    int64_t bound_ns;  /* half the round trip, and what t3 - t2 may be wrong by */
 };
 
 struct clock_fit {
@@ -32,14 +32,13 @@ struct clock_fit {
 };
 
 /* The point of the fastest of count exchanges (count >= 1); an exchange with t4 < t1 or t3 < t2
- * never counts.
- */
+ * never counts, and a point of such alone has a bound of decades. */
 struct clock_point clock_best(const struct clock_exchange *exchanges, size_t count);
 
-/* Fits count >= 1 points in order of time.  One point, or a span under 100 ms: rate 0.  Points more
- * than three times as wide as the narrowest are left out of the line, but the line must pass
- * through their bounds, or error_ns grows until it does.  `exchanges` is passed through for the
- * report. */
+/* Fits count >= 1 points in order of time.  One point, or a span under 100 ms: rate 0; it is
+ * never over 1000 ppm, which no two clocks of the kernel's reach.  Points more than three times as
+ * wide as the narrowest are left out of the line, but the line must pass through their bounds, or
+ * error_ns grows until it does.  `exchanges` is passed through for the report. */
 struct clock_fit clock_fit(const struct clock_point *points, size_t count, uint32_t exchanges);
 
 int64_t clock_fit_to_master(const struct clock_fit *fit, int64_t agent_ns);

@@ -229,38 +229,6 @@ static void build(struct builder *b)
     }
 }
 
-struct plan *plan_build(struct scenario *scenario, struct error_list *errors)
-{
-    size_t hosts = scenario->host_count, flows = scenario->flow_count;
-    struct plan *plan = calloc(1, sizeof *plan);
-    CLEANUP_FREE struct name_entry *names = calloc(hosts + 1, sizeof *names);
-    CLEANUP_FREE struct id_entry *ids = calloc(flows + 1, sizeof *ids);
-    struct builder b = {scenario, plan, errors, names, ids, 0, 0};
-
-    if (!plan || !names || !ids)
-        goto no_memory;
-    plan->hosts = calloc(hosts + 1, sizeof *plan->hosts);
-    plan->flows = calloc(flows + 1, sizeof *plan->flows);
-    if (!plan->hosts || !plan->flows)
-        goto no_memory;
-    plan->host_count = hosts;
-    plan->flow_count = flows;
-    build(&b);
-    plan->scenario = scenario;
-    if (errors->count == 0 && b.status == 0)
-        return plan;
-    plan_free(plan);
-    return NULL;
-
-no_memory:
-    scenario_free(scenario);
-    plan_free(plan);
-    struct error err = {0};
-    error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
-    error_list_add(errors, &err);
-    return NULL;
-}
-
 void plan_free(struct plan *plan)
 {
     if (!plan)
@@ -269,4 +237,46 @@ void plan_free(struct plan *plan)
     free(plan->hosts);
     free(plan->flows);
     free(plan);
+}
+
+/* An empty plan with room for what the scenario has, which it owns from now on; NULL: no memory,
+ * and the scenario is freed. */
+static struct plan *create_plan(struct scenario *scenario)
+{
+    struct plan *plan = calloc(1, sizeof *plan);
+
+    if (!plan) {
+        scenario_free(scenario);
+        return NULL;
+    }
+    plan->scenario = scenario;
+    plan->host_count = scenario->host_count;
+    plan->flow_count = scenario->flow_count;
+    plan->hosts = calloc(plan->host_count + 1, sizeof *plan->hosts);
+    plan->flows = calloc(plan->flow_count + 1, sizeof *plan->flows);
+    if (plan->hosts && plan->flows)
+        return plan;
+    plan_free(plan);
+    return NULL;
+}
+
+struct plan *plan_build(struct scenario *scenario, struct error_list *errors)
+{
+    CLEANUP_FREE struct name_entry *names = calloc(scenario->host_count + 1, sizeof *names);
+    CLEANUP_FREE struct id_entry *ids = calloc(scenario->flow_count + 1, sizeof *ids);
+    struct plan *plan = create_plan(scenario);
+    struct builder b = {scenario, plan, errors, names, ids, 0, 0};
+
+    if (plan && names && ids) {
+        build(&b);
+    } else {
+        struct error err = {0};
+        error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
+        error_list_add(errors, &err);
+        b.status = ERROR_SYSTEM;
+    }
+    if (errors->count == 0 && b.status == 0)
+        return plan;
+    plan_free(plan);
+    return NULL;
 }

@@ -6,7 +6,7 @@
 
 int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text)
 {
-    struct run_event *events = realloc(run->events, (run->event_count + 1) * sizeof *events);
+    struct run_event *events = reallocarray(run->events, run->event_count + 1, sizeof *events);
     if (!events)
         return -1;
     run->events = events;
@@ -19,7 +19,7 @@ int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text)
 
 int run_info_add_warning(struct run_info *run, const char *text)
 {
-    char **warnings = realloc(run->warnings, (run->warning_count + 1) * sizeof(*warnings));
+    char **warnings = reallocarray(run->warnings, run->warning_count + 1, sizeof *warnings);
     if (!warnings)
         return -1;
     run->warnings = warnings;
@@ -71,35 +71,94 @@ void run_info_fini(struct run_info *run)
     *run = (struct run_info){0};
 }
 
-static bool moved_data(const struct flow_result *flow)
+static bool end_is(const struct flow_result *flow, enum flow_end end, enum end_status status)
 {
-    for (int end = 0; end < 2; end++)
-        if (flow->has_report[end] && flow->report[end].payload_bytes > 0)
-            return true;
-    return false;
+    return flow->has_report[end] && flow->report[end].status == status;
 }
 
-static void keep_first_error(struct flow_result *flow)
+/* Payload that is known to have got across: what the sink read; without its report, what the
+ * source saw acknowledged. */
+static uint64_t payload_across(const struct flow_result *flow)
 {
-    for (int end = 0; end < 2 && !flow->error[0]; end++)
-        snprintf(flow->error, sizeof flow->error, "%s",
-                 flow->has_report[end] ? flow->report[end].error : "");
-    for (int end = 0; end < 2 && !flow->error[0]; end++)
-        if (!flow->has_report[end])
-            snprintf(flow->error, sizeof flow->error,
-                     "nothing was heard of the %s end's last state",
-                     end == END_SRC ? "src" : "dst");
+    if (flow->has_report[END_DST])
+        return flow->report[END_DST].payload_bytes;
+    return flow->has_report[END_SRC] ? flow->report[END_SRC].payload_bytes_stop : 0;
+}
+
+static enum flow_status status_of(const struct flow_result *flow)
+{
+    if (end_is(flow, END_SRC, END_COMPLETE) && end_is(flow, END_DST, END_COMPLETE))
+        return FLOW_COMPLETE;
+    return payload_across(flow) ? FLOW_PARTIAL : FLOW_FAILED;
+}
+
+/* Both ends may have one, and the later is often but the other's echo. */
+static const struct end_report *first_with_error(const struct flow_result *flow)
+{
+    const struct end_report *src = &flow->report[END_SRC], *dst = &flow->report[END_DST];
+    bool src_has = flow->has_report[END_SRC] && src->error[0];
+    bool dst_has = flow->has_report[END_DST] && dst->error[0];
+    if (src_has && dst_has && (src->times & dst->times) >> T_CLOSED & 1)
+        return dst->at[T_CLOSED] < src->at[T_CLOSED] ? dst : src;
+    if (src_has)
+        return src;
+    return dst_has ? dst : NULL;
+}
+
+/* The reason that a status gives by itself; NULL: none. */
+static const char *reason(enum end_status status)
+{
+    switch (status) {
+    case END_CUT:
+        return "was cut: data was still under way when the drain limit passed";
+    case END_STOPPED:
+        return "was stopped before its scheduled end";
+    case END_FAILED:
+        return "failed";
+    case END_UNKNOWN:
+        return "did not say what became of it";
+    case END_COMPLETE:
+        break;
+    }
+    return NULL;
+}
+
+/* Writes why an end without an error of its own is not complete; false: it is. */
+static bool explain_end(struct flow_result *flow, enum flow_end end)
+{
+    const char *name = end == END_SRC ? "src" : "dst";
+    const char *why = reason(flow->report[end].status);
+    if (!flow->has_report[end])
+        snprintf(flow->error, sizeof flow->error,
+                 "the report of the %s end is missing: the agent of host %s did not send it", name,
+                 end == END_SRC ? flow->src : flow->dst);
+    else if (why)
+        snprintf(flow->error, sizeof flow->error, "the %s end %s", name, why);
+    return flow->error[0];
+}
+
+static void explain(struct flow_result *flow)
+{
+    flow->error[0] = '\0';
+    if (flow->status == FLOW_COMPLETE)
+        return;
+    const struct end_report *first = first_with_error(flow);
+    bool both = flow->has_report[END_SRC] && flow->has_report[END_DST];
+    if (first && both) {
+        snprintf(flow->error, sizeof flow->error, "%s", first->error);
+        return;
+    }
+    /* A missing end counts more than what the other end made of it. */
+    if (!flow->has_report[END_DST] || !explain_end(flow, END_SRC))
+        explain_end(flow, END_DST);
+    size_t used = strlen(flow->error);
+    if (first)
+        snprintf(flow->error + used, sizeof flow->error - used, "; the other end: %s",
+                 first->error);
 }
 
 void flow_result_judge(struct flow_result *flow)
 {
-    bool complete = true;
-    for (int end = 0; end < 2; end++)
-        complete = complete && flow->has_report[end] && flow->report[end].status == END_COMPLETE;
-    if (complete) {
-        flow->status = FLOW_COMPLETE;
-        return;
-    }
-    flow->status = moved_data(flow) ? FLOW_PARTIAL : FLOW_FAILED;
-    keep_first_error(flow);
+    flow->status = status_of(flow);
+    explain(flow);
 }

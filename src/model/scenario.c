@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+const char *const scenario_connect_words[] = {
+    [CONNECT_AHEAD] = "ahead", [CONNECT_AT_START] = "at_start", NULL};
+const char *const scenario_finish_words[] = {
+    [FINISH_DRAIN] = "drain", [FINISH_ABORT] = "abort", NULL};
+
 int scenario_report(struct error_list *errors, const struct error *err)
 {
     size_t before = errors->count;

@@ -15,6 +15,10 @@
 #define SCENARIO_TIME_MAX   (INT64_C(366) * 86400 * 1000000000) /* ns: start + duration */
 #define SCENARIO_ERRORS_MAX 1000 /* problems that are listed; the rest is summed up in a line */
 
+/* The words of a scenario for enum connect_mode and finish_mode, NULL-terminated. */
+extern const char *const scenario_connect_words[];
+extern const char *const scenario_finish_words[];
+
 struct scenario_host {
     char *name;
     char *mgmt;   /* HOST:PORT of its agent */

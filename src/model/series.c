@@ -18,6 +18,8 @@ int series_reserve(struct series *series, size_t rows)
 {
     if (rows <= series->capacity)
         return 0;
+    if (rows > SIZE_MAX / 2 / sizeof(int64_t))
+        return -1;
     size_t capacity = series->capacity ? series->capacity : 16;
     while (capacity < rows)
         capacity *= 2;

@@ -22,7 +22,7 @@ struct series {
 
 /* Makes room for `rows` in all; 0, or -1 when out of memory. */
 int series_reserve(struct series *series, size_t rows);
-void series_clear(struct series *series); /* count 0, keeps the memory */
+void series_clear(struct series *series); /* count and lengths 0, keeps the memory */
 void series_fini(struct series *series);
 
 #endif

@@ -55,16 +55,17 @@ int rpc_loop_create(struct rpc_loop **out, struct error *err);
 int rpc_loop_run(struct rpc_loop *loop, int timeout_ms);
 /* Any thread: fn(arg) runs in the loop, soon.  0, or -1 when out of memory. */
 int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
-/* fn(arg) runs once after delay_ms, unless cancelled by the same pair. */
+/* fn(arg) runs once after delay_ms, unless cancelled by the same pair.  0, or -1 when out of
+ * memory. */
 int rpc_loop_after(struct rpc_loop *loop, int64_t delay_ms, void (*fn)(void *arg), void *arg);
 void rpc_loop_cancel(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
-/* All servers, peers and calls of it must be gone or going: handles what is left, then frees. */
+/* All servers and peers of it must be destroyed: runs what was posted, drops timers, frees. */
 void rpc_loop_destroy(struct rpc_loop *loop);
 
 /* ---- server ---- */
 
 /* Serves one call; the request is freed after return.  Every call is finished exactly once, now or
- * later, also after it is gone. */
+ * later, also after it is gone, even after its server is. */
 typedef void rpc_serve(struct rpc_call *call, const ProtobufCMessage *request, void *ctx);
 
 struct rpc_service {
@@ -74,9 +75,9 @@ struct rpc_service {
     void *ctx;
 };
 
-/* listen: "HOST:PORT", "" as host is every address, port 0 one that the kernel chooses.  Listens
- * and serves at once.  *port (may be NULL) is the port.  ERROR_SYSTEM names the address and why (in
- * use, not here). The service's table must outlive the server. */
+/* "" as host is every address, a name all that it resolves to and that are here; port 0 is one that
+ * the kernel chooses.  Listens and serves at once.  *port (may be NULL) is the port.  ERROR_SYSTEM
+ * names the address and why (in use, not here).  The service's table must outlive the server. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
                       const struct rpc_service *service, const char *host, uint16_t listen_port,
                       uint16_t *port, struct error *err);
@@ -85,30 +86,33 @@ int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
 void rpc_server_destroy(struct rpc_server *server, int grace_ms);
 
 /* Sends one message of a stream.  0; -EAGAIN: queue full, wait for on_ready; -EPIPE: the caller is
- * gone. */
+ * gone; -EMSGSIZE: larger than RPC_MESSAGE_MAX. */
 int rpc_send(struct rpc_call *call, const ProtobufCMessage *message);
 /* The last word: message (may be NULL; must be given for a unary call with code RPC_OK), then the
- * status. */
+ * status, both behind what is queued.  A message that is too large makes it RPC_RESOURCE_EXHAUSTED.
+ * The call is not touched afterwards. */
 void rpc_finish(struct rpc_call *call, const ProtobufCMessage *message, int code, const char *text);
-/* fn(call, arg): the send queue has room again; the caller went away (finish it then). */
+/* fn(call, arg): the send queue has room again after -EAGAIN; the caller went away (finish it now
+ * or later).  Set while the call is served, or before rpc_send() said -EPIPE. */
 void rpc_on_ready(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), void *arg);
 void rpc_on_gone(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), void *arg);
 /* CLOCK_MONOTONIC, ns, when the request came off the completion queue. */
 int64_t rpc_received_ns(const struct rpc_call *call);
-/* "ipv4:127.0.0.1:4711"; owned by the call. */
+/* "ipv4:127.0.0.1:4711", "ipv6:[::1]:4711"; owned by the call. */
 const char *rpc_peer_name(struct rpc_call *call);
 
 /* ---- client ---- */
 
-/* target "HOST:PORT" (an address or a name); no connection is made yet.  Proxies of the environment
- * are not used. */
+/* host is an address or a name, which must resolve (else ERROR_AGENT); no connection is made yet.
+ * Proxies of the environment are not used. */
 int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const char *host, uint16_t port,
                     struct error *err);
-/* Calls in progress end with RPC_CANCELLED first (inside this function). */
+/* Calls in progress end with RPC_CANCELLED first (inside this function).  Callbacks may call it. */
 void rpc_peer_destroy(struct rpc_peer *peer);
 
-/* A message (valid during the call) with status NULL, or, last of all and exactly once, the status
- * with message NULL.  After the status the call is gone. */
+/* A message (valid during the callback) with status NULL, or, last of all and exactly once, the
+ * status with message NULL.  A unary call has its message before RPC_OK.  After the status the call
+ * is gone: forget its pointer there. */
 struct rpc_status {
     int code;         /* enum rpc_code */
     const char *text; /* valid during the callback */
@@ -116,13 +120,13 @@ struct rpc_status {
 typedef void rpc_reply(struct rpc_call *call, const ProtobufCMessage *message,
                        const struct rpc_status *status, void *arg);
 
-/* NULL when out of memory; then the callback is never called.  A call waits for the connection
- * until its deadline only if wait_ready, else a refused connection ends it at once with
- * RPC_UNAVAILABLE. */
+/* NULL when out of memory or the peer is being destroyed; then the callback is never called, and
+ * never inside this function.  deadline_ms < 0: none.  A call waits for the connection until its
+ * deadline only if wait_ready, else a refused connection ends it at once with RPC_UNAVAILABLE. */
 struct rpc_call *rpc_start(struct rpc_peer *peer, const struct rpc_method *method,
                            const ProtobufCMessage *request, int64_t deadline_ms, bool wait_ready,
                            rpc_reply *reply, void *arg);
-/* The call ends soon with RPC_CANCELLED; its callback still comes. */
+/* The call ends soon with RPC_CANCELLED; its callback still comes.  Not after the status. */
 void rpc_cancel(struct rpc_call *call);
 
 #endif

@@ -20,16 +20,14 @@ static long read_port(const char *text, size_t length)
     return port <= PORT_MAX ? port : -1;
 }
 
-static bool is_blank(char c)
+/* Neither a name nor an address has these: blanks, controls, the parts of a URL. */
+static bool is_foreign(const char *host, size_t length)
 {
-    return (unsigned char)c <= ' ' || c == 0x7f;
-}
-
-static bool has_blank(const char *text)
-{
-    while (*text && !is_blank(*text))
-        text++;
-    return *text;
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f || strchr("[]/@\"", host[i]))
+            return true;
+    }
+    return false;
 }
 
 static int refuse(struct error *err, const char *text, const char *why)
@@ -74,7 +72,7 @@ int endpoint_parse(const char *text, struct endpoint *out, struct error *err)
     long port = read_port(colon + 1, strlen(colon + 1));
     if (port < 0)
         return refuse(err, text, "the port is no number from 0 to 65535");
-    if (has_blank(text) || memchr(host, '[', length) || memchr(host, ']', length))
+    if (is_foreign(host, length))
         return refuse(err, text, "the host has a character that no host has");
     memcpy(out->host, host, length);
     out->host[length] = '\0';

@@ -81,7 +81,7 @@ int error_set_errno(struct error *err, int code, int errnum, const char *where, 
 int error_cure(struct error *err, const char *cure, ...)
 {
     if (!err)
-        return 0;
+        return ERROR_INPUT;
     va_list args;
     va_start(args, cure);
     put(err->cure, sizeof err->cure, cure, args);

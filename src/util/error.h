@@ -31,7 +31,8 @@ __attribute__((format(printf, 4, 5))) int error_set(struct error *err, int code,
 __attribute__((format(printf, 5, 6))) int error_set_errno(struct error *err, int code, int errnum,
                                                           const char *where, const char *what, ...);
 
-/* Adds the cure to an error that is set.  Returns err->code. */
+/* Adds the cure to an error that is set.  Returns err->code, or ERROR_INPUT if err is NULL: never
+ * success. */
 __attribute__((format(printf, 2, 3))) int error_cure(struct error *err, const char *cure, ...);
 
 /* Puts where in front: "flows[3]" + "duration" -> "flows[3].duration" is the caller's text. */

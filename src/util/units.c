@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#define RATE_MAX 1e21 /* beyond is no rate, but a fault */
+
 static char *scaled(double value, const char *unit, char out[UNITS_TEXT_MAX])
 {
     static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
@@ -18,7 +20,7 @@ static char *scaled(double value, const char *unit, char out[UNITS_TEXT_MAX])
 
 char *units_rate(double bits_per_s, char out[UNITS_TEXT_MAX])
 {
-    if (!(bits_per_s >= 0)) {
+    if (!(bits_per_s >= 0 && bits_per_s < RATE_MAX)) {
         snprintf(out, UNITS_TEXT_MAX, "-");
         return out;
     }

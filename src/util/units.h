@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define UNITS_TEXT_MAX 32
-/* "9.41 Gbit/s": three significant digits, powers of 1000; bit/s.  Negative: "-". */
+/* "9.41 Gbit/s": three significant digits, powers of 1000; bit/s.  Negative, 1e21 and more: "-". */
 char *units_rate(double bits_per_s, char out[UNITS_TEXT_MAX]);
 /* "1.21 GB": powers of 1000; bytes. */
 char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_MAX]);

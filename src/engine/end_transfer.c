@@ -1,0 +1,167 @@
+/* Moves payload.  Each event costs one system call and is bounded by the sizes of read and write;
+ * all sources send from one block that stays in the cache, and sinks let the kernel drop what it
+ * received (MSG_TRUNC), so that the copy into the kernel is all the work there is. */
+#include "engine/end.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+
+#include "engine/sampler.h"
+#include "engine/worker.h"
+#include "util/clock.h"
+
+#define FIRST_WRITE_BYTES 14480u /* 10 segments: one initial window */
+#define DRAIN_POLL_NS     (200 * NS_PER_US)
+
+/* Linux's TCP states in which the peer's FIN has come, and counts as received. */
+enum { LINUX_TCP_TIME_WAIT = 6, LINUX_TCP_CLOSE_WAIT = 8, LINUX_TCP_CLOSING = 11 };
+
+static uint64_t at_most(uint64_t value, uint64_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+static uint64_t less(uint64_t value, uint64_t by)
+{
+    return value > by ? value - by : 0;
+}
+
+static int64_t field(const struct sample *sample, enum tcp_field which)
+{
+    return tcp_field_get(sample->info, sample->info_length, which);
+}
+
+/* What bytes_acked holds beside payload, before the FIN: at the opening end SYN and token. */
+static uint64_t acked_before_payload(const struct end *end)
+{
+    return end->spec.end == END_SRC ? 1 + TOKEN_SIZE : 0;
+}
+
+uint64_t source_acked(const struct end *end, const struct sample *sample)
+{
+    const uint64_t acked = (uint64_t)field(sample, TCP_bytes_acked);
+    return at_most(less(acked, acked_before_payload(end)), end->sent);
+}
+
+uint64_t sink_received(const struct end *end, const struct sample *sample)
+{
+    if (end->sink == SINK_DONE)
+        return end->received;
+    const int64_t state = field(sample, TCP_state);
+    /* A closed socket was reset; a source that drains does so behind its FIN. */
+    const bool has_fin = state == LINUX_TCP_TIME_WAIT ||
+                         (state >= LINUX_TCP_CLOSE_WAIT && state <= LINUX_TCP_CLOSING) ||
+                         (state == LINUX_TCP_CLOSE && end->spec.finish == FINISH_DRAIN);
+    const uint64_t token = end->spec.end == END_DST ? TOKEN_SIZE : 0;
+    return less((uint64_t)field(sample, TCP_bytes_received), token + has_fin);
+}
+
+/* ---- Source ---- */
+
+static ssize_t send_payload(const struct end *end, size_t size)
+{
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const uint8_t *payload = end->worker->setup->payload;
+    if (!end->owes_token)
+        return send(end->fd, payload, size, flags);
+    struct iovec parts[2] = {
+        {.iov_base = (void *)end->spec.token, .iov_len = TOKEN_SIZE},
+        {.iov_base = (void *)payload, .iov_len = size},
+    };
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    return sendmsg(end->fd, &message, flags);
+}
+
+void source_write(struct end *end, size_t size)
+{
+    const int64_t first_ns = end->sent ? 0 : clock_now();
+    ssize_t sent = send_payload(end, size);
+    if (sent < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            end_peer_gone(end, errno);
+        return;
+    }
+    if (end->owes_token) {
+        if (sent <= TOKEN_SIZE) { /* a new connection has room for more */
+            end_peer_gone(end, ENOBUFS);
+            return;
+        }
+        sent -= TOKEN_SIZE;
+        end->owes_token = false;
+    }
+    if (end->sent == 0 && !end->spec.sink)
+        end_set_time(end, T_FIRST_BYTE, first_ns);
+    end->sent += (uint64_t)sent;
+    end->worker->sent += (uint64_t)sent;
+}
+
+/* A little only: all flows that start at one moment shall have sent before one of them goes on. */
+void source_begin(struct end *end)
+{
+    end->source = SOURCE_MOVING;
+    source_write(end, at_most(end->worker->setup->write_size, FIRST_WRITE_BYTES));
+}
+
+void source_shut_down(struct end *end)
+{
+    shutdown(end->fd, SHUT_WR);
+    end->source = SOURCE_DRAINING;
+    end->drain_ns = clock_now();
+}
+
+/* The kernel wakes the end when the FIN is acknowledged; where it does not tell, we ask, ever
+ * less often. */
+void source_check_drained(struct end *end)
+{
+    struct sample sample;
+    sample_read(end->fd, &sample);
+    const uint64_t fin_acked = acked_before_payload(end) + end->sent + 1;
+    const bool closed = field(&sample, TCP_state) == LINUX_TCP_CLOSE;
+    if ((uint64_t)field(&sample, TCP_bytes_acked) >= fin_acked ||
+        (closed && source_acked(end, &sample) == end->sent)) {
+        if (end->sent && !end->spec.sink)
+            end_set_time(end, T_LAST_BYTE, sample.t_ns);
+        end->source = SOURCE_DONE;
+        end_half_done(end);
+    } else if (closed) {
+        end_peer_gone(end, socket_error(end->fd));
+    } else {
+        const int64_t pause = (sample.t_ns - end->drain_ns) / 8;
+        loop_arm(&end->worker->loop, &end->pause,
+                 sample.t_ns + (pause > DRAIN_POLL_NS ? pause : DRAIN_POLL_NS));
+    }
+}
+
+/* ---- Sink ---- */
+
+static void on_all_read(struct end *end)
+{
+    /* The source waits for the acknowledgement of its FIN, which else may be delayed by 40 ms. */
+    socket_set_int(end->fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+    if (!end_is_due(end)) {
+        end_peer_gone(end, 0);
+        return;
+    }
+    end->sink = SINK_DONE;
+    end_half_done(end);
+}
+
+void sink_read(struct end *end)
+{
+    const ssize_t got =
+        recv(end->fd, NULL, end->worker->setup->read_size, MSG_TRUNC | MSG_DONTWAIT);
+    if (got > 0) {
+        const int64_t now = clock_now();
+        if (end->received == 0)
+            end_set_time(end, T_FIRST_BYTE, now);
+        end_set_time(end, T_LAST_BYTE, now);
+        end->received += (uint64_t)got;
+        end->worker->received += (uint64_t)got;
+    } else if (got == 0) {
+        on_all_read(end);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        end_peer_gone(end, errno);
+    }
+}

@@ -1,0 +1,252 @@
+/* The engine's outside: checks what it is asked for, and spreads it over the workers. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "engine/preflight.h"
+#include "engine/worker.h"
+#include "util/cleanup.h"
+
+#define WORKERS_MAX 256u
+#define SIZE_MAX_IO (64u << 20) /* of a read or write */
+#define BACKLOG     4096u       /* the kernel's net.core.somaxconn, if it cannot be read */
+#define SPARE_FDS   256u        /* for strangers, listeners, and the rest of the program */
+
+struct engine {
+    struct worker_setup setup;
+    struct worker **workers;
+    unsigned worker_count;
+    size_t descriptors; /* that ends may use */
+    size_t ends;        /* prepared */
+    bool started;
+};
+
+static int check_options(const struct engine_options *options, struct error *err)
+{
+    if (options->interval_ns < INTERVAL_MIN_NS)
+        return error_set(err, ERROR_SYSTEM, NULL, "the sampling interval is under 1 ms");
+    if (options->read_size > SIZE_MAX_IO || options->write_size > SIZE_MAX_IO)
+        return error_set(err, ERROR_SYSTEM, NULL, "read or write size is over 64 MiB");
+    if (options->port_first > options->port_last || (!options->port_first && options->port_last))
+        return error_set(err, ERROR_SYSTEM, NULL, "data ports %u-%u are no range",
+                         options->port_first, options->port_last);
+    if (options->lead_ns < 0 || options->lead_ns > INT64_MAX / 4)
+        return error_set(err, ERROR_SYSTEM, NULL, "the lead is out of range");
+    if (options->workers > WORKERS_MAX)
+        return error_set(err, ERROR_SYSTEM, NULL, "more than %u workers", WORKERS_MAX);
+    return 0;
+}
+
+/* As many descriptors as may be; returns how many. */
+static size_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+static unsigned read_backlog(void)
+{
+    unsigned backlog = BACKLOG;
+    CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+    if (!file || fscanf(file, "%u", &backlog) != 1)
+        backlog = BACKLOG;
+    return backlog;
+}
+
+/* Half of a listener's backlog, shared by the workers: late accepts cost SYN retransmits. */
+static unsigned share_backlog(unsigned workers)
+{
+    const unsigned share = read_backlog() / 2 / workers;
+    return share ? share : 1;
+}
+
+static int setup_init(struct worker_setup *setup, const struct engine_options *options,
+                      struct error *err)
+{
+    *setup = (struct worker_setup){
+        .port_first = options->port_first,
+        .port_last = options->port_last,
+        .interval_ns = options->interval_ns,
+        .lead_ns = options->lead_ns,
+        .read_size = options->read_size ? options->read_size : ENGINE_READ_SIZE,
+        .write_size = options->write_size ? options->write_size : ENGINE_WRITE_SIZE,
+        .recorder_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    };
+    if (setup->recorder_fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an eventfd");
+    /* Zeros that are never written are one physical page: it stays in the first cache. */
+    void *payload =
+        mmap(NULL, setup->write_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (payload == MAP_FAILED)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "no memory for the payload");
+    setup->payload = payload;
+    return 0;
+}
+
+static int start_workers(struct engine *engine, unsigned wanted, struct error *err)
+{
+    cpu_set_t cpus;
+    if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
+        CPU_ZERO(&cpus);
+    const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
+    unsigned count = wanted ? wanted : cpu_count ? cpu_count : 1;
+    const unsigned ports = engine->setup.port_last - engine->setup.port_first + 1u;
+    if (engine->setup.port_first && count > ports)
+        count = ports; /* each listens on its own */
+    engine->setup.connecting_max = share_backlog(count);
+    engine->workers = calloc(count, sizeof(struct worker *));
+    if (!engine->workers)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+
+    int cpu = -1;
+    for (unsigned i = 0; i < count; i++) {
+        if (cpu_count > 1) {
+            do
+                cpu = (cpu + 1) % CPU_SETSIZE;
+            while (!CPU_ISSET((unsigned)cpu, &cpus));
+        }
+        const int failed = worker_create(&engine->workers[i], &engine->setup, cpu, err);
+        if (failed)
+            return failed;
+        engine->worker_count++;
+    }
+    return 0;
+}
+
+int engine_create(struct engine **out, const struct engine_options *options, struct error *err)
+{
+    int failed = check_options(options, err);
+    if (failed)
+        return failed;
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    const size_t descriptors = raise_descriptors();
+    engine->descriptors = descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
+    failed = setup_init(&engine->setup, options, err);
+    if (!failed)
+        failed = start_workers(engine, options->workers, err);
+    if (failed) {
+        engine_destroy(engine);
+        return failed;
+    }
+    *out = engine;
+    return 0;
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_destroy(engine->workers[i]);
+    free(engine->workers);
+    if (engine->setup.payload)
+        munmap((void *)engine->setup.payload, engine->setup.write_size);
+    if (engine->setup.recorder_fd >= 0)
+        close(engine->setup.recorder_fd);
+    free(engine);
+}
+
+/* The end, if it may run; else NULL and err. */
+static struct end *prepare_end(const struct engine *engine, struct preflight *preflight,
+                               const struct end_spec *spec, size_t nth, struct error *err)
+{
+    struct socket_address peer;
+    char device[DEVICE_MAX];
+    if (nth > engine->descriptors) {
+        error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
+                  nth, engine->descriptors);
+        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", nth + SPARE_FDS);
+        return NULL;
+    }
+    if (preflight_check(preflight, spec, &peer, device, err) < 0)
+        return NULL;
+    /* Both ends of a flow get the same worker, if both are here. */
+    struct worker *worker = engine->workers[spec->flow % engine->worker_count];
+    struct end *end = end_create(worker, spec, &peer, device);
+    if (!end)
+        error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    return end;
+}
+
+int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
+                   struct end_ready *answers, struct error *err)
+{
+    struct preflight preflight = {0};
+    CLEANUP_FREE struct end **ends = calloc(count ? count : 1, sizeof(struct end *));
+    if (!ends)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct error refusal;
+        answers[i] = (struct end_ready){.flow = specs[i].flow, .end = specs[i].end};
+        ends[i] = prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &refusal);
+        if (!ends[i])
+            error_text(&refusal, answers[i].error, sizeof answers[i].error);
+    }
+    struct admission admission = {.ends = ends, .answers = answers, .count = count};
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_admit(engine->workers[i], &admission);
+    for (size_t i = 0; i < count; i++)
+        engine->ends += ends[i] != NULL;
+    return 0;
+}
+
+int engine_start(struct engine *engine, const struct axis *axis, struct error *err)
+{
+    if (engine->started)
+        return error_set(err, ERROR_SYSTEM, NULL, "the run was started already");
+    engine->started = true;
+    engine_adjust(engine, axis);
+    return 0;
+}
+
+void engine_adjust(struct engine *engine, const struct axis *axis)
+{
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_set_axis(engine->workers[i], axis);
+}
+
+void engine_stop(struct engine *engine)
+{
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_stop(engine->workers[i]);
+}
+
+int engine_wait_fd(const struct engine *engine)
+{
+    return engine->setup.recorder_fd;
+}
+
+void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
+{
+    eventfd_t count;
+    eventfd_read(engine->setup.recorder_fd, &count);
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        outbox_take(&engine->workers[i]->outbox, consumer, arg);
+}
+
+struct engine_totals engine_totals(const struct engine *engine)
+{
+    struct engine_totals sum = {0};
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        const struct worker *worker = engine->workers[i];
+        sum.ends += atomic_load_explicit(&worker->totals.ends, memory_order_relaxed);
+        sum.ends_over += atomic_load_explicit(&worker->totals.ends_over, memory_order_relaxed);
+        sum.received_bytes += atomic_load_explicit(&worker->totals.received, memory_order_relaxed);
+        sum.sent_bytes += atomic_load_explicit(&worker->totals.sent, memory_order_relaxed);
+    }
+    return sum;
+}

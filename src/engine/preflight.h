@@ -1,0 +1,30 @@
+/* What can be known of an end before it is admitted: whether an end like it can run here at all.
+ * Control thread. */
+#ifndef ENGINE_PREFLIGHT_H
+#define ENGINE_PREFLIGHT_H
+
+#include "engine/socket_options.h"
+#include "model/flow.h"
+#include "util/error.h"
+
+#define PREFLIGHT_VERDICTS 16
+
+/* Remembers verdicts: thousands of ends differ in flow and times only, and asking the kernel for a
+ * route takes a while.  Zero-initialised is empty; short-lived, as the host changes. */
+struct preflight {
+    struct verdict {
+        char local[ADDRESS_MAX], peer[ADDRESS_MAX], device[DEVICE_MAX], ccalg[CCALG_MAX];
+        enum flow_end end;
+        bool ecn;
+        int code; /* 0: fine */
+        struct error err;
+        char out_device[DEVICE_MAX]; /* where its packets leave */
+    } verdicts[PREFLIGHT_VERDICTS];
+    size_t count; /* ever made */
+};
+
+/* 0, the peer's address, and the device by which packets leave; or an error. */
+int preflight_check(struct preflight *preflight, const struct end_spec *spec,
+                    struct socket_address *peer, char device[DEVICE_MAX], struct error *err);
+
+#endif

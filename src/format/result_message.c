@@ -1,0 +1,123 @@
+#include "format/result_message.h"
+
+#include <string.h>
+
+#include "format/report_message.h"
+#include "format/utf8.h"
+#include "util/clock.h"
+
+#define MS_MAX (UINT64_MAX / 2 / NS_PER_MS)
+
+static const char *const connect_names[] = {"ahead", "at_start"};
+static const char *const finish_names[] = {"drain", "abort"};
+
+/* ---- to messages ---- */
+
+static uint64_t to_ms(int64_t ns)
+{
+    return ns > 0 ? ((uint64_t)ns + NS_PER_MS / 2) / NS_PER_MS : 0;
+}
+
+static void repair(struct flow_result *flow)
+{
+    utf8_repair(flow->src);
+    utf8_repair(flow->dst);
+    utf8_repair(flow->ccalg);
+    utf8_repair(flow->error);
+    utf8_repair(flow->family);
+    for (int end = 0; end < 2; end++) {
+        struct end_report *report = &flow->report[end];
+        utf8_repair(report->error);
+        utf8_repair(report->local_address);
+        utf8_repair(report->peer_address);
+        utf8_repair(report->ccalg);
+        utf8_repair(report->device);
+    }
+}
+
+static void fill_params(Tcpflowgen__FlowParams *out, struct flow_result *flow)
+{
+    tcpflowgen__flow_params__init(out);
+    out->id = flow->id;
+    out->src = flow->src;
+    out->dst = flow->dst;
+    out->port = flow->port;
+    out->duration = to_ms(flow->duration_ns);
+    out->start = to_ms(flow->start_ns);
+    out->ccalg = flow->ccalg;
+    out->ecn = flow->ecn;
+    out->nodelay = flow->nodelay;
+}
+
+void result_to_message(struct result_message *out, const struct flow_result *from)
+{
+    out->flow = *from;
+    struct flow_result *flow = &out->flow;
+    repair(flow);
+    fill_params(&out->params, flow);
+    Tcpflowgen__FlowResult *result = &out->result;
+    tcpflowgen__flow_result__init(result);
+    result->status = (Tcpflowgen__FlowResult__Status)flow->status;
+    result->error = flow->error;
+    result->start_ns = flow->start_ns;
+    result->duration_ns = flow->duration_ns;
+    result->connect = (char *)connect_names[flow->connect];
+    result->end = (char *)finish_names[flow->finish];
+    result->src_host = flow->src_host;
+    result->dst_host = flow->dst_host;
+    result->family = flow->family;
+    for (int end = 0; end < 2; end++)
+        report_to_message(&out->report[end], &flow->report[end]);
+    result->src = flow->has_report[END_SRC] ? &out->report[END_SRC] : NULL;
+    result->dst = flow->has_report[END_DST] ? &out->report[END_DST] : NULL;
+}
+
+/* ---- from messages ---- */
+
+static int64_t from_ms(uint64_t ms)
+{
+    return (int64_t)(ms < MS_MAX ? ms : MS_MAX) * NS_PER_MS;
+}
+
+#define COPY(to, from) utf8_copy((to), sizeof(to), (from))
+
+void params_from_message(struct flow_result *out, const Tcpflowgen__FlowParams *message)
+{
+    out->id = message->id;
+    COPY(out->src, message->src);
+    COPY(out->dst, message->dst);
+    out->port = (uint16_t)message->port;
+    out->duration_ns = from_ms(message->duration);
+    out->start_ns = from_ms(message->start);
+    COPY(out->ccalg, message->ccalg);
+    out->ecn = message->ecn;
+    out->nodelay = message->nodelay;
+}
+
+static void take_report(struct flow_result *out, enum flow_end end,
+                        const Tcpflowgen__EndReport *message)
+{
+    out->has_report[end] = message != NULL;
+    if (message)
+        report_from_message(&out->report[end], message);
+    out->report[end].end = end;
+}
+
+void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *message)
+{
+    out->status = message->status >= 0 && (int)message->status <= FLOW_FAILED
+                      ? (enum flow_status)message->status
+                      : FLOW_UNKNOWN;
+    COPY(out->error, message->error);
+    out->start_ns = message->start_ns;
+    out->duration_ns = message->duration_ns;
+    out->connect = strcmp(message->connect, connect_names[CONNECT_AT_START]) == 0 ? CONNECT_AT_START
+                                                                                  : CONNECT_AHEAD;
+    out->finish =
+        strcmp(message->end, finish_names[FINISH_ABORT]) == 0 ? FINISH_ABORT : FINISH_DRAIN;
+    out->src_host = message->src_host;
+    out->dst_host = message->dst_host;
+    COPY(out->family, message->family);
+    take_report(out, END_SRC, message->src);
+    take_report(out, END_DST, message->dst);
+}

@@ -1,0 +1,23 @@
+/* The file that results are written to: under NAME.tmp until it is whole; gzipped by its name. */
+#ifndef FORMAT_RESULTS_FILE_H
+#define FORMAT_RESULTS_FILE_H
+
+#include <stddef.h>
+#include <zlib.h>
+
+#include "util/error.h"
+
+struct results_file {
+    char *path;      /* as given; "-" for standard output */
+    char *temporary; /* NULL: written in place (standard output, a device or a pipe) */
+    int fd;
+    gzFile file;
+};
+
+int results_file_open(struct results_file *file, const char *path, struct error *err);
+int results_file_write(struct results_file *file, const void *data, size_t size, struct error *err);
+/* Both free what the struct holds, in every case. */
+int results_file_publish(struct results_file *file, struct error *err);
+void results_file_discard(struct results_file *file);
+
+#endif

@@ -1,0 +1,174 @@
+/* zlib's gz functions read a file that is not gzipped as it is: by its first bytes, so that "-"
+ * (without a name) and a file that was renamed work as well. */
+#include "format/results_stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STREAM_BUFFER (256u << 10)
+
+static const char *name_of(const struct results_stream *stream)
+{
+    return strcmp(stream->path, "-") == 0 ? "standard input" : stream->path;
+}
+
+int results_stream_open(struct results_stream *stream, const char *path, struct error *err)
+{
+    *stream = (struct results_stream){.path = strdup(path)};
+    if (!stream->path)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                    : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        error_set_errno(err, ERROR_INPUT, errno, name_of(stream), "cannot open the result file");
+        results_stream_close(stream);
+        return ERROR_INPUT;
+    }
+    stream->file = gzdopen(fd, "rb");
+    if (!stream->file || gzbuffer(stream->file, STREAM_BUFFER)) {
+        if (!stream->file)
+            close(fd);
+        results_stream_close(stream);
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    return 0;
+}
+
+void results_stream_close(struct results_stream *stream)
+{
+    if (stream->file)
+        gzclose_r(stream->file);
+    free(stream->path);
+    *stream = (struct results_stream){0};
+}
+
+int results_stream_broken(const struct results_stream *stream, const char *what, struct error *err)
+{
+    return error_set(err, ERROR_INPUT, name_of(stream), "record %llu, byte %llu: %s",
+                     (unsigned long long)stream->record, (unsigned long long)stream->offset, what);
+}
+
+static int cut_short(const struct results_stream *stream, struct error *err)
+{
+    results_stream_broken(stream, "the file ends in the middle", err);
+    return error_cure(err, "what stands before it is sound; was the copy complete?");
+}
+
+static int read_failed(const struct results_stream *stream, struct error *err)
+{
+    int failed = errno, code;
+    gzerror(stream->file, &code);
+    if (code == Z_ERRNO)
+        return error_set_errno(err, ERROR_SYSTEM, failed, name_of(stream), "cannot read");
+    if (code == Z_BUF_ERROR)
+        return cut_short(stream, err);
+    return results_stream_broken(stream, "the gzip data are damaged", err);
+}
+
+/* Returns the bytes read, fewer than size only at the file's end, or negative. */
+static int64_t take(struct results_stream *stream, void *out, size_t size, struct error *err)
+{
+    size_t done = 0;
+    while (done < size) {
+        size_t part = size - done < STREAM_BUFFER ? size - done : STREAM_BUFFER;
+        int got = gzread(stream->file, (char *)out + done, (unsigned)part);
+        if (got < 0)
+            return read_failed(stream, err);
+        if (got == 0)
+            break;
+        done += (size_t)got;
+        stream->offset += (uint64_t)got;
+    }
+    return (int64_t)done;
+}
+
+/* At the file's end: whether gzipped data end there, too. */
+static int check_end(const struct results_stream *stream, struct error *err)
+{
+    int code;
+    gzerror(stream->file, &code);
+    return code == Z_OK || code == Z_STREAM_END ? 0 : read_failed(stream, err);
+}
+
+int results_stream_begin(struct results_stream *stream, struct error *err)
+{
+    uint32_t length;
+    int64_t got = take(stream, &length, sizeof length, err);
+    if (got < 0)
+        return (int)got;
+    if (got == 0)
+        return check_end(stream, err);
+    stream->record++;
+    if (got < (int64_t)sizeof length)
+        return cut_short(stream, err);
+    stream->left = ntohl(length);
+    return 1;
+}
+
+int results_stream_varint(struct results_stream *stream, uint64_t *value, struct error *err)
+{
+    *value = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        if (stream->left == 0)
+            return results_stream_broken(stream, "a number goes on past the record's end", err);
+        int byte = gzgetc(stream->file);
+        if (byte < 0)
+            return gzeof(stream->file) ? cut_short(stream, err) : read_failed(stream, err);
+        stream->offset++;
+        stream->left--;
+        *value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return 0;
+    }
+    return results_stream_broken(stream, "a number is too long", err);
+}
+
+static int check_left(const struct results_stream *stream, uint64_t size, struct error *err)
+{
+    return size <= stream->left
+               ? 0
+               : results_stream_broken(stream, "a field goes on past the record's end", err);
+}
+
+/* A length may lie: memory is asked for as the bytes arrive. */
+int results_stream_bytes(struct results_stream *stream, uint64_t size, struct buffer *out,
+                         struct error *err)
+{
+    buffer_clear(out);
+    int failed = check_left(stream, size, err);
+    while (!failed && out->size < size) {
+        size_t part = size - out->size < STREAM_BUFFER ? (size_t)size - out->size : STREAM_BUFFER;
+        uint8_t *place = buffer_reserve(out, part);
+        if (!place)
+            return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+        int64_t got = take(stream, place, part, err);
+        if (got < 0)
+            return (int)got;
+        out->size += (size_t)got;
+        stream->left -= (uint64_t)got;
+        if (got < (int64_t)part)
+            failed = cut_short(stream, err);
+    }
+    return failed;
+}
+
+int results_stream_skip(struct results_stream *stream, uint64_t size, struct error *err)
+{
+    uint8_t away[4096];
+    int failed = check_left(stream, size, err);
+    while (!failed && size > 0) {
+        size_t part = size < sizeof away ? (size_t)size : sizeof away;
+        int64_t got = take(stream, away, part, err);
+        if (got < 0)
+            return (int)got;
+        size -= (uint64_t)got;
+        stream->left -= (uint64_t)got;
+        if (got < (int64_t)part)
+            failed = cut_short(stream, err);
+    }
+    return failed;
+}

@@ -1,0 +1,236 @@
+/* A record begins with its length, so its samples are put aside, encoded, until the flow's last
+ * one is there.  Concatenated protobuf messages are one message: a Flow is written as its head, a
+ * small Flow for each chunk of rows, and its tail. */
+#include "format/results_writer.h"
+
+#include <arpa/inet.h>
+#include <paths.h>
+#include <stdlib.h>
+
+#include "format/columns.h"
+#include "format/result_message.h"
+#include "format/results_file.h"
+#include "format/scratch.h"
+#include "format/seed_row.h"
+#include "util/buffer.h"
+
+#define CHUNK_ROWS 1024
+
+struct results_writer {
+    struct results_file file;
+    struct scratch scratch; /* the part's chunks */
+    uint64_t part_max;
+    struct buffer chunk; /* reused */
+    Tcpflowgen__TCPInfo rows[CHUNK_ROWS];
+    Tcpflowgen__TCPInfo *row_list[CHUNK_ROWS];
+};
+
+/* The flow that is being written. */
+struct flow_writer {
+    struct results_writer *writer;
+    struct result_message message;
+    uint32_t part;
+    struct buffer head;   /* reused */
+    struct buffer result; /* ends the flow's last part */
+    struct buffer run;    /* ends the file's first record */
+};
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+}
+
+int results_writer_open(struct results_writer **out, const char *path, uint64_t part_max,
+                        struct error *err)
+{
+    struct results_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return no_memory(err);
+    int failed = results_file_open(&writer->file, path, err);
+    if (failed) {
+        free(writer);
+        return failed;
+    }
+    writer->part_max = part_max ? part_max : RESULTS_PART_MAX;
+    for (size_t i = 0; i < CHUNK_ROWS; i++)
+        writer->row_list[i] = &writer->rows[i];
+    const char *beside = writer->file.temporary;
+    scratch_init(&writer->scratch, beside ? beside : _PATH_TMP "tcp-flowgen");
+    *out = writer;
+    return 0;
+}
+
+static void release(struct results_writer *writer)
+{
+    scratch_fini(&writer->scratch);
+    buffer_fini(&writer->chunk);
+    free(writer);
+}
+
+int results_writer_close(struct results_writer *writer, struct error *err)
+{
+    int failed = results_file_publish(&writer->file, err);
+    release(writer);
+    return failed;
+}
+
+void results_writer_abort(struct results_writer *writer)
+{
+    if (!writer)
+        return;
+    results_file_discard(&writer->file);
+    release(writer);
+}
+
+/* ---- one part of a flow: a record ---- */
+
+static int append_flow(struct buffer *out, const Tcpflowgen__Flow *flow)
+{
+    size_t size = tcpflowgen__flow__get_packed_size(flow);
+    uint8_t *place = buffer_reserve(out, size);
+    if (!place)
+        return -1;
+    out->size += tcpflowgen__flow__pack(flow, place);
+    return 0;
+}
+
+static int pack_head(struct flow_writer *flow, bool last)
+{
+    Tcpflowgen__Flow head = TCPFLOWGEN__FLOW__INIT;
+    head.params = &flow->message.params;
+    head.part = flow->part;
+    head.last = last;
+    buffer_clear(&flow->head);
+    return append_flow(&flow->head, &head);
+}
+
+static int write_buffer(struct results_writer *writer, const struct buffer *buffer,
+                        struct error *err)
+{
+    return results_file_write(&writer->file, buffer->data, buffer->size, err);
+}
+
+static int write_file(void *arg, const void *data, size_t size, struct error *err)
+{
+    return results_file_write(arg, data, size, err);
+}
+
+static int end_part(struct flow_writer *flow, bool last, struct error *err)
+{
+    struct results_writer *writer = flow->writer;
+    if (pack_head(flow, last))
+        return no_memory(err);
+    uint64_t length = flow->head.size + scratch_size(&writer->scratch) + flow->run.size +
+                      (last ? flow->result.size : 0);
+    if (length > INT32_MAX) /* no protobuf library reads more */
+        return error_set(err, ERROR_SYSTEM, writer->file.path, "a record would be too large");
+    uint32_t length_be = htonl((uint32_t)length);
+    int failed = results_file_write(&writer->file, &length_be, sizeof length_be, err);
+    if (!failed)
+        failed = write_buffer(writer, &flow->head, err);
+    if (!failed)
+        failed = scratch_drain(&writer->scratch, write_file, &writer->file, err);
+    if (!failed && last)
+        failed = write_buffer(writer, &flow->result, err);
+    if (!failed)
+        failed = write_buffer(writer, &flow->run, err);
+    buffer_clear(&flow->run);
+    flow->part++;
+    return failed;
+}
+
+/* ---- samples ---- */
+
+static int pack_chunk(struct results_writer *writer, enum flow_end end, const struct series *series,
+                      size_t first, size_t count)
+{
+    struct columns columns;
+    Tcpflowgen__Columns *column_list[] = {&columns.message};
+    Tcpflowgen__Flow flow = TCPFLOWGEN__FLOW__INIT;
+    for (size_t i = 0; i < count; i++)
+        seed_row_from_series(&writer->rows[i], series, first + i);
+    if (end == END_SRC) {
+        flow.n_txtcpinfo = count;
+        flow.txtcpinfo = writer->row_list;
+        flow.n_src_columns = 1;
+        flow.src_columns = column_list;
+    } else {
+        flow.n_rxtcpinfo = count;
+        flow.rxtcpinfo = writer->row_list;
+        flow.n_dst_columns = 1;
+        flow.dst_columns = column_list;
+    }
+    buffer_clear(&writer->chunk);
+    int failed = columns_from_series(&columns, series, first, count);
+    if (!failed)
+        failed = append_flow(&writer->chunk, &flow);
+    columns_fini(&columns);
+    return failed;
+}
+
+/* Puts the chunk aside, in another part if it would make this one too large. */
+static int add_chunk(struct flow_writer *flow, struct error *err)
+{
+    struct results_writer *writer = flow->writer;
+    uint64_t others = scratch_size(&writer->scratch);
+    uint64_t size =
+        flow->head.size + others + writer->chunk.size + flow->result.size + flow->run.size;
+    int failed = others > 0 && size > writer->part_max ? end_part(flow, false, err) : 0;
+    return failed ? failed : scratch_append(&writer->scratch, &writer->chunk, err);
+}
+
+static int add_samples(struct flow_writer *flow, enum flow_end end, series_source *source,
+                       void *arg, struct error *err)
+{
+    const struct series *piece;
+    int got;
+    while ((got = source(arg, end, &piece, err)) > 0) {
+        for (size_t first = 0; first < piece->count; first += CHUNK_ROWS) {
+            size_t left = piece->count - first;
+            size_t count = left < CHUNK_ROWS ? left : CHUNK_ROWS;
+            if (pack_chunk(flow->writer, end, piece, first, count))
+                return no_memory(err);
+            int failed = add_chunk(flow, err);
+            if (failed)
+                return failed;
+        }
+    }
+    return got;
+}
+
+/* ---- one flow ---- */
+
+static int pack_ends(struct flow_writer *flow, const struct run_info *run)
+{
+    Tcpflowgen__Flow tail = TCPFLOWGEN__FLOW__INIT;
+    tail.result = &flow->message.result;
+    int failed = pack_head(flow, true) || append_flow(&flow->result, &tail);
+    if (failed || !run)
+        return failed;
+    tail = (Tcpflowgen__Flow)TCPFLOWGEN__FLOW__INIT;
+    tail.run = run_to_message(run);
+    if (!tail.run)
+        return -1;
+    failed = append_flow(&flow->run, &tail);
+    tcpflowgen__run__free_unpacked(tail.run, NULL);
+    return failed;
+}
+
+int results_writer_flow(struct results_writer *writer, const struct flow_result *result,
+                        const struct run_info *run, series_source *source, void *arg,
+                        struct error *err)
+{
+    struct flow_writer flow = {.writer = writer};
+    result_to_message(&flow.message, result);
+    int failed = pack_ends(&flow, run) ? no_memory(err) : 0;
+    if (!failed)
+        failed = add_samples(&flow, END_SRC, source, arg, err);
+    if (!failed)
+        failed = add_samples(&flow, END_DST, source, arg, err);
+    if (!failed)
+        failed = end_part(&flow, true, err);
+    buffer_fini(&flow.head);
+    buffer_fini(&flow.result);
+    buffer_fini(&flow.run);
+    return failed;
+}

@@ -1,0 +1,209 @@
+/* struct run_info <-> Run of messages.proto.  The message is built in memory of its own, as if it
+ * had been unpacked, so that protobuf-c's own function frees it, half built ones, too. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/result_message.h"
+#include "format/utf8.h"
+
+/* NULL when out of memory; *failed is set then and stays. */
+static char *text(const char *from, bool *failed)
+{
+    char *copy = strdup(from ? from : "");
+    if (copy)
+        utf8_repair(copy);
+    else
+        *failed = true;
+    return copy;
+}
+
+static void *array(size_t count, size_t size, bool *failed)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory)
+        *failed = true;
+    return memory;
+}
+
+/* ---- to the message ---- */
+
+static Tcpflowgen__RunHost *host_to_message(const struct run_host *host, bool *failed)
+{
+    Tcpflowgen__RunHost *out = array(1, sizeof *out, failed);
+    if (!out)
+        return NULL;
+    tcpflowgen__run_host__init(out);
+    out->name = text(host->name, failed);
+    out->mgmt = text(host->mgmt, failed);
+    out->host = text(host->host, failed);
+    out->bind = text(host->bind, failed);
+    out->device = text(host->device, failed);
+    out->agent = host->agent;
+    return out;
+}
+
+static Tcpflowgen__ClockFit *clock_to_message(const struct clock_fit *fit, bool *failed)
+{
+    Tcpflowgen__ClockFit *out = array(1, sizeof *out, failed);
+    if (!out)
+        return NULL;
+    tcpflowgen__clock_fit__init(out);
+    out->reference_ns = fit->reference_ns;
+    out->offset_ns = fit->offset_ns;
+    out->rate_ppm = fit->rate * 1e6;
+    out->error_ns = fit->error_ns;
+    out->residual_ns = fit->residual_ns;
+    out->rtt_min_ns = fit->rtt_min_ns;
+    out->exchanges = fit->exchanges;
+    out->used = fit->used;
+    return out;
+}
+
+static Tcpflowgen__RunAgent *agent_to_message(const struct run_agent *agent, bool *failed)
+{
+    Tcpflowgen__RunAgent *out = array(1, sizeof *out, failed);
+    if (!out)
+        return NULL;
+    tcpflowgen__run_agent__init(out);
+    out->mgmt = text(agent->mgmt, failed);
+    out->instance = text(agent->instance, failed);
+    out->version = text(agent->version, failed);
+    out->hostname = text(agent->hostname, failed);
+    out->kernel = text(agent->kernel, failed);
+    out->machine = text(agent->machine, failed);
+    out->cpus = agent->cpus;
+    out->workers = agent->workers;
+    out->interval_ns = agent->interval_ns;
+    out->clock = clock_to_message(&agent->clock, failed);
+    out->lost = text(agent->lost, failed);
+    return out;
+}
+
+static Tcpflowgen__RunEvent *event_to_message(const struct run_event *event, bool *failed)
+{
+    Tcpflowgen__RunEvent *out = array(1, sizeof *out, failed);
+    if (!out)
+        return NULL;
+    tcpflowgen__run_event__init(out);
+    out->t_ns = event->t_ns;
+    out->text = text(event->text, failed);
+    return out;
+}
+
+/* A list's items count only once they are there: the message can be freed at any moment. */
+static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, bool *failed)
+{
+    out->hosts = array(run->host_count, sizeof(*out->hosts), failed);
+    out->agents = array(run->agent_count, sizeof(*out->agents), failed);
+    out->events = array(run->event_count, sizeof(*out->events), failed);
+    out->warnings = array(run->warning_count, sizeof(*out->warnings), failed);
+    for (size_t i = 0; i < run->host_count && !*failed; i++)
+        out->hosts[out->n_hosts++] = host_to_message(&run->hosts[i], failed);
+    for (size_t i = 0; i < run->agent_count && !*failed; i++)
+        out->agents[out->n_agents++] = agent_to_message(&run->agents[i], failed);
+    for (size_t i = 0; i < run->event_count && !*failed; i++)
+        out->events[out->n_events++] = event_to_message(&run->events[i], failed);
+    for (size_t i = 0; i < run->warning_count && !*failed; i++)
+        out->warnings[out->n_warnings++] = text(run->warnings[i], failed);
+}
+
+Tcpflowgen__Run *run_to_message(const struct run_info *run)
+{
+    bool failed = false;
+    Tcpflowgen__Run *out = array(1, sizeof *out, &failed);
+    if (!out)
+        return NULL;
+    tcpflowgen__run__init(out);
+    out->version = text(run->version, &failed);
+    out->id = text(run->id, &failed);
+    out->label = text(run->label, &failed);
+    out->started_unix_ns = run->started_unix_ns;
+    out->t0_ns = run->t0_ns;
+    out->scenario = text(run->scenario, &failed);
+    out->interrupted = run->interrupted;
+    lists_to_message(out, run, &failed);
+    if (failed) {
+        tcpflowgen__run__free_unpacked(out, NULL);
+        return NULL;
+    }
+    return out;
+}
+
+/* ---- from the message ---- */
+
+static void host_from_message(struct run_host *out, const Tcpflowgen__RunHost *host, bool *failed)
+{
+    *out = (struct run_host){
+        .name = text(host->name, failed),
+        .mgmt = text(host->mgmt, failed),
+        .host = text(host->host, failed),
+        .bind = text(host->bind, failed),
+        .device = text(host->device, failed),
+        .agent = host->agent,
+    };
+}
+
+static struct clock_fit clock_from_message(const Tcpflowgen__ClockFit *fit)
+{
+    return (struct clock_fit){
+        .reference_ns = fit->reference_ns,
+        .offset_ns = fit->offset_ns,
+        .rate = fit->rate_ppm / 1e6,
+        .error_ns = fit->error_ns,
+        .residual_ns = fit->residual_ns,
+        .rtt_min_ns = fit->rtt_min_ns,
+        .exchanges = fit->exchanges,
+        .used = fit->used,
+    };
+}
+
+static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent *agent,
+                               bool *failed)
+{
+    *out = (struct run_agent){
+        .mgmt = text(agent->mgmt, failed),
+        .instance = text(agent->instance, failed),
+        .version = text(agent->version, failed),
+        .hostname = text(agent->hostname, failed),
+        .kernel = text(agent->kernel, failed),
+        .machine = text(agent->machine, failed),
+        .cpus = agent->cpus,
+        .workers = agent->workers,
+        .interval_ns = agent->interval_ns,
+        .lost = agent->lost[0] ? text(agent->lost, failed) : NULL,
+    };
+    if (agent->clock)
+        out->clock = clock_from_message(agent->clock);
+}
+
+int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
+{
+    bool failed = false;
+    *out = (struct run_info){
+        .version = text(message->version, &failed),
+        .id = text(message->id, &failed),
+        .label = text(message->label, &failed),
+        .scenario = text(message->scenario, &failed),
+        .started_unix_ns = message->started_unix_ns,
+        .t0_ns = message->t0_ns,
+        .interrupted = message->interrupted,
+        .hosts = array(message->n_hosts, sizeof *out->hosts, &failed),
+        .agents = array(message->n_agents, sizeof *out->agents, &failed),
+    };
+    for (size_t i = 0; i < message->n_hosts && !failed; i++)
+        host_from_message(&out->hosts[out->host_count++], message->hosts[i], &failed);
+    for (size_t i = 0; i < message->n_agents && !failed; i++)
+        agent_from_message(&out->agents[out->agent_count++], message->agents[i], &failed);
+    for (size_t i = 0; i < message->n_events && !failed; i++) {
+        const Tcpflowgen__RunEvent *event = message->events[i];
+        failed = run_info_add_event(out, event->t_ns, event->text) != 0;
+        if (!failed)
+            utf8_repair(out->events[i].text);
+    }
+    for (size_t i = 0; i < message->n_warnings && !failed; i++) {
+        failed = run_info_add_warning(out, message->warnings[i]) != 0;
+        if (!failed)
+            utf8_repair(out->warnings[i]);
+    }
+    return failed ? -1 : 0;
+}

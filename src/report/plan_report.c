@@ -1,0 +1,194 @@
+/* The plan as a table for people, and as JSON for programs. */
+#include "report/plan_report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "util/duration.h"
+#include "util/error.h"
+
+/* Text.  A table's rows are made twice: to measure the columns, and to print them. */
+
+#define COLUMNS_MAX 9
+
+struct row {
+    const char *cells[COLUMNS_MAX];
+    char id[12], start[DURATION_TEXT_MAX], duration[DURATION_TEXT_MAX]; /* room for cells */
+};
+
+struct table {
+    size_t rows, columns;
+    const char *head[COLUMNS_MAX];
+    void (*fill)(const struct plan *plan, size_t index, struct row *row);
+};
+
+static void fill_host(const struct plan *plan, size_t index, struct row *row)
+{
+    const struct plan_host *host = &plan->hosts[index];
+    const char *cells[] = {host->name, host->mgmt, host->host,
+                           host->bind[0] ? host->bind : host->host,
+                           host->device[0] ? host->device : "-"};
+
+    memcpy(row->cells, cells, sizeof cells);
+}
+
+static const char *options(const struct plan_flow *flow)
+{
+    if (flow->ecn)
+        return flow->nodelay ? "ecn nodelay" : "ecn";
+    return flow->nodelay ? "nodelay" : "-";
+}
+
+static void fill_flow(const struct plan *plan, size_t index, struct row *row)
+{
+    const struct plan_flow *flow = &plan->flows[index];
+
+    snprintf(row->id, sizeof row->id, "%" PRId32, flow->id);
+    const char *cells[] = {row->id,
+                           plan->hosts[flow->src].name,
+                           plan->hosts[flow->dst].name,
+                           duration_format(flow->start_ns, row->start),
+                           duration_format(flow->duration_ns, row->duration),
+                           flow->ccalg[0] ? flow->ccalg : "default",
+                           scenario_connect_words[flow->connect],
+                           scenario_finish_words[flow->finish],
+                           options(flow)};
+    memcpy(row->cells, cells, sizeof cells);
+}
+
+/* Characters of UTF-8: bytes that do not go on with one. */
+static int width(const char *text)
+{
+    int count = 0;
+
+    for (; *text; text++)
+        count += (*text & 0xc0) != 0x80;
+    return count;
+}
+
+static void print_row(const struct table *table, const char *const *cells, const int *widths,
+                      FILE *out)
+{
+    for (size_t i = 0; i + 1 < table->columns; i++)
+        fprintf(out, "%s%*s", cells[i], widths[i] - width(cells[i]) + 2, "");
+    fprintf(out, "%s\n", cells[table->columns - 1]);
+}
+
+static void print_table(const struct table *table, const struct plan *plan, FILE *out)
+{
+    struct row row;
+    int widths[COLUMNS_MAX];
+
+    for (size_t i = 0; i < table->columns; i++)
+        widths[i] = width(table->head[i]);
+    for (size_t n = 0; n < table->rows; n++) {
+        table->fill(plan, n, &row);
+        for (size_t i = 0; i < table->columns; i++) {
+            int wide = width(row.cells[i]);
+            widths[i] = wide > widths[i] ? wide : widths[i];
+        }
+    }
+    print_row(table, table->head, widths, out);
+    for (size_t n = 0; n < table->rows; n++) {
+        table->fill(plan, n, &row);
+        print_row(table, row.cells, widths, out);
+    }
+}
+
+static void print_settings(const struct plan *plan, FILE *out)
+{
+    char text[DURATION_TEXT_MAX];
+
+    if (plan->label[0])
+        fprintf(out, "label       %s\n", plan->label);
+    if (plan->interval_ns)
+        fprintf(out, "interval    %s\n", duration_format(plan->interval_ns, text));
+    if (plan->read_size)
+        fprintf(out, "read size   %" PRIu32 " bytes\n", plan->read_size);
+    if (plan->write_size)
+        fprintf(out, "write size  %" PRIu32 " bytes\n", plan->write_size);
+    if (plan->label[0] || plan->interval_ns || plan->read_size || plan->write_size)
+        fprintf(out, "\n");
+}
+
+void plan_text(const struct plan *plan, FILE *out)
+{
+    const struct table hosts = {
+        plan->host_count, 5, {"host", "mgmt", "address", "bind", "device"}, fill_host};
+    const struct table flows = {
+        plan->flow_count,
+        9,
+        {"flow", "src", "dst", "start", "duration", "ccalg", "connect", "end", "options"},
+        fill_flow};
+    char end[DURATION_TEXT_MAX];
+
+    print_settings(plan, out);
+    print_table(&hosts, plan, out);
+    fprintf(out, "\n");
+    print_table(&flows, plan, out);
+    fprintf(out, "\n%zu host%s, %zu flow%s, over %s after the start of the run\n", plan->host_count,
+            plan->host_count == 1 ? "" : "s", plan->flow_count, plan->flow_count == 1 ? "" : "s",
+            duration_format(plan->end_ns, end));
+}
+
+/* JSON.  json_pack() with "o" takes its values over, also when it fails. */
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] ? json_string(text) : json_null();
+}
+
+static json_t *hosts_json(const struct plan *plan)
+{
+    json_t *hosts = json_object();
+
+    for (size_t i = 0; i < plan->host_count; i++) {
+        const struct plan_host *host = &plan->hosts[i];
+        json_t *value =
+            json_pack("{s:s, s:s, s:o, s:o}", "mgmt", host->mgmt, "host", host->host, "bind",
+                      text_or_null(host->bind), "device", text_or_null(host->device));
+        if (json_object_set_new(hosts, host->name, value) < 0) {
+            json_decref(hosts);
+            return NULL;
+        }
+    }
+    return hosts;
+}
+
+static json_t *flow_json(const struct plan *plan, const struct plan_flow *flow)
+{
+    return json_pack(
+        "{s:i, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id, "src",
+        plan->hosts[flow->src].name, "dst", plan->hosts[flow->dst].name, "start_ns",
+        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
+        text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay", (int)flow->nodelay, "connect",
+        scenario_connect_words[flow->connect], "end", scenario_finish_words[flow->finish]);
+}
+
+static json_t *flows_json(const struct plan *plan)
+{
+    json_t *flows = json_array();
+
+    for (size_t i = 0; i < plan->flow_count; i++) {
+        if (json_array_append_new(flows, flow_json(plan, &plan->flows[i])) < 0) {
+            json_decref(flows);
+            return NULL;
+        }
+    }
+    return flows;
+}
+
+int plan_json(const struct plan *plan, FILE *out)
+{
+    json_t *interval = plan->interval_ns ? json_integer(plan->interval_ns) : json_null();
+    json_t *root = json_pack("{s:o, s:o, s:I, s:o, s:o}", "label", text_or_null(plan->label),
+                             "interval_ns", interval, "end_ns", (json_int_t)plan->end_ns, "hosts",
+                             hosts_json(plan), "flows", flows_json(plan));
+    int failed = !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
+
+    json_decref(root);
+    if (failed || fputc('\n', out) == EOF || fflush(out) == EOF)
+        return ERROR_SYSTEM;
+    return 0;
+}

@@ -1,0 +1,179 @@
+/* The loop: a completion queue, timers, and a way in for other threads.
+ *
+ * gRPC reports each finished operation on a completion queue, which has no descriptor to wait for:
+ * so timers and wake-ups live here.  One thread runs a loop; servers, peers and calls belong to it
+ * and need no locks. */
+#include "rpc/rpc_internal.h"
+
+#include <stdlib.h>
+
+#include "util/clock.h"
+
+#define EVENTS_A_TURN 256 /* a flood must not starve the caller */
+
+struct rpc_timer {
+    struct rpc_timer *next;
+    int64_t due_ns;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct post {
+    struct rpc_tag tag;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* ThreadSanitizer cannot see that libgrpc hands a tag from one thread to another. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAVE_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(HAVE_TSAN)
+#include <sanitizer/tsan_interface.h>
+#define TAG_ACQUIRE(tag) __tsan_acquire(tag)
+#define TAG_RELEASE(tag) __tsan_release(tag)
+#else
+#define TAG_ACQUIRE(tag) ((void)0)
+#define TAG_RELEASE(tag) ((void)0)
+#endif
+
+gpr_timespec rpc_time(int64_t monotonic_ns)
+{
+    return gpr_time_from_nanos(monotonic_ns, GPR_CLOCK_MONOTONIC);
+}
+
+int64_t rpc_after_ms(int64_t ms)
+{
+    int64_t now = clock_now();
+    return ms < 0 || ms > (INT64_MAX - now) / NS_PER_MS ? INT64_MAX : now + ms * NS_PER_MS;
+}
+
+int rpc_loop_create(struct rpc_loop **out, struct error *err)
+{
+    struct rpc_loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    /* gRPC writes to stderr by itself, and its own resolver passes /etc/hosts by. */
+    setenv("GRPC_VERBOSITY", "NONE", 0);
+    setenv("GRPC_DNS_RESOLVER", "native", 0);
+    grpc_init();
+    loop->queue = grpc_completion_queue_create_for_next(NULL);
+    loop->lame = grpc_lame_client_channel_create("post", GRPC_STATUS_UNKNOWN, "");
+    *out = loop;
+    return 0;
+}
+
+static bool run_due_timer(struct rpc_loop *loop)
+{
+    struct rpc_timer *timer = loop->timers;
+    if (!timer || timer->due_ns > clock_now())
+        return false;
+    loop->timers = timer->next;
+    timer->fn(timer->arg);
+    free(timer);
+    return true;
+}
+
+static void dispatch(const grpc_event *event)
+{
+    struct rpc_tag *tag = event->tag;
+    TAG_ACQUIRE(tag);
+    tag->done(tag, event->success);
+}
+
+int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
+{
+    int64_t until = rpc_after_ms(timeout_ms);
+    int handled = 0;
+    while (handled < EVENTS_A_TURN) {
+        bool fired = run_due_timer(loop);
+        handled += fired;
+        int64_t wait_until = until;
+        if (handled)
+            wait_until = 0;
+        else if (loop->timers && loop->timers->due_ns < until)
+            wait_until = loop->timers->due_ns;
+        grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(wait_until), NULL);
+        if (event.type == GRPC_OP_COMPLETE) {
+            dispatch(&event);
+            handled++;
+        } else if (!fired && (handled || clock_now() >= until)) {
+            break;
+        }
+    }
+    return handled;
+}
+
+static void on_post(struct rpc_tag *tag, bool ok)
+{
+    (void)ok; /* false: the watch ran out, as meant */
+    struct post *post = CONTAINER_OF(tag, struct post, tag);
+    post->fn(post->arg);
+    free(post);
+}
+
+/* The C core has no way to put a tag of one's own on a queue.  But a lame channel never changes its
+ * state: a watch with a deadline in the past comes back at once. */
+int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg)
+{
+    struct post *post = malloc(sizeof *post);
+    if (!post)
+        return -1;
+    *post = (struct post){{on_post}, fn, arg};
+    TAG_RELEASE(&post->tag);
+    grpc_channel_watch_connectivity_state(loop->lame, GRPC_CHANNEL_SHUTDOWN, rpc_time(0),
+                                          loop->queue, &post->tag);
+    return 0;
+}
+
+int rpc_loop_after(struct rpc_loop *loop, int64_t delay_ms, void (*fn)(void *arg), void *arg)
+{
+    struct rpc_timer *timer = malloc(sizeof *timer);
+    if (!timer)
+        return -1;
+    struct rpc_timer **place = &loop->timers;
+    int64_t due_ns = rpc_after_ms(delay_ms < 0 ? 0 : delay_ms);
+    while (*place && (*place)->due_ns <= due_ns)
+        place = &(*place)->next;
+    *timer = (struct rpc_timer){*place, due_ns, fn, arg};
+    *place = timer;
+    return 0;
+}
+
+void rpc_loop_cancel(struct rpc_loop *loop, void (*fn)(void *arg), void *arg)
+{
+    struct rpc_timer **place = &loop->timers;
+    while (*place) {
+        struct rpc_timer *timer = *place;
+        if (timer->fn != fn || timer->arg != arg) {
+            place = &timer->next;
+            continue;
+        }
+        *place = timer->next;
+        free(timer);
+    }
+}
+
+void rpc_loop_destroy(struct rpc_loop *loop)
+{
+    if (!loop)
+        return;
+    grpc_channel_destroy(loop->lame);
+    grpc_completion_queue_shutdown(loop->queue);
+    for (;;) {
+        grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(INT64_MAX), NULL);
+        if (event.type == GRPC_QUEUE_SHUTDOWN)
+            break;
+        dispatch(&event);
+    }
+    grpc_completion_queue_destroy(loop->queue);
+    while (loop->timers) {
+        struct rpc_timer *timer = loop->timers;
+        loop->timers = timer->next;
+        free(timer);
+    }
+    free(loop);
+    grpc_shutdown();
+}

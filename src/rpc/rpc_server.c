@@ -1,0 +1,109 @@
+/* The server: its ports, its table of methods, its end. */
+#include "rpc/rpc_server_call.h"
+
+#include <stdlib.h>
+
+#include "util/clock.h"
+
+#define PING_INTERVAL_MIN_MS 5000 /* that a client may keep to; half of what ours does */
+
+/* The place to choose TLS. */
+static grpc_server_credentials *choose_credentials(void)
+{
+    return grpc_insecure_server_credentials_create();
+}
+
+static void on_stopped(struct rpc_tag *tag, bool ok)
+{
+    (void)ok;
+    CONTAINER_OF(tag, struct rpc_server, stopped_tag)->stopped = true;
+}
+
+static void fill_slots(struct rpc_server *server, const struct rpc_service *service)
+{
+    for (size_t i = 0; i < service->count; i++) {
+        struct rpc_slot *slot = &server->slots[i];
+        slot->server = server;
+        slot->method = &service->methods[i];
+        slot->serve = service->serve[i];
+        slot->handle = grpc_server_register_method(server->server, slot->method->path, NULL,
+                                                   GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
+    }
+    server->slots[service->count].server = server;
+}
+
+static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_service *service)
+{
+    size_t count = service->count + 1;
+    struct rpc_server *server = calloc(1, sizeof *server + count * sizeof *server->slots);
+    if (!server)
+        return NULL;
+    struct rpc_args args;
+    rpc_args_init(&args);
+    /* Or a second server would silently share the port. */
+    rpc_args_add(&args, GRPC_ARG_ALLOW_REUSEPORT, 0);
+    rpc_args_add(&args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                 PING_INTERVAL_MIN_MS);
+    server->loop = loop;
+    server->stopped_tag.done = on_stopped;
+    server->ctx = service->ctx;
+    server->count = count;
+    server->credentials = choose_credentials();
+    server->server = grpc_server_create(&args.args, NULL);
+    grpc_server_register_completion_queue(server->server, loop->queue, NULL);
+    fill_slots(server, service);
+    return server;
+}
+
+static int await_calls(struct rpc_server *server, struct error *err)
+{
+    for (size_t i = 0; i < server->count; i++)
+        if (rpc_slot_await(&server->slots[i]))
+            return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    return 0;
+}
+
+int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
+                      const struct rpc_service *service, const char *host, uint16_t listen_port,
+                      uint16_t *port, struct error *err)
+{
+    struct rpc_server *server = new_server(loop, service);
+    if (!server)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int failed = rpc_listen(server->server, server->credentials, host, &listen_port, err);
+    if (!failed) {
+        grpc_server_start(server->server);
+        failed = await_calls(server, err);
+    }
+    if (failed) {
+        rpc_server_destroy(server, 0);
+        return failed;
+    }
+    if (port)
+        *port = listen_port;
+    *out = server;
+    return 0;
+}
+
+static bool is_idle(const struct rpc_server *server)
+{
+    return server->stopped && !server->pending;
+}
+
+void rpc_server_destroy(struct rpc_server *server, int grace_ms)
+{
+    if (!server)
+        return;
+    int64_t grace_ends = clock_now() + grace_ms * NS_PER_MS;
+    grpc_server_shutdown_and_notify(server->server, server->loop->queue, &server->stopped_tag);
+    for (int64_t left = grace_ms; left > 0 && !is_idle(server);
+         left = (grace_ends - clock_now()) / NS_PER_MS)
+        rpc_loop_run(server->loop, (int)left);
+    if (!is_idle(server))
+        grpc_server_cancel_all_calls(server->server);
+    while (!is_idle(server))
+        rpc_loop_run(server->loop, -1);
+    grpc_server_destroy(server->server);
+    grpc_server_credentials_release(server->credentials);
+    free(server);
+}

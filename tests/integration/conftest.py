@@ -1,0 +1,26 @@
+import pytest
+
+import harness
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = harness.Lab(tmp_path)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def pair(lab):
+    return harness.Pair(lab)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the logs of what it started."""
+    outcome = yield
+    report = outcome.get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab is not None:
+        for process in lab.processes:
+            report.sections.append((process.log.name, process.text()[-20000:]))

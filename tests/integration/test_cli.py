@@ -1,0 +1,163 @@
+"""What a person meets first: help, exit codes, messages, and the way out of a run."""
+
+import gzip
+import json
+import signal
+
+import pytest
+from harness import COMPLETE, END_STOPPED, PARTIAL, ends, read_results, waiting
+
+
+def test_help_and_version(lab):
+    overview = lab.command(None, "--help").must(0).stdout
+    for command in ("agent", "run", "plan", "summary"):
+        assert command in overview
+        assert f"tcp-flowgen {command}" in lab.command(None, command, "--help").must(0).stdout
+    assert lab.command(None, "--version").must(0).stdout.startswith("tcp-flowgen ")
+
+
+@pytest.mark.parametrize(
+    "words", [["rum"], ["run"], ["run", "--no-such-option", "x.json"], ["run", "absent.json"]]
+)
+def test_wrong_usage(lab, words):
+    outcome = lab.command(None, *words).must(2)
+    assert outcome.stderr and not outcome.stdout
+
+
+def test_every_error_of_a_scenario_at_once(lab):
+    scenario = {
+        "hosts": {"A": {"mgmt": "localhost:8841", "host": "localhost"}},
+        "flows": [
+            {"id": 0, "src": "A", "dst": "Z", "duration": "1s"},
+            {"id": 1, "src": "A", "dst": "A", "duration": "ten seconds"},
+            {"id": 1, "src": "A", "dst": "A", "duration": "1s", "start": "-1s"},
+            {"id": 3, "src": "A", "dst": "A"},
+        ],
+    }
+    path = lab.write(scenario)
+    places = "[0].dst [1].duration [2].id [2].start [3].duration".split()
+    for command in (("plan", path), ("run", path, "-o", lab.output())):
+        stderr = lab.command(None, *command).must(2).stderr
+        assert [place for place in places if f"flows{place}" not in stderr] == []
+
+
+def test_broken_json_names_the_line(lab):
+    path = lab.write('{\n  "hosts": {},\n  "flows": [}\n')
+    stderr = lab.command(None, "plan", path).must(2).stderr
+    assert "scenario.json" in stderr and "3" in stderr
+
+
+def test_listening_beyond_loopback_must_be_asked_for(lab):
+    where = lab.namespace("open")
+    for listen in (":8841", "0.0.0.0:8841", "[::]:8841", "192.0.2.1:8841"):
+        stderr = lab.command(where, "agent", "--listen", listen).must(2).stderr
+        assert "--insecure" in stderr and ("localhost" in stderr or "loopback" in stderr)
+    stderr = lab.command(where, "-listen", ":8841").must(2).stderr
+    assert "--insecure" in stderr
+    lab.agent(where, ":8841", "--insecure")
+
+
+def test_agent_that_is_down(pair):
+    pair.agents[1].end()
+    outcome = pair.run({}).must(3)
+    assert "127.0.0.1:8842" in outcome.stderr
+    assert not outcome.output.exists()
+    assert pair.agents[0].alive()
+
+
+def test_unknown_algorithm_starts_nothing(pair):
+    outcome = pair.run({}, {"ccalg": "nosuch"}).must(3)
+    assert "nosuch" in outcome.stderr
+    assert not outcome.output.exists()
+    outcome = pair.run({"duration": "300ms"}).must(0)
+    assert [flow.result.status for flow in outcome.flows] == [COMPLETE]
+
+
+def test_best_effort_runs_the_rest(pair):
+    flows = {"duration": "300ms"}, {"duration": "300ms", "ccalg": "nosuch"}
+    outcome = pair.run(*flows, flags=("--best-effort",)).must(1)
+    good, bad = outcome.flows
+    assert good.result.status == COMPLETE
+    assert bad.result.status not in (COMPLETE, PARTIAL)
+    assert "nosuch" in bad.result.error
+
+
+def test_interrupt_collects(pair):
+    output = pair.lab.output()
+    path = pair.lab.write(pair.scenario({"duration": "60s"}, {"duration": "60s", "start": "50s"}))
+    master = pair.lab.spawn(pair.where, "run", path, "-o", output, name="master")
+    idle = pair.agents[0].interface_bytes("lo")
+    for _ in waiting("payload", master):
+        if pair.agents[0].interface_bytes("lo") > idle + 50_000_000:
+            break
+    master.signal(signal.SIGINT)
+    assert master.wait() == 130
+    flows = read_results(output)
+    assert [flow.params.id for flow in flows] == [0, 1]
+    assert flows[0].run.interrupted
+    assert flows[0].result.status == PARTIAL
+    assert flows[0].TxTCPInfo and flows[0].RxTCPInfo
+    for flow in flows:
+        assert flow.result.status != COMPLETE
+        assert [report.status for report, _, _ in ends(flow)] == [END_STOPPED] * 2
+    assert flows[0].result.dst.payload_bytes > 0
+    assert flows[1].result.dst.payload_bytes == 0
+    assert all(agent.alive() for agent in pair.agents)
+    pair.run({"duration": "200ms"}).must(0)
+
+
+def test_shutdown_only_where_it_is_allowed(lab):
+    where = lab.namespace("shut")
+    meek = lab.agent(where, "127.0.0.1:8841", "--allow-shutdown")
+    stubborn = lab.agent(where, "127.0.0.1:8842")
+    hosts = {
+        name: {"mgmt": f"127.0.0.1:{port}", "host": "127.0.0.1"}
+        for name, port in (("A", 8841), ("B", 8842))
+    }
+    flow = {"id": 0, "src": "A", "dst": "B", "duration": "200ms"}
+    lab.run(where, {"hosts": hosts, "flows": [flow]}, "--shutdown").must(0)
+    assert meek.wait() == 0
+    assert stubborn.alive()
+
+
+def test_plain_and_gzipped_output(pair):
+    path = pair.lab.write(pair.scenario({"duration": "200ms"}))
+    for suffix in (".pb", ".pb.gz"):
+        output = pair.lab.output(suffix)
+        pair.lab.command(pair.where, "run", path, "-o", output).must(0)
+        zipped = output.read_bytes()[:2] == b"\x1f\x8b"
+        assert zipped is suffix.endswith(".gz")
+        assert len(read_results(output)) == 1
+        assert not list(output.parent.glob(output.name + ".*"))
+    if zipped:
+        gzip.decompress(output.read_bytes())
+
+
+def test_local_needs_no_agents(lab):
+    where = lab.namespace("local")
+    hosts = {
+        name: {"mgmt": f"192.0.2.{i}:8840", "host": "localhost"} for i, name in enumerate("AB")
+    }
+    flow = {"id": 0, "src": "A", "dst": "B", "duration": "300ms"}
+    outcome = lab.run(where, {"hosts": hosts, "flows": [flow]}, "--local").must(0)
+    assert [flow.result.status for flow in outcome.flows] == [COMPLETE]
+
+
+def test_data_ports_are_a_range(lab):
+    where = lab.namespace("ports")
+    lab.agent(where, "127.0.0.1:8841", "--data-ports", "9001-9002")
+    hosts = {"A": {"mgmt": "127.0.0.1:8841", "host": "127.0.0.1"}}
+    flows = [{"id": i, "src": "A", "dst": "A", "duration": "200ms"} for i in range(4)]
+    outcome = lab.run(where, {"hosts": hosts, "flows": flows}).must(0)
+    assert {flow.params.port for flow in outcome.flows} <= {9001, 9002}
+
+
+def test_summary_of_what_is_no_result(lab):
+    junk = lab.directory / "junk.pb"
+    junk.write_bytes(b"\xff" * 100)
+    assert "junk.pb" in lab.command(None, "summary", junk).must(2).stderr
+
+
+def test_run_tells_its_figures_as_json(pair):
+    outcome = pair.run({"duration": "300ms"}, flags=("--json",)).must(0)
+    assert json.loads(outcome.stdout)["flows"][0]["id"] == 0

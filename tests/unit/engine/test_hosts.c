@@ -1,0 +1,245 @@
+/* Addresses and routes of network namespaces made for each case. */
+#include "netns.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/hosts.h"
+
+static void run(const char *command)
+{
+    assert_int_equal(system(command), 0);
+}
+
+/* m0 and t0 in one subnet, m0 first in the routing table; t1 in a subnet of its own. */
+static void make_network(void)
+{
+    netns_enter();
+    run("ip link add m0 type veth peer name m0far && ip link add t0 type veth peer name t0far && "
+        "ip link add t1 type veth peer name t1far");
+    run("for i in m0 m0far t0 t0far t1 t1far; do ip link set $i up || exit 1; done");
+    run("ip addr add 10.1.0.10/24 dev m0 && ip addr add 10.1.0.11/24 dev t0 && "
+        "ip addr add 10.2.0.11/24 dev t1");
+}
+
+static void test_loopback(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    netns_enter();
+
+    assert_int_equal(host_resolve("127.0.0.1", "", "", out, &err), 1);
+    assert_string_equal(out[0].address, "127.0.0.1");
+    assert_string_equal(out[0].bind, "127.0.0.1");
+    assert_string_equal(out[0].interface, "lo");
+    assert_int_equal(host_resolve("127.5.6.7", "", "lo", out, &err), 1);
+    assert_string_equal(out[0].bind, "127.5.6.7");
+    assert_string_equal(out[0].interface, "lo");
+    assert_in_range(host_resolve("localhost", "", "", out, &err), 1, 2);
+}
+
+static void test_ipv6_loopback(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    netns_enter();
+    if (system("ip -6 addr show dev lo | grep -q ::1") != 0) {
+        print_message("needs IPv6\n");
+        skip();
+    }
+    assert_int_equal(host_resolve("::1", "", "", out, &err), 1);
+    assert_string_equal(out[0].bind, "::1");
+    assert_string_equal(out[0].interface, "lo");
+    assert_int_equal(route_check("::1", "::1", "", device, &err), 0);
+    assert_string_equal(device, "lo");
+
+    /* Families do not mix. */
+    assert_int_equal(host_resolve("127.0.0.1", "::1", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "family"));
+    assert_int_equal(route_check("127.0.0.1", "::1", "", device, &err), ERROR_AGENT);
+
+    /* Where the address is gone, a name that has it is not usable by it. */
+    run("ip addr del ::1/128 dev lo");
+    assert_int_equal(host_resolve("::1", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(host_resolve("::1", "any", "", out, &err), ERROR_AGENT);
+}
+
+static void test_foreign_address_names_the_cures(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    make_network();
+
+    assert_int_equal(host_resolve("10.0.0.5", "", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "10.0.0.5 is not an address of this machine (it has "));
+    assert_non_null(strstr(err.what, "10.1.0.11"));
+    assert_non_null(strstr(err.cure, "\"bind\": \"any\""));
+
+    assert_int_equal(host_resolve("10.0.0.5", "10.0.0.6", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "10.0.0.6 is not an address of this machine"));
+    assert_int_equal(host_resolve("10.0.0.5", "t0", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "not a numeric address"));
+}
+
+static void test_bind(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    make_network();
+
+    assert_int_equal(host_resolve("10.0.0.5", "any", "", out, &err), 1);
+    assert_string_equal(out[0].address, "10.0.0.5");
+    assert_string_equal(out[0].bind, "");
+    assert_string_equal(out[0].interface, "");
+    assert_int_equal(host_resolve("10.0.0.5", "10.1.0.11", "t0", out, &err), 1);
+    assert_string_equal(out[0].address, "10.0.0.5");
+    assert_string_equal(out[0].bind, "10.1.0.11");
+    assert_string_equal(out[0].interface, "t0");
+    assert_int_equal(host_resolve("10.1.0.10", "", "t0", out, &err), 1);
+    assert_string_equal(out[0].interface, "m0");
+}
+
+static void test_input_that_is_no_host(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+
+    assert_int_equal(host_resolve("no-such-host.invalid", "", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "no-such-host.invalid"));
+    assert_int_equal(host_resolve("", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(host_resolve("0.0.0.0", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(host_resolve("::", "any", "", out, &err), ERROR_AGENT);
+    assert_int_equal(host_resolve("127.0.0.1", "", "t9", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "no interface \"t9\" (it has lo, "));
+    assert_int_equal(route_check("10.1.0.11", "localhost", "", device, &err), ERROR_AGENT);
+    assert_int_equal(route_check("10.1.0.99", "10.1.0.12", "", device, &err), ERROR_AGENT);
+    assert_int_equal(route_check("10.1.0.11", "10.1.0.12", "t9", device, &err), ERROR_AGENT);
+}
+
+static void test_two_interfaces_in_one_subnet(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+
+    assert_int_equal(route_check("10.1.0.11", "10.1.0.12", "", device, &err), ERROR_AGENT);
+    assert_string_equal(err.what, "packets from 10.1.0.11 to 10.1.0.12 would leave by m0, "
+                                  "but 10.1.0.11 belongs to t0");
+    assert_non_null(strstr(err.cure, "\"device\": \"t0\""));
+    assert_int_equal(route_check("10.1.0.11", "10.1.0.12", "t0", device, &err), 0);
+    assert_string_equal(device, "t0");
+    assert_int_equal(route_check("10.1.0.10", "10.1.0.12", "", device, &err), 0);
+    assert_string_equal(device, "m0");
+    assert_int_equal(route_check("10.2.0.11", "10.2.0.12", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+
+    /* The same address at both interfaces: either is fine. */
+    run("ip addr add 10.1.0.11/32 dev m0");
+    assert_int_equal(route_check("10.1.0.11", "10.1.0.12", "", device, &err), 0);
+    assert_string_equal(device, "m0");
+}
+
+static void test_routes_on_this_machine(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+
+    assert_int_equal(route_check("127.0.0.1", "127.0.0.2", "", device, &err), 0);
+    assert_string_equal(device, "lo");
+    assert_int_equal(route_check("10.1.0.10", "10.2.0.11", "", device, &err), 0);
+    assert_string_equal(device, "lo");
+    /* Not bound: nothing is checked. */
+    assert_int_equal(route_check("", "10.2.0.12", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+    assert_int_equal(route_check("", "10.9.0.1", "", device, &err), 0);
+    assert_string_equal(device, "");
+}
+
+static void test_no_route(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+
+    assert_int_equal(route_check("10.1.0.11", "10.9.0.1", "", device, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "no route from 10.1.0.11 to 10.9.0.1"));
+    run("ip route add prohibit 10.8.0.0/24");
+    assert_int_equal(route_check("10.1.0.11", "10.8.0.1", "", device, &err), ERROR_AGENT);
+    assert_int_equal(route_check("10.1.0.11", "10.1.0.255", "", device, &err), ERROR_AGENT);
+
+    /* localhost on one machine, a true address on the other. */
+    assert_int_equal(route_check("127.0.0.1", "10.2.0.12", "", device, &err), ERROR_AGENT);
+}
+
+static void test_address_on_lo(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+
+    run("ip addr add 10.7.0.1/32 dev lo");
+    assert_int_equal(route_check("10.7.0.1", "10.2.0.12", "", device, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.cure, "\"device\": \"t1\""));
+    assert_int_equal(route_check("10.7.0.1", "10.2.0.12", "t1", device, &err), 0);
+}
+
+static void test_ipv6_routes(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+    if (system("ip addr add fd01::10/64 dev m0 nodad 2>/dev/null") != 0) {
+        print_message("needs IPv6\n");
+        skip();
+    }
+    run("ip addr add fd01::11/64 dev t0 nodad && ip addr add fd02::11/64 dev t1 nodad && "
+        "ip addr add fe80::77/64 dev t1 nodad");
+
+    assert_int_equal(route_check("fd01::11", "fd01::12", "", device, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "would leave by m0, but fd01::11 belongs to t0"));
+    assert_int_equal(route_check("fd01::11", "fd01::12", "t0", device, &err), 0);
+    assert_string_equal(device, "t0");
+    assert_int_equal(route_check("fd02::11", "fd02::12", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+    assert_int_equal(route_check("fd01::10", "fd02::11", "", device, &err), 0);
+    assert_string_equal(device, "lo");
+    assert_int_equal(route_check("fd01::10", "fd09::1", "", device, &err), ERROR_AGENT);
+
+    assert_int_equal(host_resolve("fe80::77", "", "", out, &err), 1);
+    assert_string_equal(out[0].bind, "fe80::77%t1");
+    assert_int_equal(host_resolve("fe80::77%t0", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(route_check("fe80::77%t1", "fe80::78%t1", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_ipv6_loopback),
+        cmocka_unit_test(test_foreign_address_names_the_cures),
+        cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_input_that_is_no_host),
+        cmocka_unit_test(test_two_interfaces_in_one_subnet),
+        cmocka_unit_test(test_routes_on_this_machine),
+        cmocka_unit_test(test_no_route),
+        cmocka_unit_test(test_address_on_lo),
+        cmocka_unit_test(test_ipv6_routes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,457 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format/scenario_json.h"
+#include "model/plan.h"
+#include "util/clock.h"
+
+#define HOSTS "\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"10.0.0.1\"}}"
+#define FLOW  "\"id\": 1, \"src\": \"A\", \"dst\": \"A\", \"duration\": \"1s\""
+
+static struct scenario *parse(const char *text, struct error_list *errors)
+{
+    return scenario_parse(text, strlen(text), "file.json", errors);
+}
+
+static struct scenario *parse_right(const char *text)
+{
+    struct error_list errors = {0};
+    struct scenario *s = parse(text, &errors);
+
+    assert_int_equal(errors.count, 0);
+    assert_non_null(s);
+    return s;
+}
+
+/* The problems that reader and plan find in text, one "where: what (cure)" a line. */
+static char *problems(const char *text, size_t size, char *out, size_t room)
+{
+    struct error_list errors = {0};
+    struct scenario *s = scenario_parse(text, size, "file.json", &errors);
+    struct plan *plan = s ? plan_build(s, &errors) : NULL;
+    char line[1024];
+    size_t used = 0;
+
+    assert_true((plan != NULL) == (errors.count == 0));
+    out[0] = '\0';
+    for (size_t i = 0; i < errors.count && used < room; i++)
+        used += (size_t)snprintf(out + used, room - used, "%s\n",
+                                 error_text(&errors.items[i], line, sizeof line));
+    plan_free(plan);
+    error_list_fini(&errors);
+    return out;
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+/* Exactly one problem, which begins with and has these words. */
+static void assert_problem(const char *text, const char *begins, const char *has)
+{
+    char out[4096];
+
+    problems(text, strlen(text), out, sizeof out);
+    if (strncmp(out, begins, strlen(begins)) != 0 || !strstr(out, has) || count_lines(out) != 1)
+        fail_msg("%s\ngives: %s\nnot: %s ... %s", text, out, begins, has);
+}
+
+static void assert_host_problem(const char *member, const char *begins, const char *has)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "{\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\"}, \"B\": {%s}},"
+             " \"flows\": [{" FLOW "}]}",
+             member);
+    assert_problem(text, begins, has);
+}
+
+static void assert_flow_problem(const char *member, const char *begins, const char *has)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "{" HOSTS ", \"flows\": [{" FLOW ", %s}]}", member);
+    assert_problem(text, begins, has);
+}
+
+static void assert_top_problem(const char *member, const char *begins, const char *has)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "{%s, " HOSTS ", \"flows\": [{" FLOW "}]}", member);
+    assert_problem(text, begins, has);
+}
+
+static void reads_every_key(void **state)
+{
+    const char *text =
+        "{\"label\": \"l\", \"interval\": \"1ms\", \"read_size\": 1, \"write_size\": 16777216,"
+        " \"hosts\": {\"B\": {\"mgmt\": \"[::1]:8840\", \"host\": \"::1\", \"bind\": \"any\","
+        " \"device\": \"eth0.100\"}, \"A\": {\"mgmt\": \"a:1\", \"host\": \"fe80::1%eth0\","
+        " \"bind\": \"fe80::1%eth0\"}},"
+        " \"flows\": [{\"id\": -2147483648, \"src\": \"A\", \"dst\": \"B\", \"duration\": \"1m30s\","
+        " \"start\": \"1.5s\", \"ccalg\": \"bbr_2-x\", \"ecn\": true, \"nodelay\": true,"
+        " \"connect\": \"at_start\", \"end\": \"abort\"}]}";
+    struct scenario *s = parse_right(text);
+
+    (void)state;
+    assert_string_equal(s->text, text);
+    assert_string_equal(s->label, "l");
+    assert_int_equal(s->interval_ns, NS_PER_MS);
+    assert_int_equal(s->read_size, 1);
+    assert_int_equal(s->write_size, 16777216);
+    assert_int_equal(s->host_count, 2);
+    assert_string_equal(s->hosts[0].name, "B"); /* the file's order */
+    assert_string_equal(s->hosts[0].mgmt, "[::1]:8840");
+    assert_string_equal(s->hosts[0].host, "::1");
+    assert_string_equal(s->hosts[0].bind, "any");
+    assert_string_equal(s->hosts[0].device, "eth0.100");
+    assert_string_equal(s->hosts[1].bind, "fe80::1%eth0");
+    assert_null(s->hosts[1].device);
+    assert_int_equal(s->flow_count, 1);
+    const struct scenario_flow *flow = s->flows;
+    assert_true(flow->has_id && flow->has_duration);
+    assert_int_equal(flow->place, 0);
+    assert_int_equal(flow->id, INT32_MIN);
+    assert_string_equal(flow->src, "A");
+    assert_string_equal(flow->dst, "B");
+    assert_int_equal(flow->duration_ns, 90 * NS_PER_S);
+    assert_int_equal(flow->start_ns, 1500 * NS_PER_MS);
+    assert_string_equal(flow->ccalg, "bbr_2-x");
+    assert_true(flow->ecn && flow->nodelay);
+    assert_int_equal(flow->connect, CONNECT_AT_START);
+    assert_int_equal(flow->finish, FINISH_ABORT);
+    scenario_free(s);
+}
+
+static void has_defaults(void **state)
+{
+    struct scenario *s = parse_right("{" HOSTS ", \"label\": null, \"flows\": [{" FLOW
+                                     ", \"ccalg\": null, \"start\": null}]}");
+
+    (void)state;
+    assert_null(s->label);
+    assert_int_equal(s->interval_ns, 0);
+    assert_int_equal(s->read_size, 0);
+    assert_int_equal(s->write_size, 0);
+    assert_null(s->hosts[0].bind);
+    assert_null(s->flows[0].ccalg);
+    assert_int_equal(s->flows[0].start_ns, 0);
+    assert_false(s->flows[0].ecn || s->flows[0].nodelay);
+    assert_int_equal(s->flows[0].connect, CONNECT_AHEAD);
+    assert_int_equal(s->flows[0].finish, FINISH_DRAIN);
+    scenario_free(s);
+}
+
+static void case_and_underscores_of_keys_do_not_matter(void **state)
+{
+    struct scenario *s = parse_right(
+        "{\"readSize\": 5, \"WRITE_SIZE\": 6, \"Hosts\": {\"A\": {\"MGMT\": \"a:1\","
+        " \"Host\": \"h\"}}, \"FLOWS\": [{\"ID\": 0, \"Src\": \"A\", \"Dst\": \"A\","
+        " \"Duration\": \"1s\", \"CCAlg\": \"reno\", \"ECN\": true, \"NoDelay\": true}]}");
+
+    (void)state;
+    assert_int_equal(s->read_size, 5);
+    assert_int_equal(s->write_size, 6);
+    assert_string_equal(s->flows[0].ccalg, "reno");
+    assert_true(s->flows[0].ecn && s->flows[0].nodelay);
+    scenario_free(s);
+}
+
+static void names_of_hosts_keep_their_case(void **state)
+{
+    char out[1024];
+    const char *text = "{\"hosts\": {\"a\": {\"mgmt\": \"a:1\", \"host\": \"h\"}, \"A\": {\"mgmt\":"
+                       " \"a:1\", \"host\": \"i\"}}, \"flows\": [{" FLOW "}]}";
+
+    (void)state;
+    assert_string_equal(problems(text, strlen(text), out, sizeof out), "");
+}
+
+static void a_key_twice_is_an_error(void **state)
+{
+    (void)state;
+    assert_flow_problem("\"DURATION\": \"2s\"",
+                        "flows[0].duration: ", "twice, here as \"DURATION\"");
+    assert_flow_problem("\"ecn\": false, \"_ecn\": true", "flows[0].ecn: ", "\"_ecn\"");
+    assert_flow_problem("\"id\": 2", "file.json: line 1, column ", "duplicate object key");
+}
+
+static void an_unknown_key_is_an_error(void **state)
+{
+    (void)state;
+    assert_flow_problem("\"cclag\": \"bbr\"", "flows[0]: there is no key \"cclag\"",
+                        "did you mean \"ccalg\"?");
+    assert_flow_problem("\"rate\": 1", "flows[0]: there is no key \"rate\"",
+                        "the keys here are id, src, dst, duration, start, ccalg, ecn, nodelay, "
+                        "connect, end");
+    assert_flow_problem("\"\": 1", "flows[0]: there is no key \"\"", "the keys here are");
+    assert_flow_problem("\"x\\u001by\": 1", "flows[0]: there is no key \"x\\u001By\"", "");
+    assert_top_problem("\"intervall\": \"1s\"", "file.json: there is no key", "\"interval\"");
+    /* misspelt is not missing as well */
+    assert_host_problem("\"mngt\": \"b:1\", \"host\": \"h\"", "hosts.B: there is no key \"mngt\"",
+                        "did you mean \"mgmt\"?");
+}
+
+static void tells_what_is_missing(void **state)
+{
+    (void)state;
+    assert_problem("{" HOSTS "}", "flows: it is missing", "add \"flows\": [{");
+    assert_problem("{\"flows\": [{" FLOW "}]}", "hosts: it is missing", "add \"hosts\": {");
+    assert_problem("{" HOSTS ", \"flows\": []}", "flows: there is no flow", "describe");
+    assert_problem("{\"hosts\": {}, \"flows\": [{" FLOW "}]}", "hosts: there is no host", "");
+    assert_problem("{" HOSTS ", \"flows\": [{\"id\": 1, \"src\": \"A\", \"dst\": \"A\"}]}",
+                   "flows[0].duration: it is missing", "\"10s\"");
+    assert_problem("{" HOSTS ", \"flows\": [{\"id\": null, \"src\": \"A\", \"dst\": \"A\","
+                   " \"duration\": \"1s\"}]}",
+                   "flows[0].id: it is missing", "whole number");
+    assert_host_problem("\"host\": \"h\"", "hosts.B.mgmt: it is missing", "HOST:PORT");
+}
+
+static void checks_flows(void **state)
+{
+    (void)state;
+    assert_flow_problem("\"start\": \"-1ns\"", "flows[0].start: \"-1ns\" is less than 0s", "");
+    assert_flow_problem("\"start\": \"8784h1ns\"", "flows[0].start: \"8784h1ns\" is more than", "");
+    assert_flow_problem("\"start\": \"8784h\"", "flows[0].duration: ", "366 days");
+    assert_flow_problem("\"start\": 5", "flows[0].start: it must be a text in quotes, but is 5",
+                        "\"1.5s\"");
+    assert_flow_problem("\"start\": \"5\"", "flows[0].start: \"5\"", "unit");
+    assert_flow_problem("\"start\": \"\"", "flows[0].start: the text is empty", "");
+    assert_flow_problem("\"ccalg\": \"\"", "flows[0].ccalg: the text is empty", "leave it out");
+    assert_flow_problem("\"ccalg\": \"CUBIC\"", "flows[0].ccalg: \"CUBIC\"", "a-z");
+    assert_flow_problem("\"ccalg\": \"a234567890123456\"", "flows[0].ccalg: ", "has 16 bytes");
+    assert_flow_problem("\"ecn\": 1", "flows[0].ecn: it must be true or false, but is 1", "");
+    assert_flow_problem("\"nodelay\": \"true\"", "flows[0].nodelay: ", "but is \"true\"");
+    assert_flow_problem("\"connect\": \"early\"", "flows[0].connect: \"early\"",
+                        "\"ahead\" or \"at_start\"");
+    assert_flow_problem("\"end\": \"Drain\"", "flows[0].end: \"Drain\"", "\"drain\" or \"abort\"");
+    assert_problem("{" HOSTS ", \"flows\": [7]}", "flows[0]: it must be an object", "but is 7");
+    assert_problem("{" HOSTS ", \"flows\": {}}", "flows: it must be a list", "but is {}");
+}
+
+static void checks_ids_and_durations(void **state)
+{
+    static const struct {
+        const char *id, *duration, *begins, *has;
+    } rows[] = {
+        {"1.0", "\"1s\"", "flows[0].id: it must be a whole number, but is 1.0", ""},
+        {"2147483648", "\"1s\"", "flows[0].id: 2147483648 is not between", "-2147483648"},
+        {"\"1\"", "\"1s\"", "flows[0].id: it must be a whole number", "but is \"1\""},
+        {"true", "\"1s\"", "flows[0].id: ", "but is true"},
+        {"1", "\"0\"", "flows[0].duration: \"0\" is less than 1ns", "more than 0"},
+        {"1", "\"-1s\"", "flows[0].duration: \"-1s\"", "more than 0"},
+        {"1", "\"8784h1ns\"", "flows[0].duration: \"8784h1ns\" is more than 8784h0m0s", ""},
+        {"1", "\"1 s\"", "flows[0].duration: \"1 s\"", "unit"},
+        {"1", "[[[\"a\"]]]", "flows[0].duration: it must be", "but is [[[\"a\"]]]"},
+    };
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text,
+                 "{" HOSTS ", \"flows\": [{\"id\": %s, \"src\": \"A\", \"dst\": \"A\","
+                 " \"duration\": %s}]}",
+                 rows[i].id, rows[i].duration);
+        assert_problem(text, rows[i].begins, rows[i].has);
+    }
+}
+
+static void checks_hosts(void **state)
+{
+    (void)state;
+    assert_host_problem("\"mgmt\": \":1\", \"host\": \"h\"", "hosts.B.mgmt: \":1\" has no host",
+                        "HOST:PORT");
+    assert_host_problem("\"mgmt\": \"b\", \"host\": \"h\"", "hosts.B.mgmt: \"b\"", "port");
+    assert_host_problem("\"mgmt\": \"b:0\", \"host\": \"h\"", "hosts.B.mgmt: \"b:0\"", "port 0");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"\"", "hosts.B.host: the text is empty", "");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"a b\"", "hosts.B.host: \"a b\"", "blanks");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"b:1\"", "hosts.B.host: \"b:1\"", "port");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"[::1]\"", "hosts.B.host: \"[::1]\"", "");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"bind\": \"name\"",
+                        "hosts.B.bind: \"name\"", "\"any\"");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"bind\": \"10.0.0.256\"",
+                        "hosts.B.bind: \"10.0.0.256\"", "");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"device\": \"a/b\"",
+                        "hosts.B.device: \"a/b\"", "interface");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"device\": \"a234567890123456\"",
+                        "hosts.B.device: ", "has 16 bytes");
+    assert_problem("{\"hosts\": {\"A\": 5}, \"flows\": [{" FLOW "}]}", "hosts.A: ", "but is 5");
+    assert_problem("{\"hosts\": [], \"flows\": [{" FLOW "}]}", "hosts: ", "but is []");
+}
+
+static void checks_names_of_hosts(void **state)
+{
+    static const struct {
+        const char *name, *has;
+    } rows[] = {
+        {"", "\"\" cannot be a host's name"},
+        {"a\\u000ab", "\"a\\nb\" cannot"},
+        {"\\u009b", "\"\\u009B\" cannot"},
+        {"0123456789012345678901234567890123456789012345678901234567890123", "cannot be"},
+    };
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        /* flows that name the host are not reported in addition */
+        snprintf(text, sizeof text,
+                 "{\"hosts\": {\"%s\": {\"mgmt\": \"a:1\", \"host\": \"h\"}}, \"flows\": [{" FLOW
+                 "}]}",
+                 rows[i].name);
+        assert_problem(text, "hosts: ", rows[i].has);
+    }
+}
+
+static void checks_the_top(void **state)
+{
+    char label[300] = "\"label\": \"";
+
+    (void)state;
+    memset(label + strlen(label), 'x', 201);
+    strcat(label, "\"");
+    assert_top_problem(label, "label: ", "has 201 bytes");
+    assert_top_problem("\"label\": \"a\\tb\"", "label: \"a\\tb\" has control characters", "");
+    assert_top_problem("\"interval\": \"999us\"", "interval: \"999us\" is less than 1ms", "");
+    assert_top_problem("\"interval\": \"0\"", "interval: \"0\" is less than 1ms", "");
+    assert_top_problem("\"read_size\": 0", "read_size: 0 is not between 1 and 16777216", "");
+    assert_top_problem("\"writeSize\": 16777217", "write_size: 16777217 is not", "");
+    assert_top_problem("\"read_size\": 5e3", "read_size: it must be a whole number", "");
+}
+
+static void long_values_are_shortened(void **state)
+{
+    char member[600] = "\"ecn\": \"";
+
+    (void)state;
+    memset(member + strlen(member), 'x', 500);
+    strcat(member, "\"");
+    assert_flow_problem(member, "flows[0].ecn: ", "xxx... (write");
+}
+
+static void all_problems_come_at_once(void **state)
+{
+    const char *text =
+        "{\"hosts\": {\"A\": {\"mgmt\": \"a\", \"host\": \"h\"}},\n"
+        " \"flows\": [{\"id\": 1, \"src\": \"A\", \"dst\": \"B\", \"duration\": 1},\n"
+        " {\"id\": 1, \"src\": \"A\", \"dst\": \"A\", \"duration\": \"1s\","
+        " \"ecn\": 0}]}";
+    const char *const begins[] = {"hosts.A.mgmt: ", "flows[0].duration: ", "flows[1].ecn: ",
+                                  "flows[0].dst: ", "flows[1].id: "};
+    char out[4096], *line = out;
+
+    (void)state;
+    problems(text, strlen(text), out, sizeof out);
+    assert_int_equal(count_lines(out), 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_memory_equal(line, begins[i], strlen(begins[i]));
+        line = strchr(line, '\n') + 1;
+    }
+}
+
+static void broken_json_is_told_with_line_and_column(void **state)
+{
+    (void)state;
+    assert_problem("", "file.json: line 1, column 0: ", "");
+    assert_problem("{\n  \"hosts\": }", "file.json: line 2, column 12: ", "'}'");
+    assert_problem("{}}", "file.json: line 1, column 3: ", "end of file");
+    assert_problem("[]", "file.json: it must be an object in braces", "but is []");
+    assert_problem("5", "file.json: line 1, ", "");
+    assert_problem("{\"label\": \"\\u0000\"}", "file.json: line 1, ", "\\u0000");
+    assert_problem("{\"label\": \"\xff\"}", "file.json: line 1, ", "0xff");
+    assert_problem("{\"label\": \x1b[31m}", "file.json: line 1, ", "'?'");
+    assert_problem("{\"id\": 99999999999999999999}", "file.json: line 1, ", "too big");
+}
+
+static void bytes_behind_a_nul_are_not_lost(void **state)
+{
+    char out[1024];
+
+    (void)state;
+    problems("{}\0{}", 5, out, sizeof out);
+    assert_memory_equal(out, "file.json: line 1, ", 19);
+}
+
+static void deep_nesting_is_refused(void **state)
+{
+    static char text[100001];
+
+    (void)state;
+    memset(text, '[', sizeof text - 1);
+    assert_problem(text, "file.json: line 1, ", "depth");
+}
+
+static void a_byte_order_mark_is_skipped(void **state)
+{
+    (void)state;
+    scenario_free(parse_right("\xef\xbb\xbf{" HOSTS ", \"flows\": [{" FLOW "}]}"));
+}
+
+static void loads_a_file(void **state)
+{
+    struct error_list errors = {0};
+    char path[] = "/tmp/test_scenario_XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, "{" HOSTS ", \"flows\": [{" FLOW "}]}") > 0);
+    close(fd);
+    struct scenario *s = scenario_load(path, &errors);
+    assert_non_null(s);
+    assert_int_equal(s->flow_count, 1);
+    scenario_free(s);
+    assert_int_equal(truncate(path, (64 << 20) + 1), 0); /* sparse */
+    assert_null(scenario_load(path, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.items[0].what, "64 MiB"));
+    unlink(path);
+
+    assert_null(scenario_load(path, &errors));
+    assert_int_equal(errors.count, 2);
+    assert_int_equal(errors.items[1].code, ERROR_INPUT);
+    assert_string_equal(errors.items[1].where, path);
+    assert_null(scenario_load("/", &errors));
+    assert_int_equal(errors.count, 3);
+    error_list_fini(&errors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_every_key),
+        cmocka_unit_test(has_defaults),
+        cmocka_unit_test(case_and_underscores_of_keys_do_not_matter),
+        cmocka_unit_test(names_of_hosts_keep_their_case),
+        cmocka_unit_test(a_key_twice_is_an_error),
+        cmocka_unit_test(an_unknown_key_is_an_error),
+        cmocka_unit_test(tells_what_is_missing),
+        cmocka_unit_test(checks_flows),
+        cmocka_unit_test(checks_ids_and_durations),
+        cmocka_unit_test(checks_hosts),
+        cmocka_unit_test(checks_names_of_hosts),
+        cmocka_unit_test(checks_the_top),
+        cmocka_unit_test(long_values_are_shortened),
+        cmocka_unit_test(all_problems_come_at_once),
+        cmocka_unit_test(broken_json_is_told_with_line_and_column),
+        cmocka_unit_test(bytes_behind_a_nul_are_not_lost),
+        cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(a_byte_order_mark_is_skipped),
+        cmocka_unit_test(loads_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
