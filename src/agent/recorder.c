@@ -133,6 +133,8 @@ static bool one_record(const struct sample *x, const struct sample *y)
 static void flush_samples(struct recorder *recorder)
 {
     const struct sample **order = recorder->order;
+    if (!recorder->count)
+        return;
     for (size_t i = 0; i < recorder->count; i++)
         order[i] = &recorder->samples[i];
     qsort(order, recorder->count, sizeof(*order), by_end_and_time);

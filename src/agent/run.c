@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/recorder.h"
 #include "util/cleanup.h"
@@ -29,8 +30,9 @@ static const char *spool_directory(const struct agent_options *agent)
 static int open_spool(struct run *run, const struct agent_options *agent, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
-    if (asprintf(&path, "%s/tcp-flowgen-%s-%u.spool", spool_directory(agent), run->id,
-                 agent->port) < 0)
+    /* Two agents on one machine may have ends of one run. */
+    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", spool_directory(agent), run->id, getpid()) <
+        0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     return segment_create(&run->spool, path, err);
 }

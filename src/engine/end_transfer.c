@@ -150,8 +150,9 @@ static void on_all_read(struct end *end)
 
 void sink_read(struct end *end)
 {
+    const struct worker *worker = end->worker;
     const ssize_t got =
-        recv(end->fd, NULL, end->worker->setup->read_size, MSG_TRUNC | MSG_DONTWAIT);
+        recv(end->fd, worker->discard, worker->setup->read_size, MSG_TRUNC | MSG_DONTWAIT);
     if (got > 0) {
         const int64_t now = clock_now();
         if (end->received == 0)

@@ -1,12 +1,14 @@
 /* A worker's thread, and what the control thread may ask of it. */
 #include "engine/worker.h"
 
+#include <errno.h>
 #include <search.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "engine/sampler.h"
@@ -209,6 +211,16 @@ void worker_stop(struct worker *worker)
     loop_call(&worker->loop, stop_all, NULL);
 }
 
+static int map_discard(struct worker *worker, struct error *err)
+{
+    void *discard = mmap(NULL, worker->setup->read_size, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (discard == MAP_FAILED)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot map the sinks' block");
+    worker->discard = discard;
+    return 0;
+}
+
 static int start_thread(struct worker *worker, struct error *err)
 {
     sigset_t all, before; /* signals are for the process's main thread */
@@ -241,6 +253,8 @@ int worker_create(struct worker **out, const struct worker_setup *setup, int cpu
     }
     failed = reception_init(&worker->reception, err);
     if (!failed)
+        failed = map_discard(worker, err);
+    if (!failed)
         failed = ecn_create(&worker->ecn, err);
     if (!failed)
         failed = start_thread(worker, err);
@@ -265,6 +279,8 @@ void worker_destroy(struct worker *worker)
         loop_call(&worker->loop, quit, NULL);
         pthread_join(worker->thread, NULL);
     }
+    if (worker->discard)
+        munmap(worker->discard, worker->setup->read_size);
     tdestroy(worker->by_flow, keep_end);
     tdestroy(worker->by_token, keep_end);
     struct end *end;

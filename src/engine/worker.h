@@ -37,6 +37,7 @@ struct worker {
     struct loop loop;
     struct ecn *ecn;
     struct reception reception;
+    void *discard; /* read_size bytes that cannot be touched: where sinks read to, in name */
     struct outbox outbox;
 
     struct end_list ends; /* all */

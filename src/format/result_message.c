@@ -4,12 +4,10 @@
 
 #include "format/report_message.h"
 #include "format/utf8.h"
+#include "model/scenario.h"
 #include "util/clock.h"
 
 #define MS_MAX (UINT64_MAX / 2 / NS_PER_MS)
-
-static const char *const connect_names[] = {"ahead", "at_start"};
-static const char *const finish_names[] = {"drain", "abort"};
 
 /* ---- to messages ---- */
 
@@ -61,8 +59,8 @@ void result_to_message(struct result_message *out, const struct flow_result *fro
     result->error = flow->error;
     result->start_ns = flow->start_ns;
     result->duration_ns = flow->duration_ns;
-    result->connect = (char *)connect_names[flow->connect];
-    result->end = (char *)finish_names[flow->finish];
+    result->connect = (char *)scenario_connect_words[flow->connect];
+    result->end = (char *)scenario_finish_words[flow->finish];
     result->src_host = flow->src_host;
     result->dst_host = flow->dst_host;
     result->family = flow->family;
@@ -111,10 +109,11 @@ void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *
     COPY(out->error, message->error);
     out->start_ns = message->start_ns;
     out->duration_ns = message->duration_ns;
-    out->connect = strcmp(message->connect, connect_names[CONNECT_AT_START]) == 0 ? CONNECT_AT_START
-                                                                                  : CONNECT_AHEAD;
-    out->finish =
-        strcmp(message->end, finish_names[FINISH_ABORT]) == 0 ? FINISH_ABORT : FINISH_DRAIN;
+    out->connect = strcmp(message->connect, scenario_connect_words[CONNECT_AT_START]) == 0
+                       ? CONNECT_AT_START
+                       : CONNECT_AHEAD;
+    out->finish = strcmp(message->end, scenario_finish_words[FINISH_ABORT]) == 0 ? FINISH_ABORT
+                                                                                 : FINISH_DRAIN;
     out->src_host = message->src_host;
     out->dst_host = message->dst_host;
     COPY(out->family, message->family);

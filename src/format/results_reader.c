@@ -62,6 +62,16 @@ void results_reader_close(struct results_reader *reader)
     free(reader);
 }
 
+bool results_reader_take_run(struct results_reader *reader, struct run_info *out)
+{
+    if (!reader->record.run)
+        return false;
+    *out = reader->run;
+    reader->run = (struct run_info){0};
+    reader->record.run = NULL;
+    return true;
+}
+
 static int no_memory(struct error *err)
 {
     return error_set(err, ERROR_SYSTEM, NULL, "out of memory");

@@ -2,19 +2,27 @@
 #ifndef FORMAT_RESULTS_READER_H
 #define FORMAT_RESULTS_READER_H
 
+#include <stdbool.h>
+
 #include "model/result.h"
 #include "model/series.h"
 #include "util/error.h"
 
 struct results_reader; /* opaque */
 
-/* One record.  Owned by the reader, valid until the next call. */
+/* One record, or a piece of one: a record of very many samples comes in pieces, as a flow may come
+ * in parts; `last` ends both.  Owned by the reader, valid until the next call.
+ *
+ * Every piece has the flow's parameters; only the last has the rest of flow (status, reports, ...).
+ * A file without columns (the seed's) has info_length 0 in its series: there only the fields of
+ * TCPInfo hold, all others are 0 and every tick is SAMPLE_OFF_TICK. */
 struct results_record {
     struct flow_result flow;
     uint32_t part;
-    bool last;                  /* the flow has no further part */
-    struct series samples[2];   /* by enum flow_end; times on the axis */
-    const struct run_info *run; /* first record of a file that has it, else NULL */
+    bool last;                /* the flow has no further part */
+    struct series samples[2]; /* by enum flow_end; times on the axis */
+    const struct run_info
+        *run; /* last piece of the first record of a file that has it, else NULL */
 };
 
 int results_reader_open(struct results_reader **out, const char *path,
@@ -22,6 +30,8 @@ int results_reader_open(struct results_reader **out, const char *path,
 /* 1 and *record, 0 at the end, ERROR_INPUT for a broken file (place and offset are said). */
 int results_reader_next(struct results_reader *reader, const struct results_record **record,
                         struct error *err);
+/* Hands the run over, to be freed by the caller, if it was read and is still there. */
+bool results_reader_take_run(struct results_reader *reader, struct run_info *out);
 void results_reader_close(struct results_reader *reader); /* NULL is fine */
 
 #endif

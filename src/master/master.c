@@ -189,7 +189,6 @@ static void follow(struct session *session)
 /* Leaves the agents as they were; what they sampled is of no use without a start. */
 static void call_off(struct session *session)
 {
-    log_info("nothing was started");
     session_tell_all(session, AGENT_STOP);
     watch_end(session);
     session_tell_all(session, AGENT_FORGET);

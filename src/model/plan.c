@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
 #include "util/duration.h"
 
 #define HOSTS_NAMED 5 /* hosts that a message names at most */
@@ -262,8 +261,8 @@ static struct plan *create_plan(struct scenario *scenario)
 
 struct plan *plan_build(struct scenario *scenario, struct error_list *errors)
 {
-    CLEANUP_FREE struct name_entry *names = calloc(scenario->host_count + 1, sizeof *names);
-    CLEANUP_FREE struct id_entry *ids = calloc(scenario->flow_count + 1, sizeof *ids);
+    struct name_entry *names = calloc(scenario->host_count + 1, sizeof *names);
+    struct id_entry *ids = calloc(scenario->flow_count + 1, sizeof *ids);
     struct plan *plan = create_plan(scenario);
     struct builder b = {scenario, plan, errors, names, ids, 0, 0};
 
@@ -275,6 +274,8 @@ struct plan *plan_build(struct scenario *scenario, struct error_list *errors)
         error_list_add(errors, &err);
         b.status = ERROR_SYSTEM;
     }
+    free(names);
+    free(ids);
     if (errors->count == 0 && b.status == 0)
         return plan;
     plan_free(plan);

@@ -2,7 +2,6 @@
 #include "report/summary.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "format/results_reader.h"
 #include "util/clock.h"
@@ -182,60 +181,6 @@ static int add_record(struct loader *loader, const struct results_record *record
     return 0;
 }
 
-/* ---- the run ---- */
-
-static char *copy(const char *text, bool *failed)
-{
-    char *copied = strdup(text ? text : "");
-    *failed = *failed || !copied;
-    return copied;
-}
-
-/* The reader's run is its own: what the summary tells of it is copied, without the scenario. */
-static int copy_run(struct run_info *out, const struct run_info *from)
-{
-    bool failed = false;
-    *out = (struct run_info){
-        .version = copy(from->version, &failed),
-        .id = copy(from->id, &failed),
-        .label = copy(from->label, &failed),
-        .started_unix_ns = from->started_unix_ns,
-        .t0_ns = from->t0_ns,
-        .interrupted = from->interrupted,
-        .hosts = calloc(from->host_count + 1, sizeof *out->hosts),
-        .agents = calloc(from->agent_count + 1, sizeof *out->agents),
-    };
-    if (!out->hosts || !out->agents)
-        return -1;
-    for (size_t i = 0; i < from->host_count; i++) {
-        const struct run_host *host = &from->hosts[i];
-        out->hosts[out->host_count++] = (struct run_host){
-            .name = copy(host->name, &failed),
-            .mgmt = copy(host->mgmt, &failed),
-            .host = copy(host->host, &failed),
-            .bind = copy(host->bind, &failed),
-            .device = copy(host->device, &failed),
-            .agent = host->agent,
-        };
-    }
-    for (size_t i = 0; i < from->agent_count; i++) {
-        struct run_agent *agent = &out->agents[out->agent_count++];
-        *agent = from->agents[i]; /* numbers */
-        agent->mgmt = copy(agent->mgmt, &failed);
-        agent->instance = copy(agent->instance, &failed);
-        agent->version = copy(agent->version, &failed);
-        agent->hostname = copy(agent->hostname, &failed);
-        agent->kernel = copy(agent->kernel, &failed);
-        agent->machine = copy(agent->machine, &failed);
-        agent->lost = agent->lost ? copy(agent->lost, &failed) : NULL;
-    }
-    for (size_t i = 0; i < from->event_count; i++)
-        failed |= run_info_add_event(out, from->events[i].t_ns, from->events[i].text) != 0;
-    for (size_t i = 0; i < from->warning_count; i++)
-        failed |= run_info_add_warning(out, from->warnings[i]) != 0;
-    return failed ? -1 : 0;
-}
-
 static void find_shared_agents(struct summary *summary)
 {
     const struct run_info *run = &summary->run;
@@ -256,11 +201,8 @@ static int read_records(struct loader *loader, struct results_reader *reader, st
         int failed = add_record(loader, record, err);
         if (failed)
             return failed;
-        if (!record->run || loader->out->has_run)
-            continue;
-        loader->out->has_run = true;
-        if (copy_run(&loader->out->run, record->run))
-            return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+        if (record->run && !loader->out->has_run)
+            loader->out->has_run = results_reader_take_run(reader, &loader->out->run);
     }
     finish_flow(loader);
     find_shared_agents(loader->out);

@@ -52,7 +52,7 @@ static const char *split(const char *text, const char **host, size_t *length, co
     } else {
         colon = strrchr(text, ':');
         *length = colon ? (size_t)(colon - text) : 0;
-        *why = "an IPv6 address needs brackets";
+        *why = "more than one colon: an IPv6 address needs brackets";
         if (memchr(text, ':', *length))
             return NULL;
     }

@@ -1,0 +1,160 @@
+/* The summary for programs.  json_pack() with "o" takes its values over, also when it fails. */
+#include <jansson.h>
+#include <math.h>
+
+#include "report/summary.h"
+
+static json_t *text(const char *value)
+{
+    return json_string(value ? value : "");
+}
+
+static json_t *text_or_null(const char *value)
+{
+    return value && value[0] ? json_string(value) : json_null();
+}
+
+static json_t *integer(bool known, int64_t value)
+{
+    return known ? json_integer(value) : json_null();
+}
+
+static json_t *real(bool known, double value)
+{
+    return known && isfinite(value) ? json_real(value) : json_null();
+}
+
+/* ---- the run ---- */
+
+static json_t *agent_json(const struct run_agent *agent)
+{
+    const struct clock_fit *clock = &agent->clock;
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "mgmt", text(agent->mgmt),
+        "hostname", text(agent->hostname), "version", text(agent->version), "kernel",
+        text(agent->kernel), "machine", text(agent->machine), "cpus", (json_int_t)agent->cpus,
+        "interval_ns", (json_int_t)agent->interval_ns, "clock_offset_ns",
+        (json_int_t)clock->offset_ns, "clock_error_ns", (json_int_t)clock->error_ns,
+        "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
+}
+
+static json_t *run_json(const struct run_info *run)
+{
+    json_t *agents = json_array(), *events = json_array(), *warnings = json_array();
+    for (size_t i = 0; i < run->agent_count; i++)
+        json_array_append_new(agents, agent_json(&run->agents[i]));
+    for (size_t i = 0; i < run->event_count; i++)
+        json_array_append_new(events,
+                              json_pack("{s:I, s:o}", "t_ns", (json_int_t)run->events[i].t_ns,
+                                        "text", text(run->events[i].text)));
+    for (size_t i = 0; i < run->warning_count; i++)
+        json_array_append_new(warnings, text(run->warnings[i]));
+    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o}", "id", text(run->id), "label",
+                     text_or_null(run->label), "version", text(run->version), "started_unix_ns",
+                     (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted,
+                     "agents", agents, "events", events, "warnings", warnings);
+}
+
+/* ---- a flow ---- */
+
+static const char *status_text(enum flow_status status)
+{
+    switch (status) {
+    case FLOW_COMPLETE:
+        return "complete";
+    case FLOW_PARTIAL:
+        return "partial";
+    case FLOW_FAILED:
+        return "failed";
+    case FLOW_UNKNOWN:
+        break;
+    }
+    return "unknown";
+}
+
+static json_t *options_json(bool known, const char *ccalg, bool ecn, bool nodelay)
+{
+    return known ? json_pack("{s:o, s:b, s:b}", "ccalg", text_or_null(ccalg), "ecn", (int)ecn,
+                             "nodelay", (int)nodelay)
+                 : json_null();
+}
+
+static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum end_time time)
+{
+    const struct end_report *report = &flow->report[end];
+    return integer(flow->has_report[end] && report->times >> time & 1, report->at[time]);
+}
+
+static json_t *figures_json(const struct flow_summary *summary)
+{
+    const struct flow_result *flow = &summary->flow;
+    const struct end_report *dst = &flow->report[END_DST];
+    bool has_dst = flow->has_report[END_DST];
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
+                     real(summary->has_goodput, summary->goodput_bps), "goodput_ns",
+                     integer(summary->has_goodput, summary->goodput_ns), "payload_bytes",
+                     integer(has_dst, (int64_t)dst->payload_bytes), "drained_bytes",
+                     integer(has_dst, (int64_t)summary->drained_bytes), "rtt_mean_ns",
+                     real(summary->has_rtt, summary->rtt_mean_ns), "rtt_min_ns",
+                     integer(summary->has_rtt, summary->rtt_min_ns), "retransmits",
+                     integer(summary->has_retransmits, (int64_t)summary->retransmits),
+                     "first_byte_ns", time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
+                     time_json(flow, END_DST, T_LAST_BYTE));
+}
+
+static json_t *flow_json(const struct flow_summary *summary)
+{
+    const struct flow_result *flow = &summary->flow;
+    const struct end_report *src = &flow->report[END_SRC];
+    json_t *json =
+        json_pack("{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:I, s:I}, s:b}", "id",
+                  (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
+                  status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
+                  (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns,
+                  "family", text_or_null(flow->family), "asked",
+                  options_json(true, flow->ccalg, flow->ecn, flow->nodelay), "effective",
+                  options_json(flow->has_report[END_SRC] && src->ccalg[0], src->ccalg, src->ecn,
+                               src->nodelay),
+                  "samples", "src", (json_int_t)summary->samples[END_SRC], "dst",
+                  (json_int_t)summary->samples[END_DST], "same_agent", (int)summary->same_agent);
+    json_t *figures = figures_json(summary);
+    if (json_object_update(json, figures)) {
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(figures);
+    return json;
+}
+
+/* ---- all of it ---- */
+
+static json_t *totals_json(const struct summary *summary)
+{
+    double goodput = 0;
+    uint64_t payload = 0, retransmits = 0;
+    for (size_t i = 0; i < summary->flow_count; i++) {
+        const struct flow_summary *flow = &summary->flows[i];
+        goodput += flow->goodput_bps;
+        payload += flow->flow.report[END_DST].payload_bytes;
+        retransmits += flow->retransmits;
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "flows",
+                     (json_int_t)summary->flow_count, "complete", (json_int_t)summary->complete,
+                     "partial", (json_int_t)summary->partial, "failed", (json_int_t)summary->failed,
+                     "goodput_bps", real(true, goodput), "payload_bytes", (json_int_t)payload,
+                     "retransmits", (json_int_t)retransmits);
+}
+
+int summary_json(const struct summary *summary, FILE *out)
+{
+    json_t *flows = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < summary->flow_count && !failed; i++)
+        failed = json_array_append_new(flows, flow_json(&summary->flows[i]));
+    json_t *run = summary->has_run ? run_json(&summary->run) : json_null();
+    json_t *root =
+        json_pack("{s:o, s:o, s:o}", "run", run, "flows", flows, "totals", totals_json(summary));
+    failed = failed || !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
+    json_decref(root);
+    return failed || fputc('\n', out) == EOF || fflush(out) == EOF ? ERROR_SYSTEM : 0;
+}
