@@ -36,11 +36,13 @@ LIBRARIES = {
 
 # The model decides and computes: it is given what it needs, so that tests need no machine.
 PURE = "model"
-IMPURE = re.compile(r"(sys|net|netinet|arpa|linux|asm)/|(netdb|unistd|fcntl|pthread|time|signal)\.h$")
+IMPURE = re.compile(r"(sys|net|netinet|arpa|linux|asm)/|"
+                    r"(netdb|unistd|fcntl|pthread|time|signal)\.h$")
 IMPURE_WORD = re.compile(r"\b(FILE|fopen|printf|puts|std(in|out|err))\b")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]*)[">]', re.MULTILINE)
-COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+COMMENT_OR_STRING = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""",
+                               re.DOTALL)
 
 
 def blank(text, strings):

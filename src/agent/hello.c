@@ -25,7 +25,7 @@ struct answer {
     Tcpflowgen__HelloReply reply;
     struct utsname uname;
     char hostname[256];
-    char netns[96];
+    char boot[64], netns[32];
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[PROBLEMS_MAX][512];
@@ -57,17 +57,19 @@ static unsigned cpus_allowed(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* A namespace's inode is unique on its machine until that is booted anew. */
-static void name_netns(char *out, size_t size)
+/* Machine and network namespace: an inode alone is unique only on its machine, until that is booted
+ * anew. */
+static void name_place(struct answer *answer)
 {
-    char boot[64] = "";
     CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (file && !fgets(boot, sizeof boot, file))
-        boot[0] = '\0';
-    boot[strcspn(boot, "\n")] = '\0';
+    if (!file || !fgets(answer->boot, sizeof answer->boot, file))
+        answer->boot[0] = '\0';
+    answer->boot[strcspn(answer->boot, "\n")] = '\0';
     struct stat ns = {0};
-    stat("/proc/self/ns/net", &ns);
-    snprintf(out, size, "%s-%llu", boot, (unsigned long long)ns.st_ino);
+    if (stat("/proc/self/ns/net", &ns) == 0)
+        snprintf(answer->netns, sizeof answer->netns, "%llu", (unsigned long long)ns.st_ino);
+    answer->reply.boot = answer->boot;
+    answer->reply.netns = answer->netns;
 }
 
 static void describe(struct answer *answer, const struct agent_options *options,
@@ -89,8 +91,7 @@ static void describe(struct answer *answer, const struct agent_options *options,
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         reply->max_ends = files.rlim_max > OWN_FILES_MAX ? files.rlim_max - OWN_FILES_MAX : 0;
-    name_netns(answer->netns, sizeof answer->netns);
-    reply->netns = answer->netns;
+    name_place(answer);
 }
 
 static void list_algorithms(struct answer *answer)

@@ -292,8 +292,10 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
 
 static void watcher_ready(struct rpc_call *call, void *arg)
 {
+    struct watcher *watcher = arg;
     (void)call;
-    ((struct watcher *)arg)->blocked = false;
+    watcher->blocked = false;
+    rpc_loop_post(watcher->service->loop, look_after_all, watcher->service);
 }
 
 static void watcher_gone(struct rpc_call *call, void *arg)
@@ -315,6 +317,7 @@ static void watch(struct service *service, struct rpc_call *call,
         return;
     }
     *watcher = (struct watcher){
+        .service = service,
         .call = call,
         .run = hosted->run,
         .offset = request->offset,

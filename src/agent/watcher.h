@@ -9,7 +9,10 @@
 #include "agent/run.h"
 #include "rpc/rpc.h"
 
+struct service;
+
 struct watcher {
+    struct service *service; /* the owner's; not used here */
     struct rpc_call *call;
     struct run *run;
     uint64_t offset;

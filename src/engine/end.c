@@ -340,10 +340,17 @@ static void stop(struct end *end)
     const bool drains = end->source == SOURCE_MOVING;
     schedule(end, STEP_LIMIT, scheduled_stop(end) + DRAIN_NS + (drains ? 0 : SINK_EXTRA_NS));
     if (drains) {
-        source_shut_down(end);
-        watch_wanted(end);
-        source_check_drained(end);
+        /* Not yet: of all that stop at this moment the time shall be counted first. */
+        end->source = SOURCE_STOPPED;
+        loop_arm(&end->worker->loop, &end->pause, clock_now());
     }
+}
+
+static void begin_to_drain(struct end *end)
+{
+    source_shut_down(end);
+    watch_wanted(end);
+    source_check_drained(end);
 }
 
 static void cut(struct end *end)
@@ -383,14 +390,16 @@ static void on_schedule(struct timer *timer)
 static void on_pause(struct timer *timer)
 {
     struct end *end = CONTAINER_OF(timer, struct end, pause);
-    if (end->state == STATE_OPEN) {
+    if (end->state == STATE_OPEN && end->source == SOURCE_STOPPED) {
+        begin_to_drain(end);
+    } else if (end->state == STATE_OPEN) {
         source_check_drained(end);
-        return;
+    } else {
+        if (end->state == STATE_LOST)
+            owe_report(end);
+        close_socket(end);
+        end->state = STATE_OVER;
     }
-    if (end->state == STATE_LOST)
-        owe_report(end);
-    close_socket(end);
-    end->state = STATE_OVER;
 }
 
 /* ---- The socket ---- */

@@ -48,7 +48,14 @@ enum end_state {
 /* What the schedule's timer is for. */
 enum end_step { STEP_CONNECT, STEP_GIVE_UP, STEP_BEGIN, STEP_STOP, STEP_LIMIT };
 
-enum source_state { SOURCE_NONE, SOURCE_IDLE, SOURCE_MOVING, SOURCE_DRAINING, SOURCE_DONE };
+enum source_state {
+    SOURCE_NONE,
+    SOURCE_IDLE,
+    SOURCE_MOVING,
+    SOURCE_STOPPED, /* writes no more, will be shut down in a moment */
+    SOURCE_DRAINING,
+    SOURCE_DONE
+};
 enum sink_state { SINK_NONE, SINK_MOVING, SINK_DONE };
 
 struct end {
@@ -63,7 +70,7 @@ struct end {
     int fd; /* -1: none */
     struct watch watch;
     struct timer schedule; /* step's; time of the axis */
-    struct timer pause;    /* draining, HELD, LOST; CLOCK_MONOTONIC */
+    struct timer pause;    /* STOPPED, DRAINING, HELD, LOST; CLOCK_MONOTONIC */
     bool owes_token;       /* it goes with the first payload */
     int64_t drain_ns;      /* since when */
     uint64_t sent, received;

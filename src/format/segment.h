@@ -25,7 +25,7 @@ int segment_frame(struct buffer *out, const void *data, size_t size);
 /* Bytes appended so far: where the next record will stand.  Any thread. */
 uint64_t segment_size(const struct segment *segment);
 /* Reads the record at offset into out (cleared first).  1 and *next, 0 at the end of what is
- * there, or ERROR_SYSTEM (I/O, or a broken frame that is not the tail). */
+ * there, or ERROR_SYSTEM (I/O, or a broken frame). */
 int segment_read(const struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
                  struct error *err);
 const char *segment_path(const struct segment *segment);

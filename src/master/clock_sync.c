@@ -79,14 +79,9 @@ static void exchange(struct master_agent *agent)
         end_burst(agent);
 }
 
-static bool usable(const struct master_agent *agent)
-{
-    return agent->peer && !agent->info.lost;
-}
-
 static void start_burst(struct master_agent *agent, size_t count)
 {
-    if (!usable(agent) || agent->clock.wanted)
+    if (!session_usable(agent) || agent->clock.wanted)
         return;
     agent->clock.wanted = count;
     exchange(agent);
@@ -111,11 +106,10 @@ void clock_sync_all(struct session *session, bool must)
         session_wait(session, all_quiet, deadline);
     }
     for (size_t i = 0; must && i < session->agent_count; i++) {
-        const struct master_agent *agent = &session->agents[i];
-        if (usable(agent) && agent->clock.failed)
-            session_problem(session, agent->mgmt,
-                            "its clock cannot be compared: an exchange took over %d ms",
-                            EXCHANGE_MS);
+        struct master_agent *agent = &session->agents[i];
+        if (session_usable(agent) && agent->clock.failed)
+            session_agent_problem(
+                agent, "its clock cannot be compared: an exchange took over %d ms", EXCHANGE_MS);
     }
 }
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "master/addresses.h"
 #include "master/clock_sync.h"
+#include "master/hello.h"
 #include "master/local_agents.h"
 #include "master/output.h"
 #include "master/prepare.h"
@@ -58,7 +60,7 @@ static void tell_agents(const struct session *session)
 {
     for (size_t i = 0; i < session->agent_count; i++) {
         const struct master_agent *agent = &session->agents[i];
-        if (!agent->peer)
+        if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_sync_fit(agent);
         log_info("agent %s: %s, Linux %s, %zu ends, clock within %.0f us", agent->mgmt,
@@ -77,11 +79,9 @@ static void warn(struct session *session, const char *text)
 static void warn_shared(struct session *session)
 {
     size_t shared = 0;
-    for (size_t i = 0; i < session->plan->flow_count; i++) {
-        const struct plan_flow *flow = &session->plan->flows[i];
-        shared += session->hosts[flow->src].agent == session->hosts[flow->dst].agent ||
-                  strcmp(session->hosts[flow->src].agent->netns,
-                         session->hosts[flow->dst].agent->netns) == 0;
+    for (uint32_t i = 0; i < session->plan->flow_count; i++) {
+        shared += strcmp(session_agent(session, i, END_SRC)->boot,
+                         session_agent(session, i, END_DST)->boot) == 0;
     }
     if (!shared)
         return;
@@ -96,15 +96,15 @@ static void warn_shared(struct session *session)
 
 static void look_at_failures(struct session *session)
 {
-    for (size_t i = 0; i < session->plan->flow_count; i++) {
+    for (uint32_t i = 0; i < session->plan->flow_count; i++)
         for (int end = 0; end < 2; end++) {
             const struct end_report *report = session->flows[i].report[end];
-            char where[64];
-            snprintf(where, sizeof where, "flows[%zu] (id %d)", i, session->plan->flows[i].id);
             if (report && report->status == END_FAILED)
-                session_problem(session, where, "%s", report->error);
+                session_flow_problem(session, i, "%s", report->error);
         }
-    }
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session->agents[i].info.lost)
+            session_problem(session, session->agents[i].mgmt, "%s", session->agents[i].info.lost);
 }
 
 /* Waits until the flows that connect before t0 have. */
@@ -115,9 +115,6 @@ static void await_ready(struct session *session)
     if (session->options->best_effort || session->interrupts)
         return;
     look_at_failures(session);
-    for (size_t i = 0; i < session->agent_count; i++)
-        if (session->agents[i].info.lost)
-            session_problem(session, session->agents[i].mgmt, "%s", session->agents[i].info.lost);
     if (!ready && session->problems->count == 0)
         session_problem(
             session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
@@ -128,7 +125,9 @@ static void await_ready(struct session *session)
 
 static bool started_well(struct session *session)
 {
-    roster_hello(session);
+    hello_all(session);
+    roster_merge(session);
+    addresses_settle(session);
     if (in_order(session))
         clock_sync_all(session, true);
     if (in_order(session)) {

@@ -16,13 +16,6 @@ struct source {
     int open_end; /* enum flow_end, or -1: none is open */
 };
 
-static struct master_agent *agent_of(const struct session *session, uint32_t index,
-                                     enum flow_end end)
-{
-    const struct plan_flow *flow = &session->plan->flows[index];
-    return session->hosts[end == END_SRC ? flow->src : flow->dst].agent;
-}
-
 static int next_piece(void *arg, enum flow_end end, const struct series **piece, struct error *err)
 {
     struct source *source = arg;
@@ -30,7 +23,7 @@ static int next_piece(void *arg, enum flow_end end, const struct series **piece,
     if (source->open_end != (int)end) {
         collect_close(&source->cursor);
         source->open_end = (int)end;
-        const struct master_agent *agent = agent_of(session, source->flow, end);
+        const struct master_agent *agent = session_agent(session, source->flow, end);
         int failed = collect_open(&source->cursor, session->collect, source->flow, end,
                                   &agent->info.clock, session->t0_ns, err);
         if (failed)
@@ -65,7 +58,7 @@ static int fill_run(struct session *session, struct error *err)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (!agent->peer)
+        if (agent->merged)
             continue;
         agent->info.clock = clock_sync_fit(agent);
         place[i] = (uint32_t)run->agent_count;
@@ -101,7 +94,7 @@ static void take_report(struct flow_result *out, const struct session *session, 
                         enum flow_end end)
 {
     const struct end_report *report = session->flows[index].report[end];
-    const struct clock_fit *fit = &agent_of(session, index, end)->info.clock;
+    const struct clock_fit *fit = &session_agent(session, index, end)->info.clock;
     if (!report)
         return;
     out->has_report[end] = true;
@@ -119,7 +112,7 @@ static void explain(struct flow_result *out, const struct session *session, uint
         return;
     }
     for (int end = END_DST; end >= END_SRC; end--) {
-        const struct master_agent *agent = agent_of(session, index, end);
+        const struct master_agent *agent = session_agent(session, index, end);
         if (!out->has_report[end] && agent->info.lost)
             snprintf(out->error, sizeof out->error, "agent %s was lost: %s", agent->mgmt,
                      agent->info.lost);

@@ -22,21 +22,6 @@ struct piece {
     struct end_spec specs[PIECE_ENDS];
 };
 
-static void refuse(struct session *session, uint32_t index, const struct master_agent *agent,
-                   const char *why)
-{
-    const struct plan_flow *plan = &session->plan->flows[index];
-    struct master_flow *flow = &session->flows[index];
-    if (session->options->best_effort) {
-        flow->refused = true;
-        snprintf(flow->error, sizeof flow->error, "%s", why);
-        return;
-    }
-    char where[160];
-    snprintf(where, sizeof where, "flows[%u] (id %d), agent %s", index, plan->id, agent->mgmt);
-    session_problem(session, where, "%s", why);
-}
-
 static void on_prepared(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
@@ -48,7 +33,7 @@ static void on_prepared(struct master_agent *agent, const ProtobufCMessage *mess
         if (ready->flow >= session->plan->flow_count)
             continue;
         if (ready->error[0])
-            refuse(session, ready->flow, agent, ready->error);
+            session_flow_problem(session, ready->flow, "agent %s: %s", agent->mgmt, ready->error);
         else if (ready->end == END_DST)
             session->flows[ready->flow].port = (uint16_t)ready->port;
     }
@@ -127,13 +112,13 @@ static void prepare_ends(struct session *session, enum flow_end end)
     while (more && session->problems->count == 0) {
         more = false;
         for (size_t i = 0; i < session->agent_count; i++)
-            if (session->agents[i].peer)
+            if (session_usable(&session->agents[i]))
                 more |= send_piece(&session->agents[i], piece, end, &next[i]);
         session_settle(session);
         for (size_t i = 0; i < session->agent_count; i++) {
             struct master_agent *agent = &session->agents[i];
-            if (agent->peer && agent->call_code != RPC_OK)
-                session_problem(session, agent->mgmt, "%s", agent->call_text);
+            if (session_usable(agent) && agent->call_code != RPC_OK)
+                session_agent_problem(agent, "%s", agent->call_text);
         }
     }
     free(piece);
@@ -170,7 +155,7 @@ void prepare_start(struct session *session)
     session->run.started_unix_ns = clock_now_unix() + session->t0_ns - clock_now();
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (!agent->peer || !agent->prepared)
+        if (!session_usable(agent) || !agent->prepared)
             continue;
         struct axis axis = clock_sync_axis(agent, 0);
         Tcpflowgen__Axis message;
@@ -182,9 +167,9 @@ void prepare_start(struct session *session)
     }
     session_settle(session);
     for (size_t i = 0; i < session->agent_count; i++) {
-        const struct master_agent *agent = &session->agents[i];
-        if (agent->peer && agent->prepared && agent->call_code != RPC_OK)
-            session_problem(session, agent->mgmt, "it could not be started: %s", agent->call_text);
+        struct master_agent *agent = &session->agents[i];
+        if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
+            session_agent_problem(agent, "it could not be started: %s", agent->call_text);
     }
     if (session->problems->count == 0 && clock_now() >= session->t0_ns)
         session_problem(session, NULL, "the agents took too long to take the order to start");

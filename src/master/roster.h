@@ -4,15 +4,15 @@
 
 #include "master/session.h"
 
-/* Makes an agent for each distinct mgmt of a host that a flow uses.  ports (NULL, or by agent in
- * the order of their first host) replaces the address by 127.0.0.1 and that port. */
+/* Makes an agent for each distinct mgmt of a host that a flow uses. */
 int roster_build(struct session *session, struct error *err);
-/* Where the agents started by this master listen. */
+
+/* Says where each listens: at mgmt, or on 127.0.0.1 at local_ports (by agent) if not NULL.  An
+ * agent whose name does not resolve is a problem of the session. */
 int roster_connect(struct session *session, const uint16_t *local_ports, struct error *err);
 
-/* Says hello to all, merges what is one agent under two names, and settles the addresses of each
- * flow. Problems are added to the session's. */
-void roster_hello(struct session *session);
+/* After Hello: makes one of agents that turned out to be the same under two names. */
+void roster_merge(struct session *session);
 
 void roster_fini(struct session *session);
 

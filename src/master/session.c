@@ -6,20 +6,76 @@
 
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define TURN_MS 50 /* an interrupt is seen at least so soon */
 #define TELL_MS 5000
 
+#define FORMAT(text, what)                             \
+    do {                                               \
+        va_list args;                                  \
+        va_start(args, what);                          \
+        vsnprintf((text), sizeof(text), (what), args); \
+        va_end(args);                                  \
+    } while (0)
+
 void session_problem(struct session *session, const char *where, const char *what, ...)
 {
     char text[384];
-    va_list args;
-    va_start(args, what);
-    vsnprintf(text, sizeof text, what, args);
-    va_end(args);
+    FORMAT(text, what);
     struct error err = {0};
     error_set(&err, ERROR_AGENT, where, "%s", text);
     error_list_add(session->problems, &err);
+}
+
+static void refuse(struct session *session, uint32_t index, const char *why)
+{
+    struct master_flow *flow = &session->flows[index];
+    if (!flow->refused)
+        snprintf(flow->error, sizeof flow->error, "%.*s", (int)sizeof flow->error - 1, why);
+    flow->refused = true;
+}
+
+void session_flow_problem(struct session *session, uint32_t flow, const char *what, ...)
+{
+    char text[384], where[64];
+    FORMAT(text, what);
+    snprintf(where, sizeof where, "flows[%u] (id %d)", flow, session->plan->flows[flow].id);
+    if (session->options->best_effort) {
+        log_warning("%s: %s", where, text);
+        refuse(session, flow, text);
+    } else {
+        session_problem(session, where, "%s", text);
+    }
+}
+
+void session_agent_problem(struct master_agent *agent, const char *what, ...)
+{
+    struct session *session = agent->session;
+    char text[384], where[160];
+    FORMAT(text, what);
+    snprintf(where, sizeof where, "agent %s", agent->mgmt);
+    if (!session->options->best_effort) {
+        session_problem(session, where, "%s", text);
+        return;
+    }
+    log_warning("%s: %s", where, text);
+    agent->refused = true;
+    for (uint32_t i = 0; i < session->plan->flow_count; i++)
+        if (session_agent(session, i, END_SRC) == agent ||
+            session_agent(session, i, END_DST) == agent)
+            refuse(session, i, text);
+}
+
+bool session_usable(const struct master_agent *agent)
+{
+    return agent->peer && !agent->refused && !agent->info.lost;
+}
+
+struct master_agent *session_agent(const struct session *session, uint32_t flow, enum flow_end end)
+{
+    const struct plan_flow *plan = &session->plan->flows[flow];
+    return session->hosts[end == END_SRC ? plan->src : plan->dst].agent;
 }
 
 static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
@@ -76,7 +132,7 @@ void session_tell_all(struct session *session, enum agent_method method)
     request.run = session->id;
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (agent->peer && !agent->info.lost && (agent->prepared || method == AGENT_SHUTDOWN))
+        if (session_usable(agent) && (agent->prepared || method == AGENT_SHUTDOWN))
             session_call(agent, method, &request.base, TELL_MS, NULL);
     }
     session_settle(session);

@@ -43,14 +43,16 @@ struct master_agent {
     struct endpoint endpoint;
     struct rpc_peer *peer;
     uint64_t max_ends;
-    char netns[64];        /* equal on one machine and network namespace */
-    struct run_agent info; /* for the result; owned */
+    char boot[64], netns[32]; /* its machine; its network namespace there */
+    struct run_agent info;    /* for the result; owned */
     /* the one simple call under way */
     agent_reply *reply;
     int call_code;
     char call_text[256];
     /* plan */
     size_t end_count;
+    bool merged;  /* another agent of the list is the same */
+    bool refused; /* cannot be used, and --best-effort goes on without it */
     /* clock */
     struct clock_sync clock;
     /* watch */
@@ -72,6 +74,7 @@ struct master_host {
         char address[ADDRESS_MAX], bind[ADDRESS_MAX];
     } choices[HOST_CHOICES_MAX];
     size_t choice_count;
+    char error[256]; /* why its agent cannot use it; empty: it can */
 };
 
 struct master_flow {
@@ -80,7 +83,7 @@ struct master_flow {
     uint16_t port;
     uint8_t token[TOKEN_SIZE];
     bool ready[2];
-    bool refused; /* could not be prepared, and --best-effort goes on */
+    bool refused; /* cannot run, and --best-effort goes on without it */
     char error[256];
     struct end_report *report[2]; /* on the agent's clock; owned; NULL: none yet */
 };
@@ -104,10 +107,22 @@ struct session {
     bool stopping;  /* agents were told to stop */
 };
 
-/* Adds a problem with an agent that keeps the run from starting. */
+/* Three kinds of problems before t0.  Each keeps the run from starting; with best_effort the second
+ * and third only take the flow, or the agent with all its flows, out of the run, and are logged. */
 __attribute__((format(printf, 3, 4))) void session_problem(struct session *session,
                                                            const char *where, const char *what,
                                                            ...);
+__attribute__((format(printf, 3, 4))) void session_flow_problem(struct session *session,
+                                                                uint32_t flow, const char *what,
+                                                                ...);
+__attribute__((format(printf, 2, 3))) void session_agent_problem(struct master_agent *agent,
+                                                                 const char *what, ...);
+
+/* Whether it can be asked anything. */
+bool session_usable(const struct master_agent *agent);
+
+/* The agent of one of the flow's ends. */
+struct master_agent *session_agent(const struct session *session, uint32_t flow, enum flow_end end);
 
 /* Starts a unary call; reply(agent, message) is called if it goes well.  How it went is in
  * call_code and call_text once session_settle() returned.  One at a time for each agent. */

@@ -34,12 +34,6 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
 
 /* ---- records ---- */
 
-static struct master_agent *owner(const struct session *session, const struct spool_head *head)
-{
-    const struct plan_flow *flow = &session->plan->flows[head->flow];
-    return session->hosts[head->end == END_SRC ? flow->src : flow->dst].agent;
-}
-
 static void take_report(struct session *session, const struct end_report *report)
 {
     struct master_flow *flow = &session->flows[report->flow];
@@ -71,7 +65,8 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         agent->ended = true;
         return 0;
     }
-    if (head.flow >= session->plan->flow_count || owner(session, &head) != agent)
+    if (head.flow >= session->plan->flow_count ||
+        session_agent(session, head.flow, head.end) != agent)
         return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
     if (head.kind == SPOOL_READY && !session->flows[head.flow].ready[head.end]) {
         session->flows[head.flow].ready[head.end] = true;
@@ -129,7 +124,7 @@ void watch_start(struct session *session)
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         agent->heard_ns = now;
-        if (agent->peer && agent->prepared)
+        if (session_usable(agent) && agent->prepared)
             watch(agent);
         else
             agent->ended = true;

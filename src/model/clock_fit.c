@@ -94,9 +94,12 @@ static void fit_line(const struct line *line, struct clock_fit *fit)
         offset += points[i].offset_ns;
         fit->used++;
     }
+    if (!fit->used)
+        return; /* never: the narrowest counts */
     fit->reference_ns = (int64_t)(time / fit->used);
     fit->offset_ns = (int64_t)(offset / fit->used);
-    if ((wide_ns)line->last_ns - line->first_ns < SPAN_MIN_NS)
+    const int64_t span_min = SPAN_MIN_NS;
+    if ((wide_ns)line->last_ns - line->first_ns < span_min)
         return;
 
     double xx = 0, xy = 0;

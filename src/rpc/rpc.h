@@ -75,9 +75,10 @@ struct rpc_service {
     void *ctx;
 };
 
-/* "" as host is every address, a name all that it resolves to and that are here; port 0 is one that
- * the kernel chooses.  Listens and serves at once.  *port (may be NULL) is the port.  ERROR_SYSTEM
- * names the address and why (in use, not here).  The service's table must outlive the server. */
+/* "" as host is every address (gRPC takes "0.0.0.0" for the same), a name all that it resolves to
+ * and that are here; port 0 is one that the kernel chooses.  Listens and serves at once.  *port
+ * (may be NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The
+ * service's table must outlive the server. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
                       const struct rpc_service *service, const char *host, uint16_t listen_port,
                       uint16_t *port, struct error *err);

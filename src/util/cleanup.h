@@ -15,7 +15,7 @@ static inline void cleanup_fclose(FILE **f)
     if (*f)
         fclose(*f);
 }
-static inline void cleanup_close(int *fd)
+static inline void cleanup_close(const int *fd)
 {
     if (*fd >= 0)
         close(*fd);

@@ -101,8 +101,8 @@ def test_ring_of_headers(tree):
     plant(tree, "util/one.h", '#include "util/two.h"')
     plant(tree, "util/two.h", '\n#include "util/three.h"')
     place = plant(tree, "util/three.h", '#include "util/one.h"')
-    expect(tree, place, "a ring of includes: util/one.h -> util/two.h -> util/three.h -> util/one.h",
-           "let one of them do with a declaration")
+    expect(tree, place,
+           "a ring of includes: util/one.h -> util/two.h -> util/three.h -> util/one.h: let")
 
 
 def test_header_that_includes_itself(tree):
@@ -112,8 +112,10 @@ def test_header_that_includes_itself(tree):
 
 def test_ring_among_headers_that_others_include(tree):
     plant(tree, "util/error.h", '#include "util/duration.h"')
-    expect(tree, "src/util/error.h:" + str(len((tree / "src/util/error.h").read_text().splitlines()))
-           + ":", "a ring of includes", "util/duration.h", "util/error.h")
+    result = check(tree)
+    assert result.returncode == 1
+    place = r"src/util/(error|duration)\.h:\d+"
+    assert re.fullmatch(place + ": a ring of includes: .*\n", result.stdout)
 
 
 @pytest.mark.parametrize("include, right", [
@@ -145,8 +147,8 @@ def test_every_problem_is_named(tree):
 
 
 def test_comments_do_not_count(tree):
-    plant(tree, "model/axis.c", '/*\n#include "engine/engine.h"\nFILE */\n// #include <grpc/grpc.h>\n'
-          'static const char text[] = "FILE";')
+    plant(tree, "model/axis.c", '/*\n#include "engine/engine.h"\nFILE */\n'
+          '// #include <grpc/grpc.h>\nstatic const char text[] = "FILE";')
     assert check(tree).returncode == 0
 
 

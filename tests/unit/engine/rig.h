@@ -9,7 +9,7 @@
 #include "engine/engine.h"
 #include "util/clock.h"
 
-#define RIG_FLOWS 5000
+#define RIG_FLOWS 128
 
 /* What was heard of one end. */
 struct heard {

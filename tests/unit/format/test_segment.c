@@ -97,7 +97,10 @@ static void test_the_bytes_are_as_described(void **state)
     assert_non_null(file);
     assert_int_equal(fread(bytes, 1, sizeof bytes, file), 17);
     fclose(file);
-    assert_memory_equal(bytes, "\0\0\0\x09\xcb\xf4\x39\x26" "123456789", 17);
+    assert_memory_equal(bytes,
+                        "\0\0\0\x09\xcb\xf4\x39\x26"
+                        "123456789",
+                        17);
 }
 
 static void test_the_file_is_private_and_new(void **state)

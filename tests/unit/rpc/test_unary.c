@@ -1,5 +1,6 @@
 #include "pair.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "util/clock.h"
@@ -207,6 +208,25 @@ static void test_finish_after_the_server_is_gone(void **state)
     pair_fini(&pair);
 }
 
+static void serve_by_destroying(struct rpc_call *call, const ProtobufCMessage *request, void *ctx)
+{
+    struct pair *pair = ctx;
+    rpc_server_destroy(pair->server, 0);
+    pair->server = NULL;
+    assert_int_equal(rpc_send(call, request), -EPIPE);
+    rpc_finish(call, NULL, RPC_NOT_FOUND, "nobody hears it");
+}
+
+static void test_server_destroyed_by_its_callback(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_init(&pair, serve_by_destroying, &pair);
+    struct answer answer = pair_clock(&pair);
+    assert_true(answer.code != RPC_OK && answer.code != RPC_NOT_FOUND);
+    pair_fini(&pair);
+}
+
 static void finish_soon(void *arg)
 {
     finish_kept(arg);
@@ -375,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_undecodable_reply),
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_finish_after_the_server_is_gone),
+        cmocka_unit_test(test_server_destroyed_by_its_callback),
         cmocka_unit_test(test_grace_lets_a_call_end),
         cmocka_unit_test(test_destroying_a_peer_ends_its_calls),
         cmocka_unit_test(test_cancel_twice),

@@ -1,0 +1,178 @@
+#include "master/hello.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/agent.pb-c.h"
+#include "util/log.h"
+#include "util/version.h"
+
+#define HELLO_MS   5000
+#define CCALGS_MAX 64
+
+static char *copy(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+static void take_addresses(struct master_agent *agent, const Tcpflowgen__ResolvedHost *resolved)
+{
+    struct session *session = agent->session;
+    for (size_t h = 0; h < session->plan->host_count; h++) {
+        struct master_host *host = &session->hosts[h];
+        if (host->agent != agent || strcmp(session->plan->hosts[h].name, resolved->name) != 0)
+            continue;
+        if (resolved->error[0])
+            snprintf(host->error, sizeof host->error, "%s", resolved->error);
+        for (size_t i = 0; i < resolved->n_addresses && i < HOST_CHOICES_MAX; i++) {
+            snprintf(host->choices[i].address, ADDRESS_MAX, "%s", resolved->addresses[i]->address);
+            snprintf(host->choices[i].bind, ADDRESS_MAX, "%s", resolved->addresses[i]->bind);
+            host->choice_count = i + 1;
+        }
+    }
+}
+
+/* With best_effort the flows that it concerns are refused one by one when they are prepared. */
+static void tell_problem(struct master_agent *agent, const char *problem)
+{
+    char where[160];
+    snprintf(where, sizeof where, "agent %s", agent->mgmt);
+    if (agent->session->options->best_effort)
+        log_warning("%s: %s", where, problem);
+    else
+        session_problem(agent->session, where, "%s", problem);
+}
+
+static void on_hello(struct master_agent *agent, const ProtobufCMessage *message)
+{
+    const Tcpflowgen__HelloReply *reply = (const Tcpflowgen__HelloReply *)message;
+    if (reply->protocol != AGENT_PROTOCOL) {
+        session_agent_problem(agent,
+                              "it speaks protocol %u (version %s), this master %u (version %s): "
+                              "install one version everywhere",
+                              reply->protocol, reply->version, AGENT_PROTOCOL, TCP_FLOWGEN_VERSION);
+        return;
+    }
+    agent->info = (struct run_agent){
+        .mgmt = copy(agent->mgmt),
+        .instance = copy(reply->instance),
+        .version = copy(reply->version),
+        .hostname = copy(reply->hostname),
+        .kernel = copy(reply->kernel),
+        .machine = copy(reply->machine),
+        .cpus = reply->cpus,
+        .workers = reply->workers,
+        .interval_ns = reply->interval_ns,
+    };
+    agent->max_ends = reply->max_ends;
+    snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
+    snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
+    for (size_t i = 0; i < reply->n_problems; i++)
+        tell_problem(agent, reply->problems[i]);
+    for (size_t i = 0; i < reply->n_hosts; i++)
+        take_addresses(agent, reply->hosts[i]);
+    if (agent->end_count > agent->max_ends)
+        session_agent_problem(
+            agent,
+            "%zu ends of flows are more than its limit of descriptors allows (%llu): "
+            "raise it there (ulimit -n %zu)",
+            agent->end_count, (unsigned long long)agent->max_ends, agent->end_count + 128);
+}
+
+/* What is asked of one agent, pointing into the plan. */
+struct hello {
+    Tcpflowgen__HelloRequest request;
+    Tcpflowgen__AgentHost *hosts;
+    Tcpflowgen__AgentHost **pointers;
+    char *ccalgs[CCALGS_MAX];
+};
+
+static void want_ccalg(struct hello *hello, const char *name)
+{
+    Tcpflowgen__HelloRequest *request = &hello->request;
+    if (!name[0] || request->n_ccalgs == CCALGS_MAX)
+        return;
+    for (size_t i = 0; i < request->n_ccalgs; i++)
+        if (strcmp(hello->ccalgs[i], name) == 0)
+            return;
+    hello->ccalgs[request->n_ccalgs++] = (char *)name;
+}
+
+static void want_flows(struct hello *hello, const struct master_agent *agent)
+{
+    const struct session *session = agent->session;
+    for (size_t i = 0; i < session->plan->flow_count; i++) {
+        const struct plan_flow *flow = &session->plan->flows[i];
+        bool opens = session->hosts[flow->src].agent == agent;
+        bool accepts = session->hosts[flow->dst].agent == agent;
+        if (opens || accepts)
+            want_ccalg(hello, flow->ccalg);
+        hello->request.opens_ecn |= opens && flow->ecn;
+        hello->request.opens_plain |= opens && !flow->ecn;
+        hello->request.accepts_ecn |= accepts && flow->ecn;
+    }
+}
+
+static bool hello_init(struct hello *hello, const struct master_agent *agent)
+{
+    const struct session *session = agent->session;
+    size_t count = session->plan->host_count;
+    *hello = (struct hello){.request = TCPFLOWGEN__HELLO_REQUEST__INIT};
+    hello->hosts = calloc(count, sizeof *hello->hosts);
+    hello->pointers = calloc(count, sizeof(*hello->pointers));
+    if (!hello->hosts || !hello->pointers)
+        return false;
+    hello->request.protocol = AGENT_PROTOCOL;
+    hello->request.version = (char *)TCP_FLOWGEN_VERSION;
+    hello->request.ccalgs = hello->ccalgs;
+    hello->request.hosts = hello->pointers;
+    for (size_t h = 0; h < count; h++) {
+        if (session->hosts[h].agent != agent)
+            continue;
+        const struct plan_host *host = &session->plan->hosts[h];
+        Tcpflowgen__AgentHost *message = &hello->hosts[hello->request.n_hosts];
+        tcpflowgen__agent_host__init(message);
+        message->name = (char *)host->name;
+        message->host = (char *)host->host;
+        message->bind = (char *)host->bind;
+        message->device = (char *)host->device;
+        hello->pointers[hello->request.n_hosts++] = message;
+    }
+    want_flows(hello, agent);
+    return true;
+}
+
+static void say_hello(struct master_agent *agent)
+{
+    struct hello hello;
+    if (hello_init(&hello, agent))
+        session_call(agent, AGENT_HELLO, &hello.request.base, HELLO_MS, on_hello);
+    else
+        session_agent_problem(agent, "out of memory");
+    free(hello.hosts);
+    free(hello.pointers);
+}
+
+static void tell_unreachable(struct master_agent *agent)
+{
+    if (agent->call_code == RPC_UNIMPLEMENTED)
+        session_agent_problem(agent, "what listens there is not an agent of this program");
+    else
+        session_agent_problem(
+            agent,
+            "no answer (%s): is it running? Start it there with: tcp-flowgen agent "
+            "--listen %s",
+            agent->call_text, agent->mgmt);
+}
+
+void hello_all(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session_usable(&session->agents[i]))
+            say_hello(&session->agents[i]);
+    session_settle(session);
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session_usable(&session->agents[i]) && session->agents[i].call_code != RPC_OK)
+            tell_unreachable(&session->agents[i]);
+}
