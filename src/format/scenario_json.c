@@ -145,10 +145,10 @@ static const struct json_key flow_keys[] = {
     {.name = "ccalg",
      .type = KEY_TEXT,
      .place = FLOW(ccalg),
-     .min = 1,
+     .min = 0,
      .max = CCALG_MAX - 1,
      .rule = check_ccalg,
-     .right = "1 to 15 of a-z, 0-9, '_' and '-', such as \"cubic\", or leave it out for the "
+     .right = "up to 15 of a-z, 0-9, '_' and '-', such as \"cubic\"; empty or left out: the "
               "host's default"},
     {.name = "ecn", .type = KEY_BOOLEAN, .place = FLOW(ecn), .right = RIGHT_BOOLEAN},
     {.name = "nodelay", .type = KEY_BOOLEAN, .place = FLOW(nodelay), .right = RIGHT_BOOLEAN},

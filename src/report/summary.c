@@ -136,22 +136,21 @@ static void finish_flow(struct loader *loader)
 
 /* ---- the file ---- */
 
-static struct flow_summary *begin_flow(struct loader *loader)
+static int begin_flow(struct loader *loader)
 {
     struct summary *out = loader->out;
     if (out->flow_count == loader->capacity) {
         size_t capacity = loader->capacity ? loader->capacity * 2 : 16;
         struct flow_summary *flows = reallocarray(out->flows, capacity, sizeof *flows);
         if (!flows)
-            return NULL;
+            return -1;
         out->flows = flows;
         loader->capacity = capacity;
     }
-    struct flow_summary *flow = &out->flows[out->flow_count++];
-    *flow = (struct flow_summary){0};
+    out->flows[out->flow_count++] = (struct flow_summary){0};
     loader->figures = (struct figures){0};
     loader->open = true;
-    return flow;
+    return 0;
 }
 
 /* The part belongs to the flow before it, unless that one's end is missing. */
@@ -163,13 +162,12 @@ static bool goes_on(const struct loader *loader, const struct results_record *re
 
 static int add_record(struct loader *loader, const struct results_record *record, struct error *err)
 {
-    struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
     if (!goes_on(loader, record)) {
         finish_flow(loader);
-        flow = begin_flow(loader);
-        if (!flow)
+        if (begin_flow(loader))
             return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     }
+    struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
     flow->flow = record->flow; /* the last part's counts */
     for (int end = 0; end < 2; end++)
         flow->samples[end] += record->samples[end].count;

@@ -182,26 +182,9 @@ static void print_agents(const struct run_info *run, FILE *out)
     }
 }
 
-static bool on_one_machine(const struct summary *summary, const struct flow_summary *flow)
+/* That ends share a machine is among the run's own warnings: only its master could know. */
+static void print_warnings(const struct run_info *run, FILE *out)
 {
-    const struct run_info *run = &summary->run;
-    uint32_t src = flow->flow.src_host, dst = flow->flow.dst_host;
-    if (flow->same_agent)
-        return true;
-    if (src >= run->host_count || dst >= run->host_count ||
-        run->hosts[src].agent >= run->agent_count || run->hosts[dst].agent >= run->agent_count)
-        return false;
-    const char *from = run->agents[run->hosts[src].agent].hostname;
-    const char *to = run->agents[run->hosts[dst].agent].hostname;
-    return from && to && from[0] && strcmp(from, to) == 0;
-}
-
-static void print_warnings(const struct summary *summary, FILE *out)
-{
-    const struct run_info *run = &summary->run;
-    size_t shared = 0;
-    for (size_t i = 0; i < summary->flow_count; i++)
-        shared += on_one_machine(summary, &summary->flows[i]);
     if (run->interrupted)
         fprintf(out, "warning: the run was interrupted\n");
     for (size_t i = 0; i < run->agent_count; i++) {
@@ -218,9 +201,6 @@ static void print_warnings(const struct summary *summary, FILE *out)
         print_tame(out, run->warnings[i]);
         fprintf(out, "\n");
     }
-    if (shared)
-        fprintf(out, "warning: %zu flow%s: both ends on one machine: CPU is shared\n", shared,
-                plural(shared));
 }
 
 void summary_text(const struct summary *summary, FILE *out, size_t max_flows)
@@ -230,5 +210,5 @@ void summary_text(const struct summary *summary, FILE *out, size_t max_flows)
     fprintf(out, "\n");
     print_totals(summary, out);
     print_agents(&summary->run, out);
-    print_warnings(summary, out);
+    print_warnings(&summary->run, out);
 }

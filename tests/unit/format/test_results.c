@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,17 +174,22 @@ static const struct flow_result a_flow = {
                         .cpu = 3},
 };
 
-static struct run_host run_hosts[] = {{.name = "A", .mgmt = "localhost:8841"},
-                                      {.name = "B", .bind = "any", .agent = 1}};
+#define TEXT(text) ((char[]){text}) /* the model owns its texts, so they are not const */
+
+static struct run_host run_hosts[] = {{.name = TEXT("A"), .mgmt = TEXT("localhost:8841")},
+                                      {.name = TEXT("B"), .bind = TEXT("any"), .agent = 1}};
 static struct run_agent run_agents[] = {
-    {.mgmt = "localhost:8841", .hostname = "one", .cpus = 2, .clock = {.rate = -1e-5, .used = 4}},
-    {.mgmt = "localhost:8842", .hostname = "two", .lost = "gone"}};
-static struct run_event run_events[] = {{.t_ns = -1, .text = "begun"}};
-static char *run_warnings[] = {"careful"};
-static const struct run_info a_run = {.version = "1",
-                                      .id = "abc",
-                                      .label = "label",
-                                      .scenario = "{}",
+    {.mgmt = TEXT("localhost:8841"),
+     .hostname = TEXT("one"),
+     .cpus = 2,
+     .clock = {.rate = -1e-5, .used = 4}},
+    {.mgmt = TEXT("localhost:8842"), .hostname = TEXT("two"), .lost = TEXT("gone")}};
+static struct run_event run_events[] = {{.t_ns = -1, .text = TEXT("begun")}};
+static char *run_warnings[] = {TEXT("careful")};
+static const struct run_info a_run = {.version = TEXT("1"),
+                                      .id = TEXT("abc"),
+                                      .label = TEXT("label"),
+                                      .scenario = TEXT("{}"),
                                       .started_unix_ns = 17,
                                       .t0_ns = 18,
                                       .hosts = run_hosts,
@@ -498,7 +504,7 @@ static void test_the_seeds_files_are_read(void **state)
 static void test_another_order_of_fields_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    struct rows rows = make_flow(40000, 3000);
+    struct rows rows = make_flow(20000, 3000);
     struct results_reader *reader;
     const struct results_record *record;
     write_flow(fixture->path, 0, &rows);
@@ -537,8 +543,8 @@ static void check_every_cut(struct fixture *fixture)
     write_flow(fixture->path, 0, &rows);
     load(fixture);
     assert_int_equal(read_all(fixture->path, NULL), 0);
-    for (size_t cut = 1; cut < fixture->size; cut++) {
-        store(fixture, fixture->bytes, cut);
+    for (size_t cut = fixture->size - 1; cut > 0; cut--) {
+        assert_int_equal(truncate(fixture->path, (off_t)cut), 0);
         err = (struct error){0};
         assert_int_equal(read_all(fixture->path, &err), ERROR_INPUT);
         assert_string_equal(err.where, fixture->path);
@@ -583,14 +589,15 @@ static void test_garbage_does_no_harm(void **state)
     unsigned seed = 1;
     write_flow(fixture->path, 0, &rows);
     load(fixture);
+    int fd = open(fixture->path, O_WRONLY | O_CLOEXEC);
     for (size_t i = 0; i < 1500; i++) {
         size_t at = (size_t)rand_r(&seed) % fixture->size;
-        uint8_t old = fixture->bytes[at];
-        fixture->bytes[at] = (uint8_t)rand_r(&seed);
-        store(fixture, fixture->bytes, fixture->size);
+        uint8_t other = (uint8_t)rand_r(&seed);
+        assert_int_equal(pwrite(fd, &other, 1, (off_t)at), 1);
         read_all(fixture->path, NULL);
-        fixture->bytes[at] = old;
+        assert_int_equal(pwrite(fd, fixture->bytes + at, 1, (off_t)at), 1);
     }
+    close(fd);
     for (size_t i = 0; i < 1000; i++)
         fixture->bytes[i] = (uint8_t)rand_r(&seed);
     store(fixture, fixture->bytes, 1000);

@@ -1,0 +1,196 @@
+"""Reads result files of tcp-flowgen into plain Python objects.
+
+    import tcp_flowgen_results
+
+    for flow in tcp_flowgen_results.read("results.bin.gz"):
+        print(flow.params.id, flow.params.src, flow.params.dst)
+        for ts, cwnd in zip(flow.src.columns["ts"], flow.src.columns["snd_cwnd"]):
+            print(ts, cwnd)
+
+Needs messages_pb2.py beside it (`make python/messages_pb2.py`) and protobuf's Python package,
+nothing else.  The lists of one end are equally long: pandas.DataFrame(flow.src.columns) works.
+
+docs/results.md tells what the fields mean.
+"""
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from google.protobuf.message import DecodeError
+
+import messages_pb2
+
+# The fields of a sample's row, by their names there.  ts, RTT and RTTVar are seconds.
+ROW_FIELDS = tuple(f.name for f in messages_pb2.TCPInfo.DESCRIPTOR.fields)
+
+# How many bytes of struct tcp_info a kernel must return for each of the other fields to exist.
+TCP_INFO_ENDS = {
+    name: int(end)
+    for name, end in (
+        entry.split(":")
+        for entry in """
+        retransmits:3 probes:4 backoff:5 options:6 snd_wscale:7 rcv_wscale:7
+        delivery_rate_app_limited:8 fastopen_client_fail:8 rto:12 ato:16 snd_mss:20 rcv_mss:24
+        sacked:32 fackets:44 last_data_sent:48 last_ack_sent:52 last_data_recv:56 last_ack_recv:60
+        pmtu:64 rcv_ssthresh:68 snd_ssthresh:80 snd_cwnd:84 advmss:88 rcv_rtt:96 rcv_space:100
+        total_retrans:104 pacing_rate:112 max_pacing_rate:120 segs_out:140 segs_in:144
+        notsent_bytes:148 min_rtt:152 data_segs_in:156 data_segs_out:160 delivery_rate:168
+        busy_time:176 rwnd_limited:184 sndbuf_limited:192 delivered:196 delivered_ce:200
+        bytes_sent:208 bytes_retrans:216 dsack_dups:220 reord_seen:224 rcv_ooopack:228 snd_wnd:232
+        rcv_wnd:236 rehash:240 total_rto:242 total_rto_recoveries:244 total_rto_time:248
+        received_ce:252 delivered_e1_bytes:256 delivered_e0_bytes:260 delivered_ce_bytes:264
+        received_e1_bytes:268 received_e0_bytes:272 received_ce_bytes:276 accecn_fail_mode:278
+        accecn_opt_seen:280
+        """.split()
+    )
+}
+
+# Unsigned and 64 bits wide: above 2**63 - 1 they stand in the file as negative numbers.
+UNSIGNED_64 = {
+    "pacing_rate",
+    "max_pacing_rate",
+    "delivery_rate",
+    "busy_time",
+    "rwnd_limited",
+    "sndbuf_limited",
+    "bytes_sent",
+    "bytes_retrans",
+}
+
+# Fields of Columns that become no list: numbers, and what a result file has in its rows or not.
+_NO_LIST = set(
+    "count info_length cc_length t_ns state ca_state rtt rttvar bytes_acked bytes_received"
+    " unacked lost retrans reordering".split()
+)
+
+
+class BrokenFile(ValueError):
+    """The file is cut, or no result file."""
+
+
+@dataclass
+class End:
+    """The samples of one end.
+
+    columns maps names to lists, a value a sample: the fields of TCPInfo (ts, RTT and RTTVar in
+    seconds, state in that message's numbering), `tick` (-1: taken off the ticks), and every other
+    field that the kernel returned, named and measured as in struct tcp_info (times in us, or in ms
+    for last_* and total_rto_time; rates in bytes/s).  A name is missing if the kernel never
+    returned the field; None stands where it did not for that sample.
+    """
+
+    columns: dict = field(default_factory=lambda: {name: [] for name in ROW_FIELDS})
+    info_length: int = 0  # bytes of struct tcp_info that the kernel returned, at most
+
+    def __len__(self):
+        return len(self.columns["ts"])
+
+
+@dataclass
+class Flow:
+    """One flow, its parts joined."""
+
+    params: object  # messages_pb2.FlowParams
+    result: object = None  # messages_pb2.FlowResult; None in files of the earlier program
+    run: object = None  # messages_pb2.Run, at the first flow of a file
+    src: End = field(default_factory=End)
+    dst: End = field(default_factory=End)
+
+
+def records(name):
+    """Yields the file's records as they are: messages_pb2.Flow, one or more a flow."""
+    zipped = str(name).removesuffix(".tmp").endswith(".gz")
+    with gzip.open(name, "rb") if zipped else open(name, "rb") as file:
+        number = 0
+        while True:
+            number += 1
+            try:
+                head = file.read(4)
+                if not head:
+                    return
+                (length,) = struct.unpack("!I", head)
+                data = file.read(length)
+                if len(data) < length:
+                    raise EOFError("the file ends in the middle of it")
+                record = messages_pb2.Flow.FromString(data)
+            except (EOFError, OSError, struct.error, zlib.error, DecodeError) as error:
+                raise BrokenFile(f"{name}: record {number}: {error}") from error
+            yield record
+
+
+def read(name):
+    """Yields the file's flows, each with all its parts."""
+    flow = None
+    for record in records(name):
+        if flow is not None and flow.params.id != record.params.id:
+            yield flow  # its last part is missing
+            flow = None
+        if flow is None:
+            flow = Flow(params=record.params)
+        if record.HasField("result"):
+            flow.result = record.result
+        if record.HasField("run"):
+            flow.run = record.run
+        _add(flow.src, record.TxTCPInfo, record.src_columns)
+        _add(flow.dst, record.RxTCPInfo, record.dst_columns)
+        # The earlier program knew neither parts nor columns.
+        if record.last or not (record.src_columns or record.dst_columns):
+            yield flow
+            flow = None
+    if flow is not None:
+        yield flow
+
+
+def _add(end, rows, chunks):
+    before = len(end)
+    for name in ROW_FIELDS:
+        end.columns[name].extend(getattr(row, name) for row in rows)
+    if sum(chunk.count for chunk in chunks) not in (0, len(rows)):
+        raise BrokenFile("columns and rows are not equally many")
+    for chunk in chunks:
+        _add_chunk(end, chunk, before)
+        before += chunk.count
+
+
+def _add_chunk(end, chunk, before):
+    end.info_length = max(end.info_length, chunk.info_length)
+    for name, values in _decode(chunk).items():
+        column = end.columns.setdefault(name, [])
+        column.extend([None] * (before - len(column)))
+        column.extend(values)
+    for name, column in end.columns.items():
+        if name not in ROW_FIELDS:
+            column.extend([None] * (before + chunk.count - len(column)))
+
+
+def _decode(chunk):
+    """The chunk's columns by name, zeros where they were left out."""
+    decoded = {}
+    for column in chunk.DESCRIPTOR.fields:
+        name = column.name
+        if name in _NO_LIST:
+            continue
+        deltas = getattr(chunk, name)
+        if len(deltas) not in (0, chunk.count):
+            raise BrokenFile(f"column {name} has {len(deltas)} values of {chunk.count}")
+        if deltas:
+            decoded[name] = _undelta(deltas, name in UNSIGNED_64)
+        elif _returned(name, chunk):
+            decoded[name] = [0] * chunk.count
+    return decoded
+
+
+def _returned(name, chunk):
+    if name.startswith("cc_word_"):
+        return chunk.cc_length >= 4 * (int(name[len("cc_word_") :]) + 1)
+    return name == "tick" or TCP_INFO_ENDS.get(name, 1 << 32) <= chunk.info_length
+
+
+def _undelta(deltas, unsigned):
+    """Sums them up; 64-bit numbers wrap around."""
+    if unsigned:
+        return [value % 2**64 for value in accumulate(deltas)]
+    return [(value + 2**63) % 2**64 - 2**63 for value in accumulate(deltas)]

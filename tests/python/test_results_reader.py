@@ -1,0 +1,179 @@
+"""Readers in Python against result files made here: with protobuf's own library, not with ours."""
+
+import gzip
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def pb(tmp_path_factory):
+    """messages_pb2, made from the proto file as it is now."""
+    out = tmp_path_factory.mktemp("pb")
+    subprocess.run(
+        ["protoc", f"--proto_path={ROOT}/proto", f"--python_out={out}", "messages.proto"],
+        check=True,
+    )
+    sys.path[:0] = [str(out), str(ROOT / "python")]
+    import messages_pb2
+
+    yield messages_pb2
+    del sys.path[:2]
+
+
+@pytest.fixture(scope="module")
+def reader(pb):
+    import tcp_flowgen_results
+
+    return tcp_flowgen_results
+
+
+def deltas(values):
+    """As the writer makes them: differences that wrap around at 64 bits."""
+    wrapped = [(b - a + 2**63) % 2**64 - 2**63 for a, b in zip([0] + values, values)]
+    return wrapped
+
+
+def put_samples(flow, end, ts, info_length=280, **columns):
+    rows = flow.TxTCPInfo if end == "src" else flow.RxTCPInfo
+    chunks = flow.src_columns if end == "src" else flow.dst_columns
+    for t in ts:
+        rows.add(ts=t, state=5, RTT=t / 100, ThruBytesAcked=2**64 - 1)
+    chunk = chunks.add(count=len(ts), info_length=info_length, cc_length=8)
+    chunk.tick.extend(deltas(list(range(len(ts) - 1)) + [-1]))
+    for name, values in columns.items():
+        getattr(chunk, name).extend(deltas(values))
+
+
+def write(path, *flows):
+    data = b"".join(struct.pack("!I", f.ByteSize()) + f.SerializeToString() for f in flows)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def a_flow(pb, number=1, **fields):
+    return pb.Flow(params=pb.FlowParams(id=number, src="A", dst="B"), **fields)
+
+
+@pytest.mark.parametrize("name", ["results.bin", "results.bin.gz"])
+def test_columns_come_back(pb, reader, tmp_path, name):
+    flow = a_flow(pb, last=True)
+    flow.result.status = pb.FlowResult.COMPLETE
+    flow.run.id = "abc"
+    put_samples(
+        flow,
+        "src",
+        [0.0, 0.25, 0.5],
+        snd_cwnd=[10, 20, 15],
+        pacing_rate=[2**64 - 1, 0, 2**63],
+        cc_word_1=[0, 7, 0],
+    )
+    put_samples(flow, "dst", [0.1], rcv_rtt=[33])
+    (got,) = reader.read(write(tmp_path / name, flow))
+    assert (got.params.id, got.params.src, got.params.dst) == (1, "A", "B")
+    assert got.result.status == pb.FlowResult.COMPLETE
+    assert got.run.id == "abc"
+    assert len(got.src) == 3 and len(got.dst) == 1
+    src = got.src.columns
+    assert src["ts"] == [0.0, 0.25, 0.5]
+    assert src["RTT"] == [0.0, 0.0025, 0.005]
+    assert src["state"] == [5, 5, 5]
+    assert src["ThruBytesAcked"] == [2**64 - 1] * 3
+    assert src["tick"] == [0, 1, -1]
+    assert src["snd_cwnd"] == [10, 20, 15]
+    assert src["pacing_rate"] == [2**64 - 1, 0, 2**63]
+    assert src["cc_word_0"] == [0, 0, 0]
+    assert src["cc_word_1"] == [0, 7, 0]
+    assert "cc_word_2" not in src
+    assert src["total_retrans"] == [0, 0, 0]
+    assert "rtt" not in src and "t_ns" not in src
+    assert got.dst.columns["rcv_rtt"] == [33]
+    assert {len(column) for column in src.values()} == {3}
+
+
+def test_zero_and_not_returned_differ(pb, reader, tmp_path):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25], info_length=104)
+    put_samples(flow, "src", [0.5], info_length=232, snd_wnd=[9])
+    (got,) = reader.read(write(tmp_path / "results", flow))
+    assert got.src.info_length == 232
+    assert got.src.columns["total_retrans"] == [0, 0, 0]
+    assert got.src.columns["snd_wnd"] == [None, None, 9]
+    assert got.src.columns["segs_out"] == [None, None, 0]
+    assert "rcv_wnd" not in got.src.columns
+
+
+def test_parts_are_joined(pb, reader, tmp_path):
+    first, second, third = a_flow(pb), a_flow(pb, part=1, last=True), a_flow(pb, 2, last=True)
+    put_samples(first, "src", [0.0, 0.25], snd_cwnd=[1, 2])
+    put_samples(second, "src", [0.5], snd_cwnd=[3])
+    put_samples(second, "dst", [0.5])
+    second.result.error = "none"
+    first.run.id = "abc"
+    flows = list(reader.read(write(tmp_path / "results", first, second, third)))
+    assert [flow.params.id for flow in flows] == [1, 2]
+    assert flows[0].src.columns["snd_cwnd"] == [1, 2, 3]
+    assert flows[0].src.columns["ts"] == [0.0, 0.25, 0.5]
+    assert len(flows[0].dst) == 1
+    assert flows[0].result.error == "none"
+    assert flows[0].run.id == "abc" and flows[1].run is None
+    assert len(list(reader.records(tmp_path / "results"))) == 3
+
+
+def test_files_of_rows_alone_are_read(pb, reader, tmp_path):
+    flows = [a_flow(pb, number) for number in (1, 0)]
+    flows[0].TxTCPInfo.add(ts=0.25, RTT=0.001)
+    first, second = reader.read(write(tmp_path / "results", *flows))
+    assert first.src.columns["RTT"] == [0.001]
+    assert first.result is None and first.run is None
+    assert "tick" not in first.src.columns
+    assert second.params.id == 0 and len(second.src) == 0
+
+
+@pytest.mark.parametrize("name", ["results.bin", "results.bin.gz"])
+def test_a_cut_file_is_told(pb, reader, tmp_path, name):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0])
+    path = write(tmp_path / name, flow)
+    whole = path.read_bytes()
+    for size in range(1, len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(reader.BrokenFile):
+            list(reader.read(path))
+
+
+def test_unequal_columns_are_told(pb, reader, tmp_path):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25], snd_cwnd=[1])
+    with pytest.raises(reader.BrokenFile):
+        list(reader.read(write(tmp_path / "results", flow)))
+
+
+def test_the_example_prints_the_flows(pb, tmp_path):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25])
+    path = write(tmp_path / "results.gz", flow)
+    script = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import parse_results as p; p.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "flow 1: A -> B, 2 samples of A, 0 samples of B" in done.stdout
+
+
+def test_the_table_is_that_of_the_program(pb, reader):
+    """Names, ends and widths are those of the program's one table of fields."""
+    header = (ROOT / "src/model/tcp_fields.h").read_text()
+    fields = re.findall(r"X\((\w+), (\d+), (\d+), \d+, \d+\)", header)
+    listed = {n: int(at) + int(size) for n, at, size in fields if n not in reader._NO_LIST}
+    assert reader.TCP_INFO_ENDS == listed
+    assert reader.UNSIGNED_64 == {
+        n for n, _, size in fields if size == "8" and n not in reader._NO_LIST
+    }
+    columns = {f.name for f in pb.Columns.DESCRIPTOR.fields}
+    assert {n for n, _, _ in fields} <= columns
