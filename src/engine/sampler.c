@@ -65,18 +65,10 @@ static void take(struct end *end, int64_t tick)
         end->report.lateness_max_ns = late;
 }
 
-/* The end's ticks before `tick` will not be taken any more. */
-static void miss_until(struct end *end, int64_t tick)
-{
-    if (tick <= end->next_tick)
-        return;
-    end->report.samples_missed += (uint64_t)(tick - end->next_tick);
-    end->next_tick = tick;
-}
-
+/* Ticks before the one that is due will not be taken any more. */
 static void visit(struct end *end, int64_t due)
 {
-    miss_until(end, due);
+    end->report.samples_missed += (uint64_t)(due - end->next_tick);
     take(end, due);
     end->next_tick = due + 1;
     TAILQ_REMOVE(&end->worker->sampled, end, in_sampler);
@@ -95,8 +87,8 @@ void sampler_remove(struct end *end, int64_t now_ns)
     if (!end->sampled)
         return;
     sampler_visit(end, now_ns);
+    /* Not counted along but from the times, so that taken + missed can be held against it. */
     const int64_t last = tick_due(end->worker, now_ns);
-    miss_until(end, last + 1);
     if (last >= end->first_tick)
         end->report.samples_expected = (uint64_t)(last - end->first_tick + 1);
     end->sampled = false;

@@ -93,10 +93,10 @@ static Tcpflowgen__RunEvent *event_to_message(const struct run_event *event, boo
 /* A list's items count only once they are there: the message can be freed at any moment. */
 static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, bool *failed)
 {
-    out->hosts = array(run->host_count, sizeof(*out->hosts), failed);
-    out->agents = array(run->agent_count, sizeof(*out->agents), failed);
-    out->events = array(run->event_count, sizeof(*out->events), failed);
-    out->warnings = array(run->warning_count, sizeof(*out->warnings), failed);
+    out->hosts = array(run->host_count, sizeof(void *), failed);
+    out->agents = array(run->agent_count, sizeof(void *), failed);
+    out->events = array(run->event_count, sizeof(void *), failed);
+    out->warnings = array(run->warning_count, sizeof(void *), failed);
     for (size_t i = 0; i < run->host_count && !*failed; i++)
         out->hosts[out->n_hosts++] = host_to_message(&run->hosts[i], failed);
     for (size_t i = 0; i < run->agent_count && !*failed; i++)

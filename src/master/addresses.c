@@ -61,18 +61,21 @@ static void tell_hosts(struct session *session)
             session_problem(session, session->plan->hosts[h].name, "%s", session->hosts[h].error);
 }
 
+static bool host_serves(struct session *session, uint32_t index, uint32_t host)
+{
+    struct master_flow *flow = &session->flows[index];
+    const struct master_host *at = &session->hosts[host];
+    if (at->error[0] && session->options->best_effort)
+        session_flow_problem(session, index, "%s: %s", session->plan->hosts[host].name, at->error);
+    flow->refused |= !at->choice_count;
+    return at->choice_count;
+}
+
 static void settle(struct session *session, uint32_t index)
 {
     const struct plan_flow *flow = &session->plan->flows[index];
-    const uint32_t ends[2] = {flow->src, flow->dst};
-    for (size_t e = 0; e < 2; e++) {
-        const struct master_host *host = &session->hosts[ends[e]];
-        if (host->error[0] && session->options->best_effort)
-            session_flow_problem(session, index, "%s: %s", session->plan->hosts[ends[e]].name,
-                                 host->error);
-        if (!host->choice_count)
-            return; /* its agent's problem, or the host's */
-    }
+    if (!host_serves(session, index, flow->src) || !host_serves(session, index, flow->dst))
+        return;
     if (choose_addresses(session, index))
         refuse_loopback(session, index);
     else

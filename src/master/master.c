@@ -115,7 +115,7 @@ static void await_ready(struct session *session)
     if (session->options->best_effort || session->interrupts)
         return;
     look_at_failures(session);
-    if (!ready && session->problems->count == 0)
+    if (!ready)
         session_problem(
             session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
             (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
@@ -123,22 +123,26 @@ static void await_ready(struct session *session)
         log_info("%zu flows are ready", session->plan->flow_count);
 }
 
-static bool started_well(struct session *session)
+/* Everything before t0.  A problem takes its flow or agent out; what is left goes on, so that all
+ * problems are found. */
+static void get_ready(struct session *session)
 {
     hello_all(session);
     roster_merge(session);
     addresses_settle(session);
-    if (in_order(session))
-        clock_sync_all(session, true);
-    if (in_order(session)) {
-        tell_agents(session);
-        warn_shared(session);
-        prepare_all(session);
-    }
-    if (in_order(session)) {
-        watch_start(session);
-        await_ready(session);
-    }
+    if (session->interrupts)
+        return;
+    clock_sync_all(session, true);
+    tell_agents(session);
+    warn_shared(session);
+    prepare_all(session);
+    watch_start(session);
+    await_ready(session);
+}
+
+static bool started_well(struct session *session)
+{
+    get_ready(session);
     if (in_order(session))
         prepare_start(session);
     return in_order(session);
@@ -210,7 +214,7 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
 static int go(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     int failed = 0;
-    if (session->problems->count == 0 && started_well(session)) {
+    if (started_well(session)) {
         follow(session);
         failed = conclude(session, outcome, err);
     } else {

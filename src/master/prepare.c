@@ -109,7 +109,7 @@ static void prepare_ends(struct session *session, enum flow_end end)
     bool more = next && piece;
     if (!more)
         session_problem(session, NULL, "out of memory");
-    while (more && session->problems->count == 0) {
+    while (more && session->interrupts == 0) {
         more = false;
         for (size_t i = 0; i < session->agent_count; i++)
             if (session_usable(&session->agents[i]))
@@ -130,8 +130,7 @@ void prepare_all(struct session *session)
     for (size_t i = 0; i < session->plan->flow_count; i++)
         random_bytes(session->flows[i].token, TOKEN_SIZE);
     prepare_ends(session, END_DST);
-    if (session->problems->count == 0)
-        prepare_ends(session, END_SRC);
+    prepare_ends(session, END_SRC);
 }
 
 /* ---- start ---- */

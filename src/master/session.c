@@ -36,17 +36,23 @@ static void refuse(struct session *session, uint32_t index, const char *why)
     flow->refused = true;
 }
 
+/* Told once: as a problem that keeps the run from starting, or as what best_effort goes on without.
+ */
+static void tell(struct session *session, const char *where, const char *text)
+{
+    if (session->options->best_effort)
+        log_warning("%s: %s", where, text);
+    else
+        session_problem(session, where, "%s", text);
+}
+
 void session_flow_problem(struct session *session, uint32_t flow, const char *what, ...)
 {
     char text[384], where[64];
     FORMAT(text, what);
     snprintf(where, sizeof where, "flows[%u] (id %d)", flow, session->plan->flows[flow].id);
-    if (session->options->best_effort) {
-        log_warning("%s: %s", where, text);
-        refuse(session, flow, text);
-    } else {
-        session_problem(session, where, "%s", text);
-    }
+    tell(session, where, text);
+    refuse(session, flow, text);
 }
 
 void session_agent_problem(struct master_agent *agent, const char *what, ...)
@@ -55,11 +61,7 @@ void session_agent_problem(struct master_agent *agent, const char *what, ...)
     char text[384], where[160];
     FORMAT(text, what);
     snprintf(where, sizeof where, "agent %s", agent->mgmt);
-    if (!session->options->best_effort) {
-        session_problem(session, where, "%s", text);
-        return;
-    }
-    log_warning("%s: %s", where, text);
+    tell(session, where, text);
     agent->refused = true;
     for (uint32_t i = 0; i < session->plan->flow_count; i++)
         if (session_agent(session, i, END_SRC) == agent ||

@@ -52,7 +52,7 @@ struct master_agent {
     /* plan */
     size_t end_count;
     bool merged;  /* another agent of the list is the same */
-    bool refused; /* cannot be used, and --best-effort goes on without it */
+    bool refused; /* cannot be used */
     /* clock */
     struct clock_sync clock;
     /* watch */
@@ -83,7 +83,7 @@ struct master_flow {
     uint16_t port;
     uint8_t token[TOKEN_SIZE];
     bool ready[2];
-    bool refused; /* cannot run, and --best-effort goes on without it */
+    bool refused; /* cannot run */
     char error[256];
     struct end_report *report[2]; /* on the agent's clock; owned; NULL: none yet */
 };
@@ -107,8 +107,9 @@ struct session {
     bool stopping;  /* agents were told to stop */
 };
 
-/* Three kinds of problems before t0.  Each keeps the run from starting; with best_effort the second
- * and third only take the flow, or the agent with all its flows, out of the run, and are logged. */
+/* Three kinds of problems before t0.  Each keeps the run from starting, but is first taken out of
+ * what is prepared, so that all others are found as well; with best_effort the second and third are
+ * logged, and the run starts without the flow, or without the agent and all its flows. */
 __attribute__((format(printf, 3, 4))) void session_problem(struct session *session,
                                                            const char *where, const char *what,
                                                            ...);

@@ -6,8 +6,7 @@
 
 #include "model/tcp_fields.h"
 
-#define SAMPLE_OFF_TICK INT64_C(-1) /* tick of a sample taken off the ticks: the one before close \
-                                     */
+#define SAMPLE_OFF_TICK INT64_C(-1) /* tick of the sample before close */
 
 struct sample {
     uint32_t flow;        /* index in the plan */

@@ -416,7 +416,7 @@ static void plan_and_summary(void **state)
     assert_string_not_equal(out, "");
     assert_int_equal(program("plan", "--json", scenario, NULL), 0);
     assert_int_equal(out[0], '{');
-    assert_int_equal(program("summary", "/no/such/file", NULL), 1);
+    assert_int_equal(program("summary", "/no/such/file", NULL), 2);
     assert_says(errors, "tcp-flowgen: /no/such/file: ");
     assert_int_equal(program("summary", scenario, NULL), 2);
 }

@@ -297,6 +297,25 @@ static void test_adjust_in_mid_run(void **state)
     rig_free(rig);
 }
 
+/* The start is heard of 50 ms late: the ticks 0 to 4 passed, and are missed at both ends. */
+static void test_ticks_that_passed(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    spec.duration_ns = 200 * NS_PER_MS;
+    rig_prepare_flow(rig, rig, &spec);
+    rig_wait_ready(rig, 2);
+    rig_sleep_ms(100);
+    rig_start(rig, -50 * NS_PER_MS);
+    rig_wait_reports(rig, 2);
+    rig_close(rig);
+    rig_check_complete(rig, rig, 0);
+    assert_true(rig_report(rig, 0, END_SRC)->samples_missed >= 5);
+    assert_true(rig_report(rig, 0, END_DST)->samples_missed >= 5);
+    rig_free(rig);
+}
+
 /* Nobody takes for a while: samples are missed and counted, readiness and reports are not lost. */
 static void test_recorder_that_is_behind(void **state)
 {
@@ -385,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_stop_before_the_start),
         cmocka_unit_test(test_stop_of_one_agent_after_the_other),
         cmocka_unit_test(test_adjust_in_mid_run),
+        cmocka_unit_test(test_ticks_that_passed),
         cmocka_unit_test(test_recorder_that_is_behind),
         cmocka_unit_test(test_no_time_wait_stays),
         cmocka_unit_test(test_destroy_with_flows_running),
