@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/run.h"
+#include "agent/sysctls.h"
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
@@ -38,6 +41,9 @@ struct answer {
         Tcpflowgen__HostAddress *pointers[HOST_ADDRESSES_MAX];
     } * resolved;
     Tcpflowgen__ResolvedHost **hosts;
+    char sysctl_values[SYSCTLS_MAX][SYSCTL_VALUE_MAX];
+    Tcpflowgen__Sysctl sysctl_messages[SYSCTLS_MAX];
+    Tcpflowgen__Sysctl *sysctls[SYSCTLS_MAX];
 };
 
 static void add_problem(struct answer *answer, const struct error *err)
@@ -91,7 +97,24 @@ static void describe(struct answer *answer, const struct agent_options *options,
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         reply->max_ends = files.rlim_max > OWN_FILES_MAX ? files.rlim_max - OWN_FILES_MAX : 0;
+    struct statvfs disk;
+    if (statvfs(run_spool_directory(options), &disk) == 0)
+        reply->spool_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     name_place(answer);
+}
+
+static void list_sysctls(struct answer *answer)
+{
+    size_t count = 0;
+    for (const char *name; count < SYSCTLS_MAX && (name = sysctl_name(count)); count++) {
+        Tcpflowgen__Sysctl *message = &answer->sysctl_messages[count];
+        tcpflowgen__sysctl__init(message);
+        message->name = (char *)name;
+        message->value = sysctl_read(count, answer->sysctl_values[count]);
+        answer->sysctls[count] = message;
+    }
+    answer->reply.sysctls = answer->sysctls;
+    answer->reply.n_sysctls = count;
 }
 
 static void list_algorithms(struct answer *answer)
@@ -166,6 +189,7 @@ void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
     if (answer && resolve_all(answer, request)) {
         describe(answer, options, instance);
         list_algorithms(answer);
+        list_sysctls(answer);
         look_for_problems(answer, request);
         rpc_finish(call, &answer->reply.base, RPC_OK, NULL);
     } else {

@@ -19,7 +19,7 @@ struct run {
     struct engine_totals last_totals; /* when the engine went */
 };
 
-static const char *spool_directory(const struct agent_options *agent)
+const char *run_spool_directory(const struct agent_options *agent)
 {
     if (agent->spool_directory)
         return agent->spool_directory;
@@ -31,8 +31,8 @@ static int open_spool(struct run *run, const struct agent_options *agent, struct
 {
     CLEANUP_FREE char *path = NULL;
     /* Two agents on one machine may have ends of one run. */
-    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", spool_directory(agent), run->id, getpid()) <
-        0)
+    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", run_spool_directory(agent), run->id,
+                 getpid()) < 0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     return segment_create(&run->spool, path, err);
 }

@@ -21,6 +21,9 @@ struct run_settings {
     uint32_t read_size, write_size;
 };
 
+/* Where this agent keeps its runs' spools. */
+const char *run_spool_directory(const struct agent_options *agent);
+
 /* Makes the engine and the spool's file.  grew(arg) is called on another thread when the spool has
  * grown, until run_settle() said that the run is over or run_destroy() returned. */
 int run_create(struct run **out, const struct run_settings *settings,

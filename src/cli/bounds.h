@@ -5,10 +5,11 @@
 #include "model/flow.h"
 #include "util/clock.h"
 
-#define CLI_INTERVAL_MAX_NS (3600 * NS_PER_S)
-#define CLI_LEAD_MAX_NS     (3600 * NS_PER_S)
-#define CLI_SIZE_MAX        (INT64_C(16) << 20) /* bytes a read or write */
-#define CLI_WORKERS_MAX     1024
-#define CLI_PORT            8840 /* of an agent, unless told */
+#define CLI_INTERVAL_MAX_NS  (3600 * NS_PER_S)
+#define CLI_LEAD_MAX_NS      (3600 * NS_PER_S)
+#define CLI_SIZE_MAX         (INT64_C(16) << 20) /* bytes a read or write */
+#define CLI_WORKERS_MAX      1024
+#define CLI_PORT             8840            /* of an agent, unless told */
+#define CLI_AGENT_TIMEOUT_NS (10 * NS_PER_S) /* a silent agent is lost then */
 
 #endif

@@ -16,8 +16,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-#define AGENT_TIMEOUT_NS (10 * NS_PER_S)
-#define TABLE_FLOWS      40
+#define TABLE_FLOWS 40
 
 static bool is_stdout(const char *output)
 {
@@ -73,7 +72,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
     const struct master_options options = {
         .output = output,
         .lead_ns = given->lead_ns,
-        .agent_timeout_ns = AGENT_TIMEOUT_NS,
+        .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
         .best_effort = given->best_effort,
         .local = given->local,
         .shutdown_agents = given->shutdown,

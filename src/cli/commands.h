@@ -34,6 +34,11 @@ struct plan_arguments {
     bool json;
 };
 
+struct check_arguments {
+    const char *scenario;
+    bool local, quiet;
+};
+
 struct summary_arguments {
     const char *results;
     bool json;
@@ -55,6 +60,7 @@ union arguments {
     struct agent_arguments agent;
     struct run_arguments run;
     struct plan_arguments plan;
+    struct check_arguments check;
     struct summary_arguments summary;
     struct help_arguments help;
     struct seed_arguments seed;
@@ -72,11 +78,12 @@ struct command {
     int (*run)(const union arguments *arguments); /* returns enum exit_status */
 };
 
-extern const struct command command_agent, command_run, command_plan, command_summary, command_help;
+extern const struct command command_agent, command_run, command_plan, command_check,
+    command_summary, command_help;
 extern const struct command command_seed;
 
 /* The commands of the program's help, in its order. */
-#define COMMAND_COUNT 5
+#define COMMAND_COUNT 6
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */

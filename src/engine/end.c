@@ -300,22 +300,19 @@ void end_admit(struct end *end)
 /* An opening end may connect from now on. */
 void end_queue_connect(struct end *end)
 {
-    const struct end_spec *spec = &end->spec;
-    const int64_t limit = spec->duration_ns < ARRIVAL_NS ? spec->duration_ns : ARRIVAL_NS;
     end->state = STATE_QUEUED;
     TAILQ_INSERT_TAIL(&end->worker->queued, end, in_queue);
-    schedule(end, STEP_GIVE_UP, spec->start_ns + limit);
+    schedule(end, STEP_GIVE_UP, end->spec.start_ns + ARRIVAL_NS);
 }
 
 static void give_up(struct end *end)
 {
+    const int seconds = ARRIVAL_NS / NS_PER_S;
     if (end->spec.end == END_DST)
-        end_over(end, END_FAILED, "no connection arrived within %lld s of the flow's start",
-                 (long long)(ARRIVAL_NS / NS_PER_S));
+        end_over(end, END_FAILED, "no connection arrived within %d s of the flow's start", seconds);
     else
-        end_over(end, END_FAILED,
-                 "no answer from %s port %u when the flow should have been running",
-                 end->spec.peer_address, end->spec.peer_port);
+        end_over(end, END_FAILED, "no answer from %s port %u within %d s of the flow's start",
+                 end->spec.peer_address, end->spec.peer_port, seconds);
 }
 
 static void begin(struct end *end)
@@ -331,18 +328,19 @@ static void begin(struct end *end)
 
 static void stop(struct end *end)
 {
-    stop_counting(end, clock_now());
+    const int64_t now = clock_now();
+    stop_counting(end, now);
     if (end->source == SOURCE_MOVING && end->spec.finish == FINISH_ABORT) {
         end->source = SOURCE_DONE;
         complete(end);
         return;
     }
     const bool drains = end->source == SOURCE_MOVING;
-    schedule(end, STEP_LIMIT, scheduled_stop(end) + DRAIN_NS + (drains ? 0 : SINK_EXTRA_NS));
+    schedule(end, STEP_LIMIT, axis_now(end, now) + DRAIN_NS + (drains ? 0 : SINK_EXTRA_NS));
     if (drains) {
         /* Not yet: of all that stop at this moment the time shall be counted first. */
         end->source = SOURCE_STOPPED;
-        loop_arm(&end->worker->loop, &end->pause, clock_now());
+        loop_arm(&end->worker->loop, &end->pause, now);
     }
 }
 

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
-
 int socket_address_parse(const char *text, uint16_t port, struct socket_address *out,
                          struct error *err)
 {
@@ -99,49 +97,46 @@ static int create(int family, const char *device, struct error *err)
 
 int socket_open(int family, const char *local, const char *device, struct error *err)
 {
-    CLEANUP_CLOSE int fd = create(family, device, err);
-    if (fd < 0)
+    struct socket_address address;
+    if (*local && socket_address_parse(local, 0, &address, err) < 0)
+        return ERROR_INPUT;
+    const int fd = create(family, device, err);
+    if (fd < 0 || !*local)
         return fd;
-    if (*local) {
-        struct socket_address address;
-        const int failed = socket_address_parse(local, 0, &address, err);
-        if (failed)
-            return failed;
-        /* The port is chosen in connect(), which then may share it among different peers. */
-        socket_set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-        if (bind(fd, (const struct sockaddr *)&address.storage, address.size) < 0)
-            return cannot_bind(local, 0, err);
-    }
-    const int result = fd;
-    fd = -1;
-    return result;
+    /* The port is chosen in connect(), which then may share it among different peers. */
+    socket_set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (bind(fd, (const struct sockaddr *)&address.storage, address.size) == 0)
+        return fd;
+    cannot_bind(local, 0, err);
+    close(fd);
+    return ERROR_SYSTEM;
 }
 
 int socket_listen(int family, const char *local, const char *device, const char *ccalg,
                   uint16_t port, bool *in_use, struct error *err)
 {
-    *in_use = false;
-    CLEANUP_CLOSE int fd = create(family, device, err);
-    if (fd < 0)
-        return fd;
     const char *host = *local ? local : family == AF_INET6 ? "::" : "0.0.0.0";
     struct socket_address address;
-    const int failed = socket_address_parse(host, port, &address, err);
-    if (failed)
-        return failed;
+    *in_use = false;
+    if (socket_address_parse(host, port, &address, err) < 0)
+        return ERROR_INPUT;
+    const int fd = create(family, device, err);
+    if (fd < 0)
+        return fd;
     socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (family == AF_INET6)
         socket_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (socket_set_ccalg(fd, ccalg) < 0)
-        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot listen with %s", ccalg);
-    if (bind(fd, (const struct sockaddr *)&address.storage, address.size) < 0 ||
-        listen(fd, SOMAXCONN) < 0) {
+    if (socket_set_ccalg(fd, ccalg) < 0) {
+        error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot listen with %s", ccalg);
+    } else if (bind(fd, (const struct sockaddr *)&address.storage, address.size) < 0 ||
+               listen(fd, SOMAXCONN) < 0) {
         *in_use = errno == EADDRINUSE;
-        return cannot_bind(host, port, err);
+        cannot_bind(host, port, err);
+    } else {
+        return fd;
     }
-    const int result = fd;
-    fd = -1;
-    return result;
+    close(fd);
+    return ERROR_SYSTEM;
 }
 
 int socket_error(int fd)

@@ -8,8 +8,9 @@
 #include "util/log.h"
 #include "util/version.h"
 
-#define HELLO_MS   5000
-#define CCALGS_MAX 64
+#define HELLO_MS     5000
+#define CCALGS_MAX   64
+#define SAMPLE_BYTES 200 /* of one in a spool, at most about */
 
 static char *copy(const char *text)
 {
@@ -44,6 +45,38 @@ static void tell_problem(struct master_agent *agent, const char *problem)
         session_problem(agent->session, where, "%s", problem);
 }
 
+static void take_sysctls(struct master_agent *agent, const Tcpflowgen__HelloReply *reply)
+{
+    free(agent->sysctls);
+    agent->sysctls = calloc(reply->n_sysctls + 1, sizeof *agent->sysctls);
+    agent->sysctl_count = agent->sysctls ? reply->n_sysctls : 0;
+    for (size_t i = 0; i < agent->sysctl_count; i++) {
+        struct agent_sysctl *sysctl = &agent->sysctls[i];
+        snprintf(sysctl->name, sizeof sysctl->name, "%s", reply->sysctls[i]->name);
+        snprintf(sysctl->value, sizeof sysctl->value, "%s", reply->sysctls[i]->value);
+    }
+}
+
+/* What the agent's spool will need: a guess on the safe side. */
+static void check_room(struct master_agent *agent)
+{
+    const struct session *session = agent->session;
+    int64_t interval =
+        session->plan->interval_ns ? session->plan->interval_ns : agent->info.interval_ns;
+    double samples = 0;
+    for (uint32_t i = 0; i < session->plan->flow_count && interval > 0; i++)
+        for (int end = 0; end < 2; end++)
+            if (session_agent(session, i, end) == agent)
+                samples += (double)session->plan->flows[i].duration_ns / (double)interval + 2;
+    double need = samples * SAMPLE_BYTES;
+    if (need > (double)agent->spool_free_bytes)
+        session_agent_problem(
+            agent,
+            "its spool may need %.0f MB, and there are %.0f MB: make room there, or "
+            "name another place with --spool",
+            need / 1e6, (double)agent->spool_free_bytes / 1e6);
+}
+
 static void on_hello(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__HelloReply *reply = (const Tcpflowgen__HelloReply *)message;
@@ -66,6 +99,9 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         .interval_ns = reply->interval_ns,
     };
     agent->max_ends = reply->max_ends;
+    agent->spool_free_bytes = reply->spool_free_bytes;
+    take_sysctls(agent, reply);
+    check_room(agent);
     snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
     for (size_t i = 0; i < reply->n_problems; i++)

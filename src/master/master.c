@@ -8,6 +8,7 @@
 
 #include "master/addresses.h"
 #include "master/clock_sync.h"
+#include "master/compare.h"
 #include "master/hello.h"
 #include "master/local_agents.h"
 #include "master/output.h"
@@ -69,19 +70,14 @@ static void tell_agents(const struct session *session)
     }
 }
 
-static void warn(struct session *session, const char *text)
-{
-    log_warning("%s", text);
-    run_info_add_warning(&session->run, text);
-}
-
 /* Figures of a sender and a receiver that share a CPU are figures of that CPU. */
 static void warn_shared(struct session *session)
 {
     size_t shared = 0;
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
-        shared += strcmp(session_agent(session, i, END_SRC)->boot,
-                         session_agent(session, i, END_DST)->boot) == 0;
+        const struct master_agent *src = session_agent(session, i, END_SRC);
+        const struct master_agent *dst = session_agent(session, i, END_DST);
+        shared += !session->flows[i].refused && strcmp(src->boot, dst->boot) == 0;
     }
     if (!shared)
         return;
@@ -91,7 +87,7 @@ static void warn_shared(struct session *session)
         "%zu of %zu flows have both ends on one machine: they share its CPUs, and loopback is not "
         "a network",
         shared, session->plan->flow_count);
-    warn(session, text);
+    session_warn(session, text);
 }
 
 static void look_at_failures(struct session *session)
@@ -135,6 +131,7 @@ static void get_ready(struct session *session)
     clock_sync_all(session, true);
     tell_agents(session);
     warn_shared(session);
+    compare_sysctls(session);
     prepare_all(session);
     watch_start(session);
     await_ready(session);
@@ -178,11 +175,12 @@ static void follow(struct session *session)
                     "interrupted: the flows are stopped; once more to leave without their last "
                     "samples");
             else
-                warn(session, "flows were not over long after their time, and were stopped");
+                session_warn(session,
+                             "flows were not over long after their time, and were stopped");
             stop(session);
             late = clock_now() + FINISH_NS;
         } else if (now > late) {
-            warn(session, "the agents did not deliver their last samples in time");
+            session_warn(session, "the agents did not deliver their last samples in time");
             break;
         }
     }
@@ -211,10 +209,22 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
     return 0;
 }
 
+/* The preflight alone. */
+static int check(struct session *session, struct error *err)
+{
+    get_ready(session);
+    call_off(session);
+    if (session->problems->count)
+        return error_set(err, ERROR_AGENT, NULL, "the scenario cannot be run as it is");
+    return 0;
+}
+
 static int go(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     int failed = 0;
-    if (started_well(session)) {
+    if (session->options->check_only) {
+        failed = check(session, err);
+    } else if (started_well(session)) {
         follow(session);
         failed = conclude(session, outcome, err);
     } else {

@@ -16,6 +16,7 @@ struct master_options {
     bool best_effort;         /* run what can run */
     bool local;               /* start the agents on this machine, whatever the hosts' mgmt says */
     bool shutdown_agents;     /* tell the agents to exit after the run */
+    bool check_only;          /* everything before t0, then nothing is started */
     bool progress;            /* a line on standard error that is rewritten */
 };
 

@@ -91,6 +91,7 @@ void roster_fini(struct session *session)
         struct master_agent *agent = &session->agents[i];
         if (agent->peer)
             rpc_peer_destroy(agent->peer);
+        free(agent->sysctls);
         free(agent->info.mgmt);
         free(agent->info.instance);
         free(agent->info.version);

@@ -69,6 +69,12 @@ void session_agent_problem(struct master_agent *agent, const char *what, ...)
             refuse(session, i, text);
 }
 
+void session_warn(struct session *session, const char *text)
+{
+    log_warning("%s", text);
+    run_info_add_warning(&session->run, text);
+}
+
 bool session_usable(const struct master_agent *agent)
 {
     return agent->peer && !agent->refused && !agent->info.lost;

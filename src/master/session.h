@@ -37,12 +37,18 @@ struct master_agent;
 
 typedef void agent_reply(struct master_agent *agent, const ProtobufCMessage *message);
 
+struct agent_sysctl {
+    char name[64], value[128];
+};
+
 struct master_agent {
     struct session *session;
     const char *mgmt; /* the plan's text */
     struct endpoint endpoint;
     struct rpc_peer *peer;
-    uint64_t max_ends;
+    uint64_t max_ends, spool_free_bytes;
+    struct agent_sysctl *sysctls; /* owned */
+    size_t sysctl_count;
     char boot[64], netns[32]; /* its machine; its network namespace there */
     struct run_agent info;    /* for the result; owned */
     /* the one simple call under way */
@@ -118,6 +124,9 @@ __attribute__((format(printf, 3, 4))) void session_flow_problem(struct session *
                                                                 ...);
 __attribute__((format(printf, 2, 3))) void session_agent_problem(struct master_agent *agent,
                                                                  const char *what, ...);
+
+/* For the log and the result. */
+void session_warn(struct session *session, const char *text);
 
 /* Whether it can be asked anything. */
 bool session_usable(const struct master_agent *agent);

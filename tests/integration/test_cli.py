@@ -44,7 +44,7 @@ def test_every_error_of_a_scenario_at_once(lab):
 def test_broken_json_names_the_line(lab):
     path = lab.write('{\n  "hosts": {},\n  "flows": [}\n')
     stderr = lab.command(None, "plan", path).must(2).stderr
-    assert "scenario.json" in stderr and "3" in stderr
+    assert "scenario.json: line 3, column 13" in stderr
 
 
 def test_listening_beyond_loopback_must_be_asked_for(lab):

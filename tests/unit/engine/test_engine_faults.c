@@ -177,7 +177,7 @@ static void test_no_answer(void **state)
     assert_int_equal(listen(fd, 0), 0);
     const int first = connect_plainly(spec.peer_port);
     rig_prepare(rig, &spec);
-    rig_start(rig, 0);
+    rig_start(rig, -4900 * NS_PER_MS);
     rig_wait_reports(rig, 1);
     rig_close(rig);
     const struct end_report *report = rig_report(rig, 0, END_SRC);

@@ -1,0 +1,79 @@
+/* `tcp-flowgen check`: the preflight against live agents, without a run. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cli/bounds.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/load.h"
+#include "cli/say.h"
+#include "cli/temporary.h"
+#include "master/master.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+static int check(const struct check_arguments *given, const struct plan *plan)
+{
+    struct temporary temporary = {0};
+    struct error_list problems = {0};
+    struct error err = {0};
+    if (temporary_create(&temporary, &err))
+        return say_error("", &err);
+    const struct master_options options = {
+        .output = temporary.file,
+        .lead_ns = LEAD_NS,
+        .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
+        .local = given->local,
+        .check_only = true,
+    };
+    struct master_outcome outcome;
+    int failed = master_run(plan, &options, &outcome, &problems, &err);
+    temporary_remove(&temporary);
+    for (size_t i = 0; i < problems.count; i++)
+        say_error("", &problems.items[i]);
+    error_list_fini(&problems);
+    if (failed)
+        return say_error("", &err);
+    if (outcome.interrupted)
+        return EXIT_INTERRUPTED;
+    printf("all %zu flows could start now\n", plan->flow_count);
+    return EXIT_FINE;
+}
+
+static int run(const union arguments *arguments)
+{
+    const struct check_arguments *given = &arguments->check;
+    if (given->quiet)
+        log_set_level(LOG_QUIET);
+    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0});
+    if (!plan)
+        return EXIT_USAGE;
+    int status = check(given, plan);
+    plan_free(plan);
+    return status;
+}
+
+#define PLACE(field) offsetof(struct check_arguments, field)
+
+static const struct option_row rows[] = {
+    {"local", 0, false, OPTION_FLAG, NULL, PLACE(local), 0, 0,
+     "start the agents here, whatever the hosts'\nmgmt says"},
+    {"quiet", 'q', false, OPTION_FLAG, NULL, PLACE(quiet), 0, 0, "no log"},
+};
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "ask the agents whether a scenario could run",
+    .about = "Goes through everything that a run of the file SCENARIO (- is standard input)\n"
+             "does before its start: agents and their versions, algorithms, privileges,\n"
+             "addresses, routes, ports, descriptors, disk, clocks, the connections of the\n"
+             "flows that start first.  All problems are told; settings of the kernel that\n"
+             "differ between agents are warnings.  No data is sent.\n"
+             "\n"
+             "Exit status: 0 it could run, 2 wrong usage or scenario, 3 an agent could not\n"
+             "do its part.\n",
+    .operand = "SCENARIO",
+    .operand_place = PLACE(scenario),
+    .options = {STYLE_GNU, rows, COUNT_OF(rows)},
+    .run = run,
+};

@@ -1,0 +1,11 @@
+/* Settings of the kernel that differ between the agents' machines. */
+#ifndef MASTER_COMPARE_H
+#define MASTER_COMPARE_H
+
+#include "master/session.h"
+
+/* Adds a warning to the run for each setting that differs, with the values; returns how many there
+ * are. */
+size_t compare_sysctls(struct session *session);
+
+#endif
