@@ -97,7 +97,7 @@ static int create(int family, const char *device, struct error *err)
 
 int socket_open(int family, const char *local, const char *device, struct error *err)
 {
-    struct socket_address address;
+    struct socket_address address = {0};
     if (*local && socket_address_parse(local, 0, &address, err) < 0)
         return ERROR_INPUT;
     const int fd = create(family, device, err);
@@ -116,7 +116,7 @@ int socket_listen(int family, const char *local, const char *device, const char 
                   uint16_t port, bool *in_use, struct error *err)
 {
     const char *host = *local ? local : family == AF_INET6 ? "::" : "0.0.0.0";
-    struct socket_address address;
+    struct socket_address address = {0};
     *in_use = false;
     if (socket_address_parse(host, port, &address, err) < 0)
         return ERROR_INPUT;

@@ -11,7 +11,7 @@ int timer_heap_reserve(struct timer_heap *heap, size_t timers)
     size_t capacity = heap->capacity ? heap->capacity : 64;
     while (capacity < timers)
         capacity *= 2;
-    struct timer **slots = realloc(heap->slots, capacity * sizeof *slots);
+    struct timer **slots = realloc(heap->slots, capacity * sizeof(struct timer *));
     if (!slots)
         return -1;
     heap->slots = slots;

@@ -82,6 +82,27 @@ static void find_span(struct line *line)
     }
 }
 
+/* Whether one offset lies within the bounds of all points, wide ones too; offset_ns is moved into
+ * them.  Then nothing is known of a rate, and over a short run a fitted one would be noise: some us
+ * in a second are some ppm, which no schedule should follow. */
+static bool is_constant(const struct line *line, struct clock_fit *fit)
+{
+    wide_ns least = INT64_MIN, most = INT64_MAX;
+    for (size_t i = 0; i < line->count; i++) {
+        wide_ns low = (wide_ns)line->points[i].offset_ns - line->points[i].bound_ns;
+        wide_ns high = (wide_ns)line->points[i].offset_ns + line->points[i].bound_ns;
+        least = low > least ? low : least;
+        most = high < most ? high : most;
+    }
+    if (least > most)
+        return false;
+    if (fit->offset_ns < least)
+        fit->offset_ns = ns_clamp(least);
+    if (fit->offset_ns > most)
+        fit->offset_ns = ns_clamp(most);
+    return true;
+}
+
 /* Least squares: through the mean, with the slope about it. */
 static void fit_line(const struct line *line, struct clock_fit *fit)
 {
@@ -99,7 +120,7 @@ static void fit_line(const struct line *line, struct clock_fit *fit)
     fit->reference_ns = (int64_t)(time / fit->used);
     fit->offset_ns = (int64_t)(offset / fit->used);
     const int64_t span_min = SPAN_MIN_NS;
-    if ((wide_ns)line->last_ns - line->first_ns < span_min)
+    if ((wide_ns)line->last_ns - line->first_ns < span_min || is_constant(line, fit))
         return;
 
     double xx = 0, xy = 0;

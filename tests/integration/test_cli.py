@@ -10,7 +10,7 @@ from harness import COMPLETE, END_STOPPED, PARTIAL, ends, read_results, waiting
 
 def test_help_and_version(lab):
     overview = lab.command(None, "--help").must(0).stdout
-    for command in ("agent", "run", "plan", "summary"):
+    for command in ("agent", "run", "check", "plan", "summary"):
         assert command in overview
         assert f"tcp-flowgen {command}" in lab.command(None, command, "--help").must(0).stdout
     assert lab.command(None, "--version").must(0).stdout.startswith("tcp-flowgen ")
@@ -71,6 +71,16 @@ def test_unknown_algorithm_starts_nothing(pair):
     assert not outcome.output.exists()
     outcome = pair.run({"duration": "300ms"}).must(0)
     assert [flow.result.status for flow in outcome.flows] == [COMPLETE]
+
+
+def test_check_asks_the_agents_and_runs_nothing(pair):
+    path = pair.lab.write(pair.scenario({"duration": "60s"}))
+    pair.lab.command(pair.where, "check", path).must(0)
+    bad = pair.lab.write(pair.scenario({"ccalg": "nosuch"}), "bad.json")
+    assert "nosuch" in pair.lab.command(pair.where, "check", bad).must(3).stderr
+    pair.agents[1].end()
+    assert "127.0.0.1:8842" in pair.lab.command(pair.where, "check", path).must(3).stderr
+    assert pair.agents[0].interface_bytes("lo") < 5_000_000  # a run would fill gigabytes
 
 
 def test_best_effort_runs_the_rest(pair):

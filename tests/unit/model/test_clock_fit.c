@@ -353,9 +353,24 @@ static void a_short_span_has_no_rate(void **state)
     assert_true(fit.rate == 0);
     assert_int_equal(fit.offset_ns, 5 * US);
     assert_int_equal(fit.residual_ns, 5 * US);
+    points[0].bound_ns = points[1].bound_ns = 4 * US; /* no offset explains both */
+    assert_true(clock_fit(points, 2, 0).rate == 0);
     points[1].agent_ns = 1 * S + 100 * MS;
     fit = clock_fit(points, 2, 0);
     assert_true(fit.rate > 99e-6 && fit.rate < 101e-6);
+}
+
+static void what_one_offset_explains_has_no_rate(void **state)
+{
+    (void)state;
+    const struct clock_point points[] = {
+        {.agent_ns = 0, .offset_ns = 0, .bound_ns = 50 * US},
+        {.agent_ns = 1 * S, .offset_ns = 30 * US, .bound_ns = 20 * US},
+        {.agent_ns = 2 * S, .offset_ns = -900 * US, .bound_ns = 920 * US}, /* 20 us at most */
+    };
+    struct clock_fit fit = clock_fit(points, COUNT_OF(points), 0);
+    assert_true(fit.rate == 0);
+    assert_in_range(fit.offset_ns, 10 * US, 20 * US);
 }
 
 static void grows_until_wide_points_agree(void **state)
@@ -409,6 +424,7 @@ int main(void)
         cmocka_unit_test(leaves_out_exchanges_that_cannot_be),
         cmocka_unit_test(one_point_has_no_rate),
         cmocka_unit_test(a_short_span_has_no_rate),
+        cmocka_unit_test(what_one_offset_explains_has_no_rate),
         cmocka_unit_test(grows_until_wide_points_agree),
         cmocka_unit_test(hostile_clocks_do_no_harm),
     };
