@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "engine/netlink.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 
 #define LIST_MAX       200 /* of addresses or names, within a message */
@@ -75,11 +76,10 @@ static void list_add(char list[LIST_MAX], const char *item)
 static int resolve(const char *name, int flags, struct ip out[HOST_ADDRESSES_MAX],
                    struct error *err)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo *answers = NULL;
     int count = 0;
 
-    int status = getaddrinfo(name, NULL, &hints, &answers);
+    int status = host_lookup(name, flags, &answers);
     if (status) {
         const char *why = status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status);
         error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name,
