@@ -21,7 +21,7 @@ struct preflight {
         struct error err;
         char out_device[DEVICE_MAX]; /* where its packets leave */
     } verdicts[PREFLIGHT_VERDICTS];
-    size_t count; /* ever made */
+    size_t count;          /* ever made */
     struct ecn_setup *ecn; /* for it what ends need is made ready */
 };
 

@@ -4,8 +4,8 @@
 
 #include "util/error.h"
 
-/* Blocks SIGINT and SIGTERM and ignores SIGPIPE and SIGXFSZ for this thread and all that it starts later.  Call
- * it before any other thread exists. */
+/* Blocks SIGINT and SIGTERM and ignores SIGPIPE and SIGXFSZ for this thread and all that it starts
+ * later.  Call it before any other thread exists. */
 void signals_block(void);
 
 /* Starts a thread that waits for the two, blocked before, and calls fn(arg) there for each; those
