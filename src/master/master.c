@@ -64,7 +64,7 @@ static void tell_agents(const struct session *session)
         if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_sync_fit(agent);
-        log_info("agent %s: %s, Linux %s, %zu ends, clock within %.0f us", agent->mgmt,
+        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.0f us", agent->mgmt,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
                  (double)fit.error_ns / (double)NS_PER_US);
     }
@@ -124,7 +124,7 @@ static void await_ready(struct session *session)
             session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
             (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
     if (in_order(session))
-        log_info("%zu flows are ready", session->plan->flow_count);
+        log_info("all flows are ready: %zu", session->plan->flow_count);
 }
 
 /* Everything before t0.  A problem takes its flow or agent out; what is left goes on, so that all
@@ -294,6 +294,8 @@ int master_run(const struct plan *plan, const struct master_options *options,
     if (!failed)
         failed = go(&session, outcome, err);
     interrupts->session = NULL;
+    if (!interrupts->loop)
+        free(interrupts);
     bool keep_part = failed == ERROR_SYSTEM && session.t0_ns;
     if (keep_part)
         log_error("what was collected stays in %s", collect_path(session.collect));
