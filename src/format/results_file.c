@@ -119,8 +119,10 @@ int results_file_write(struct results_file *file, const void *data, size_t size,
     for (size_t done = 0; done < size;) {
         size_t part = size - done < FILE_BUFFER ? size - done : FILE_BUFFER;
         errno = 0;
-        if (gzwrite(file->file, (const char *)data + done, (unsigned)part) != (int)part)
-            return write_failed(file, errno ? errno : EIO, err);
+        if (gzwrite(file->file, (const char *)data + done, (unsigned)part) != (int)part) {
+            file->error = errno ? errno : EIO;
+            return write_failed(file, file->error, err);
+        }
         done += part;
     }
     return 0;
@@ -142,8 +144,8 @@ static int publish(struct results_file *file, struct error *err)
     errno = 0;
     int failed = gzclose_w(file->file);
     file->file = NULL;
-    if (failed != Z_OK)
-        return write_failed(file, errno ? errno : EIO, err);
+    if (failed != Z_OK || file->error)
+        return write_failed(file, file->error ? file->error : errno ? errno : EIO, err);
     if (!file->temporary)
         return 0;
     if (fsync(file->fd))

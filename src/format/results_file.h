@@ -12,6 +12,7 @@ struct results_file {
     char *temporary; /* NULL: written in place (standard output, a device or a pipe) */
     int fd;
     gzFile file;
+    int error; /* errno of a write that failed; 0: none did */
 };
 
 int results_file_open(struct results_file *file, const char *path, struct error *err);

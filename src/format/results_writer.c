@@ -32,7 +32,7 @@ struct flow_writer {
     uint32_t part;
     struct buffer head;   /* reused */
     struct buffer result; /* ends the flow's last part */
-    struct buffer run;    /* ends the file's first record */
+    struct buffer run;    /* ends the run's first record */
 };
 
 static int no_memory(struct error *err)
