@@ -6,7 +6,7 @@
 
 #include "cli/exit_status.h"
 #include "cli/say.h"
-#include "util/cleanup.h"
+#include "util/log.h"
 
 /* ---- names ---- */
 
@@ -154,8 +154,12 @@ static int conclude(struct progress *progress, int failed, const struct error *e
         return status;
     if (progress->repeats->shutdown_agents)
         master_shutdown_agents(progress->master);
-    if (progress->interrupted)
+    if (progress->interrupted) {
+        if (progress->repeats->count > 1)
+            log_warning("interrupted: %zu of %u runs are in the results", outcome->written,
+                        progress->repeats->count);
         return EXIT_INTERRUPTED;
+    }
     return outcome->partial || outcome->failed ? EXIT_FLOWS : EXIT_FINE;
 }
 

@@ -67,20 +67,25 @@ static struct flow_repeats join(const struct flow_summary *const *flows, size_t 
     return out;
 }
 
+/* False where data moved and none can say how fast. */
+static bool sum_goodput(const struct run_summary *run, double *sum)
+{
+    bool any = false, all = true;
+    *sum = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_summary *flow = &run->flows[i];
+        *sum += flow->goodput_bps;
+        any |= flow->has_goodput;
+        all &= flow->has_goodput || !flow->has_begin;
+    }
+    return any && all;
+}
+
 static struct stats sum_goodputs(const struct summary *summary, double *values)
 {
     size_t known = 0;
-    for (size_t r = 0; r < summary->run_count; r++) {
-        const struct run_summary *run = &summary->runs[r];
-        double sum = 0;
-        bool any = false;
-        for (size_t i = 0; i < run->flow_count; i++) {
-            sum += run->flows[i].goodput_bps;
-            any |= run->flows[i].has_goodput;
-        }
-        if (any)
-            values[known++] = sum;
-    }
+    for (size_t r = 0; r < summary->run_count; r++)
+        known += sum_goodput(&summary->runs[r], &values[known]);
     return stats_of(values, known);
 }
 

@@ -136,7 +136,10 @@ static void print_totals(const struct summary *summary, FILE *out)
                 summary->failed);
     print_median(sum, &summary->goodput_sum_bps, print_rate);
     print_spread(spread, &summary->goodput_sum_bps, has_quartiles(summary), print_rate);
-    fprintf(out, "; goodputs of a run add up to %s (%s)\n", sum, spread);
+    fprintf(out, "; goodputs of a run add up to %s", sum);
+    if (summary->goodput_sum_bps.count)
+        fprintf(out, " (%s)", spread);
+    fputc('\n', out);
     fprintf(out, "figures are medians of the runs, with their %s\n", spread_name(summary));
 }
 
