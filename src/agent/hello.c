@@ -19,9 +19,8 @@
 #include "util/cleanup.h"
 #include "util/version.h"
 
-#define HOSTS_MAX     4096
-#define PROBLEMS_MAX  64
-#define OWN_FILES_MAX 128 /* descriptors that the agent needs for itself */
+#define HOSTS_MAX    4096
+#define PROBLEMS_MAX 64
 
 /* Everything that the reply points to, in one block. */
 struct answer {
@@ -96,10 +95,10 @@ static void describe(struct answer *answer, const struct agent_options *options,
     reply->interval_ns = options->interval_ns;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-        reply->max_ends = files.rlim_max > OWN_FILES_MAX ? files.rlim_max - OWN_FILES_MAX : 0;
+        reply->max_ends = files.rlim_max > SPARE_FDS ? files.rlim_max - SPARE_FDS : 0;
     struct statvfs disk;
-    if (statvfs(run_spool_directory(options), &disk) == 0)
-        reply->spool_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    bool known = statvfs(run_spool_directory(options), &disk) == 0;
+    reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
     name_place(answer);
 }
 
@@ -126,9 +125,12 @@ static void list_algorithms(struct answer *answer)
     answer->reply.ccalgs = answer->algorithms;
 }
 
-static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request)
+static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request,
+                              const struct agent_options *options)
 {
     struct error err = {0};
+    if (run_spool_check(options, &err))
+        add_problem(answer, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))
             add_problem(answer, &err);
@@ -190,7 +192,7 @@ void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
         describe(answer, options, instance);
         list_algorithms(answer);
         list_sysctls(answer);
-        look_for_problems(answer, request);
+        look_for_problems(answer, request, options);
         rpc_finish(call, &answer->reply.base, RPC_OK, NULL);
     } else {
         rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");

@@ -4,6 +4,7 @@
 #include "agent/recorder.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,9 +18,10 @@
 #include "util/buffer.h"
 #include "util/clock.h"
 
-#define GATHER_NS       (400 * NS_PER_MS)
-#define GATHER_SAMPLES  32768u       /* or so many, whatever comes first: 10 MB */
-#define RETRY_BYTES_MAX (256u << 20) /* kept in memory while the disk is full */
+#define GATHER_NS      (400 * NS_PER_MS)
+#define GATHER_SAMPLES 32768u      /* or so many, whatever comes first: 10 MB */
+#define WAITING_MAX    (64u << 20) /* bytes; if more wait for the disk, samples are dropped */
+#define FAILURE_MAX    384
 
 struct recorder {
     struct engine *engine;
@@ -37,11 +39,11 @@ struct recorder {
     struct buffer reports; /* framed: go behind the samples */
     struct buffer scratch;
     uint64_t reports_seen;
-    bool out_of_memory;
+    uint64_t lost; /* samples */
     /* between threads */
     _Atomic uint64_t expected; /* UINT64_MAX: not known yet */
     atomic_bool finished, failed;
-    char failure[256]; /* written before `failed` is set */
+    char failure[FAILURE_MAX]; /* written before `failed` is set */
 };
 
 static void fail(struct recorder *recorder, const char *text)
@@ -76,7 +78,8 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     if (recorder->count >= GATHER_SAMPLES)
         flush_samples(recorder);
     if (recorder->count == recorder->capacity && !grow(recorder)) {
-        fail(recorder, "out of memory: samples were lost");
+        fail(recorder, "out of memory");
+        recorder->lost++;
         return;
     }
     if (recorder->count == 0)
@@ -129,10 +132,15 @@ static bool one_record(const struct sample *x, const struct sample *y)
            x->cc_length == y->cc_length;
 }
 
-/* Moves the gathered samples, by end, behind the framed records. */
+/* Moves the gathered samples, by end, behind the framed records.  Reports and the run's end, which
+ * are small, are kept in any case. */
 static void flush_samples(struct recorder *recorder)
 {
     const struct sample **order = recorder->order;
+    if (segment_waiting(recorder->segment) + recorder->framed.size > WAITING_MAX) {
+        recorder->lost += recorder->count;
+        recorder->count = 0;
+    }
     if (!recorder->count)
         return;
     for (size_t i = 0; i < recorder->count; i++)
@@ -142,29 +150,39 @@ static void flush_samples(struct recorder *recorder)
         for (next = first + 1; next < recorder->count && next - first < SPOOL_ROWS_MAX &&
                                one_record(order[first], order[next]);)
             next++;
-        if (spool_record_samples(&recorder->scratch, &order[first], next - first))
-            fail(recorder, "out of memory: samples were lost");
-        else
+        if (spool_record_samples(&recorder->scratch, &order[first], next - first) == 0) {
             frame(recorder, &recorder->framed);
+        } else {
+            fail(recorder, "out of memory");
+            recorder->lost += next - first;
+        }
     }
     recorder->count = 0;
 }
 
 static void write_out(struct recorder *recorder)
 {
-    if (!recorder->framed.size)
+    struct buffer *framed = &recorder->framed;
+    if (!framed->size && !segment_waiting(recorder->segment))
         return;
     struct error err = {0};
-    if (segment_append_framed(recorder->segment, &recorder->framed, &err) == 0) {
-        buffer_clear(&recorder->framed);
-        recorder->grew(recorder->arg);
+    char text[FAILURE_MAX];
+    int refused = segment_append_framed(recorder->segment, framed, &err);
+    if (refused)
+        fail(recorder, error_text(&err, text, sizeof text));
+    if (refused < 0 || !framed->size)
         return;
-    }
-    /* A full disk may get room again: what is here is tried anew until it is too much. */
-    char text[256];
-    fail(recorder, error_text(&err, text, sizeof text));
-    if (recorder->framed.size > RETRY_BYTES_MAX)
-        buffer_clear(&recorder->framed);
+    buffer_clear(framed);
+    recorder->grew(recorder->arg);
+}
+
+static int pack_run_end(struct recorder *recorder)
+{
+    char problem[FAILURE_MAX + 64] = "";
+    if (atomic_load(&recorder->failed))
+        snprintf(problem, sizeof problem, "%s; %" PRIu64 " samples were lost", recorder->failure,
+                 recorder->lost);
+    return spool_record_run_end(&recorder->scratch, clock_now(), problem);
 }
 
 static void finish(struct recorder *recorder)
@@ -172,7 +190,7 @@ static void finish(struct recorder *recorder)
     if (atomic_load(&recorder->finished) || recorder->framed.size ||
         recorder->reports_seen < atomic_load(&recorder->expected))
         return;
-    if (spool_record_run_end(&recorder->scratch, clock_now()))
+    if (pack_run_end(recorder))
         return;
     frame(recorder, &recorder->framed);
     write_out(recorder);
@@ -197,7 +215,7 @@ static void flush(struct recorder *recorder, bool all)
 /* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
 static bool busy(const struct recorder *recorder)
 {
-    return recorder->count || recorder->framed.size ||
+    return recorder->count || recorder->framed.size || segment_waiting(recorder->segment) ||
            (atomic_load(&recorder->expected) != UINT64_MAX && !atomic_load(&recorder->finished));
 }
 

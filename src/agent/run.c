@@ -1,8 +1,10 @@
 #include "agent/run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/recorder.h"
@@ -25,6 +27,21 @@ const char *run_spool_directory(const struct agent_options *agent)
         return agent->spool_directory;
     const char *tmp = getenv("TMPDIR");
     return tmp && *tmp ? tmp : "/var/tmp";
+}
+
+int run_spool_check(const struct agent_options *agent, struct error *err)
+{
+    const char *directory = run_spool_directory(agent);
+    struct stat status;
+    int why = 0;
+    if (stat(directory, &status) || access(directory, W_OK | X_OK))
+        why = errno;
+    else if (!S_ISDIR(status.st_mode))
+        why = ENOTDIR;
+    if (!why)
+        return 0;
+    error_set_errno(err, ERROR_INPUT, why, directory, "no spool can be kept there");
+    return error_cure(err, "make that directory, or start the agent with another --spool");
 }
 
 static int open_spool(struct run *run, const struct agent_options *agent, struct error *err)
@@ -54,6 +71,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .read_size = settings->read_size ? settings->read_size : agent->read_size,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
+        .guardian = "/proc/self/exe",
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
     int failed = open_spool(run, agent, err);
@@ -139,7 +157,7 @@ struct engine_totals run_totals(const struct run *run)
     return run->engine ? engine_totals(run->engine) : run->last_totals;
 }
 
-const struct segment *run_spool(const struct run *run)
+struct segment *run_spool(const struct run *run)
 {
     return run->spool;
 }

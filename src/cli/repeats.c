@@ -40,7 +40,7 @@ struct progress {
     struct master *master;
     char *path;                    /* of the file that is written; NULL: none */
     struct results_writer *writer; /* NULL: none */
-    size_t in_file;                /* runs */
+    size_t in_file;                /* runs of which all was written */
     bool interrupted;
 };
 
@@ -49,17 +49,13 @@ static int no_memory(struct error *err)
     return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
 }
 
-static int open_file(struct progress *progress, uint32_t number, struct error *err)
+static int name_file(struct progress *progress, uint32_t number, struct error *err)
 {
     const struct repeats *repeats = progress->repeats;
-    if (progress->writer)
-        return 0;
-    progress->path =
-        repeats->separate ? repeats_path(repeats->output, number) : strdup(repeats->output);
-    progress->in_file = 0;
     if (!progress->path)
-        return no_memory(err);
-    return results_writer_open(&progress->writer, progress->path, 0, err);
+        progress->path =
+            repeats->separate ? repeats_path(repeats->output, number) : strdup(repeats->output);
+    return progress->path ? 0 : no_memory(err);
 }
 
 static int keep_name(struct repeats_outcome *outcome, const char *path, struct error *err)
@@ -79,11 +75,9 @@ static int keep_name(struct repeats_outcome *outcome, const char *path, struct e
 static int close_file(struct progress *progress, struct error *err)
 {
     int failed = 0;
-    if (progress->writer && progress->in_file)
-        failed = results_writer_close(progress->writer, err);
-    else
+    if (progress->in_file == 0)
         results_writer_abort(progress->writer);
-    if (!failed && progress->in_file)
+    else if (!(failed = results_writer_close(progress->writer, err)))
         failed = keep_name(progress->outcome, progress->path, err);
     free(progress->path);
     progress->path = NULL;
@@ -99,7 +93,7 @@ static int run_one(struct progress *progress, uint32_t number, struct error *err
     const struct repeats *repeats = progress->repeats;
     struct error_list problems = {0};
     struct master_outcome run = {0};
-    int failed = open_file(progress, number, err);
+    int failed = name_file(progress, number, err);
     if (failed)
         return failed;
     const struct master_repeat repeat = {
@@ -108,7 +102,7 @@ static int run_one(struct progress *progress, uint32_t number, struct error *err
         .seed = repeats->seed,
         .warmup_ns = repeats->warmup_ns,
         .output = progress->path,
-        .results = progress->writer,
+        .results = &progress->writer,
     };
     failed = master_run(progress->master, &repeat, &run, &problems, err);
     for (size_t i = 0; i < problems.count; i++)
@@ -120,6 +114,7 @@ static int run_one(struct progress *progress, uint32_t number, struct error *err
     progress->outcome->complete += run.complete;
     progress->outcome->partial += run.partial;
     progress->outcome->failed += run.failed;
+    progress->outcome->troubled |= run.troubled;
     return failed;
 }
 
@@ -160,7 +155,7 @@ static int conclude(struct progress *progress, int failed, const struct error *e
                         progress->repeats->count);
         return EXIT_INTERRUPTED;
     }
-    return outcome->partial || outcome->failed ? EXIT_FLOWS : EXIT_FINE;
+    return outcome->partial || outcome->failed || outcome->troubled ? EXIT_FLOWS : EXIT_FINE;
 }
 
 int repeats_run(const struct repeats *repeats, struct repeats_outcome *outcome)

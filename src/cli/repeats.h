@@ -24,6 +24,7 @@ struct repeats {
 
 struct repeats_outcome {
     uint64_t complete, partial, failed; /* flows of all runs */
+    bool troubled;                      /* of any run: see struct master_outcome */
     size_t written;                     /* runs */
     char **files;                       /* that stand now */
     size_t file_count;

@@ -17,7 +17,6 @@
 #define WORKERS_MAX 256u
 #define SIZE_MAX_IO (64u << 20) /* of a read or write */
 #define BACKLOG     4096u       /* the kernel's net.core.somaxconn, if it cannot be read */
-#define SPARE_FDS   256u        /* for strangers, listeners, and the rest of the program */
 
 struct engine {
     struct worker_setup setup;
@@ -68,7 +67,7 @@ static unsigned read_backlog(void)
 /* Half of a listener's backlog, shared by the workers: late accepts cost SYN retransmits. */
 static unsigned share_backlog(unsigned workers)
 {
-    const unsigned share = read_backlog() / 2 / workers;
+    const unsigned share = workers ? read_backlog() / 2 / workers : 0;
     return share ? share : 1;
 }
 
@@ -92,16 +91,17 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
     if (payload == MAP_FAILED)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "no memory for the payload");
     setup->payload = payload;
-    return 0;
+    return ecn_setup_create(&setup->ecn, options->guardian, err);
 }
 
-static int start_workers(struct engine *engine, unsigned wanted, struct error *err)
+static int start_workers(struct engine *engine, const struct engine_options *options,
+                         struct error *err)
 {
     cpu_set_t cpus;
     if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
         CPU_ZERO(&cpus);
     const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
-    unsigned count = wanted ? wanted : cpu_count ? cpu_count : 1;
+    unsigned count = options->workers ? options->workers : cpu_count ? cpu_count : 1;
     const unsigned ports = engine->setup.port_last - engine->setup.port_first + 1u;
     if (engine->setup.port_first && count > ports)
         count = ports; /* each listens on its own */
@@ -112,7 +112,7 @@ static int start_workers(struct engine *engine, unsigned wanted, struct error *e
 
     int cpu = -1;
     for (unsigned i = 0; i < count; i++) {
-        if (cpu_count > 1) {
+        if (cpu_count > 1 && !options->unpinned) {
             do
                 cpu = (cpu + 1) % CPU_SETSIZE;
             while (!CPU_ISSET((unsigned)cpu, &cpus));
@@ -137,7 +137,7 @@ int engine_create(struct engine **out, const struct engine_options *options, str
     engine->descriptors = descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
     failed = setup_init(&engine->setup, options, err);
     if (!failed)
-        failed = start_workers(engine, options->workers, err);
+        failed = start_workers(engine, options, err);
     if (failed) {
         engine_destroy(engine);
         return failed;
@@ -153,6 +153,7 @@ void engine_destroy(struct engine *engine)
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_destroy(engine->workers[i]);
     free(engine->workers);
+    ecn_setup_destroy(engine->setup.ecn);
     if (engine->setup.payload)
         munmap((void *)engine->setup.payload, engine->setup.write_size);
     if (engine->setup.recorder_fd >= 0)
@@ -185,7 +186,7 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
                    struct end_ready *answers, struct error *err)
 {
-    struct preflight preflight = {0};
+    struct preflight preflight = {.ecn = engine->setup.ecn};
     CLEANUP_FREE struct end **ends = calloc(count ? count : 1, sizeof(struct end *));
     if (!ends)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");

@@ -37,19 +37,6 @@ static bool is_unspecified(const struct ip *ip)
     return memcmp(ip->bytes, zero, sizeof zero) == 0;
 }
 
-static struct ip ip_from(const struct sockaddr *address)
-{
-    struct ip ip = {.family = address->sa_family};
-    if (ip.family == AF_INET) {
-        memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    } else {
-        const struct sockaddr_in6 *in6 = (const void *)address;
-        memcpy(ip.bytes, &in6->sin6_addr, 16);
-        ip.interface = in6->sin6_scope_id;
-    }
-    return ip;
-}
-
 /* Numeric; a link-local IPv6 address with its interface, without which it means nothing. */
 static char *ip_text(const struct ip *ip, char out[ADDRESS_MAX])
 {

@@ -2,6 +2,7 @@
 #ifndef FORMAT_RESULTS_FILE_H
 #define FORMAT_RESULTS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <zlib.h>
 
@@ -14,6 +15,10 @@ struct results_file {
     gzFile file;
     int error; /* errno of a write that failed; 0: none did */
 };
+
+/* Whether results go into what stands there, standard output ("-"), a device or a pipe, instead of
+ * a new file. */
+bool results_file_in_place(const char *path);
 
 int results_file_open(struct results_file *file, const char *path, struct error *err);
 int results_file_write(struct results_file *file, const void *data, size_t size, struct error *err);

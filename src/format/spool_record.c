@@ -2,6 +2,7 @@
 
 #include "format/columns.h"
 #include "format/report_message.h"
+#include "format/utf8.h"
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
@@ -59,10 +60,11 @@ int spool_record_report(struct buffer *out, const struct end_report *report)
     return pack(out, &record.base);
 }
 
-int spool_record_run_end(struct buffer *out, int64_t t_ns)
+int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
 {
     Tcpflowgen__RunEnd end = TCPFLOWGEN__RUN_END__INIT;
     end.t_ns = t_ns;
+    end.problem = (char *)problem;
     Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
     record.run_end = &end;
     return pack(out, &record.base);
@@ -88,6 +90,7 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
     } else if (record->run_end) {
         out->kind = SPOOL_RUN_END;
         out->t_ns = record->run_end->t_ns;
+        utf8_copy(out->problem, sizeof out->problem, record->run_end->problem);
     }
 }
 

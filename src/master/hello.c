@@ -113,7 +113,7 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
             agent,
             "%zu ends of flows are more than its limit of descriptors allows (%llu): "
             "raise it there (ulimit -n %zu)",
-            agent->end_count, (unsigned long long)agent->max_ends, agent->end_count + 128);
+            agent->end_count, (unsigned long long)agent->max_ends, agent->end_count + SPARE_FDS);
 }
 
 /* What is asked of one agent, pointing into the plan. */
@@ -194,6 +194,12 @@ static void tell_unreachable(struct master_agent *agent)
 {
     if (agent->call_code == RPC_UNIMPLEMENTED)
         session_agent_problem(agent, "what listens there is not an agent of this program");
+    else if (agent->call_code == RPC_DEADLINE_EXCEEDED)
+        session_agent_problem(
+            agent,
+            "no answer within %d s: either it hangs, or what listens there is not "
+            "an agent, or packets get lost on the way",
+            HELLO_MS / 1000);
     else
         session_agent_problem(
             agent,

@@ -69,10 +69,11 @@ static int start_one(struct local_agents *agents, struct error *err)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a pipe");
     /* dup2 onto itself would keep close-on-exec set. */
     int write_end = fcntl(fds[1], F_DUPFD_CLOEXEC, ANNOUNCE_FD + 1);
-    close(fds[1]);
     pid_t pid = -1;
     int failed = write_end < 0 ? errno : spawn(&pid, write_end);
-    close(write_end);
+    close(fds[1]);
+    if (write_end >= 0)
+        close(write_end);
     int port = failed ? -1 : read_port(fds[0]);
     close(fds[0]);
     if (!failed) {
@@ -94,8 +95,10 @@ int local_agents_start(struct local_agents *agents, size_t count, struct error *
         .ports = calloc(count, sizeof *agents->ports),
     };
     int failed = 0;
-    if (!agents->pids || !agents->ports)
-        failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (!agents->pids || !agents->ports) {
+        local_agents_stop(agents);
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
     while (!failed && agents->count < count)
         failed = start_one(agents, err);
     if (failed)

@@ -2,11 +2,9 @@
  * forget. Any problem known before t0 starts nothing. */
 #include "master/master.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "master/addresses.h"
 #include "master/clock_sync.h"
@@ -36,7 +34,7 @@
 /* It and its loop are never freed: the signal thread posts to them until the process ends. */
 struct interrupts {
     struct session *session; /* in the loop's thread; NULL: no run */
-    _Atomic(struct rpc_loop *) loop;
+    struct rpc_loop *loop;
 };
 
 static void count_interrupt(void *arg)
@@ -49,10 +47,7 @@ static void count_interrupt(void *arg)
 static void on_signal(void *arg)
 {
     struct interrupts *interrupts = arg;
-    struct rpc_loop *loop;
-    while (!(loop = atomic_load(&interrupts->loop)))
-        usleep(1000); /* it comes soon */
-    rpc_loop_post(loop, count_interrupt, interrupts);
+    rpc_loop_post(interrupts->loop, count_interrupt, interrupts);
 }
 
 /* ---- stages ---- */
@@ -82,7 +77,7 @@ static void warn_shared(struct session *session)
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         const struct master_agent *src = session_agent(session, i, END_SRC);
         const struct master_agent *dst = session_agent(session, i, END_DST);
-        shared += !session->flows[i].refused && strcmp(src->boot, dst->boot) == 0;
+        shared += !session->flows[i].refused && src->boot[0] && strcmp(src->boot, dst->boot) == 0;
     }
     if (!shared)
         return;
@@ -105,14 +100,22 @@ static void look_at_failures(struct session *session)
         }
     for (size_t i = 0; i < session->agent_count; i++)
         if (session->agents[i].info.lost)
-            session_problem(session, session->agents[i].mgmt, "%s", session->agents[i].info.lost);
+            session_agent_problem(&session->agents[i], "%s", session->agents[i].info.lost);
+}
+
+static bool ready_or_hopeless(struct session *session)
+{
+    watch_tend(session, clock_now());
+    return session->stuck || watch_all_ready(session);
 }
 
 /* Waits until the flows that connect before t0 have. */
 static void await_ready(struct session *session)
 {
     int64_t limit = READY_NS + (int64_t)session->plan->flow_count * PER_FLOW;
-    bool ready = session_wait(session, watch_all_ready, clock_now() + limit);
+    bool ready = session_wait(session, ready_or_hopeless, clock_now() + limit);
+    if (session->stuck)
+        session_problem(session, collect_path(session->collect), "it cannot be written");
     if (session->options->best_effort || session->interrupts)
         return;
     look_at_failures(session);
@@ -139,7 +142,8 @@ static void get_ready(struct session *session)
     compare_sysctls(session);
     prepare_all(session);
     watch_start(session);
-    await_ready(session);
+    if (!session->interrupts)
+        await_ready(session);
 }
 
 static bool started_well(struct session *session)
@@ -162,7 +166,8 @@ static void stop(struct session *session)
 static void follow(struct session *session)
 {
     struct progress progress = {0};
-    int64_t late = session->t0_ns + session->plan->end_ns + DRAIN_NS + LATE_NS;
+    int64_t over = session->t0_ns + session->plan->end_ns + DRAIN_NS;
+    int64_t late = over + LATE_NS;
     int64_t refresh = 0;
     while (!watch_all_ended(session) && session->interrupts < 2) {
         rpc_loop_run(session->loop, TURN_MS);
@@ -173,6 +178,8 @@ static void follow(struct session *session)
             refresh = now + REFRESH_NS;
         }
         progress_show(&progress, session, now);
+        if (session->stuck && (session->interrupts || now > over))
+            break;
         if (!session->stopping && (session->interrupts || now > late)) {
             progress_end(&progress);
             if (session->interrupts)
@@ -190,6 +197,8 @@ static void follow(struct session *session)
         }
     }
     progress_end(&progress);
+    if (!watch_all_ended(session))
+        stop(session);
 }
 
 /* Leaves the agents as they were; what they sampled is of no use without a start. */
@@ -204,10 +213,13 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
 {
     bool whole = watch_all_ended(session);
     watch_end(session);
-    clock_sync_all(session, false);
+    if (session->interrupts < 2)
+        clock_sync_all(session, false);
     int failed = output_write(session, outcome, err);
     if (failed || !whole) {
-        log_warning("the agents keep their samples of run %s", session->id);
+        log_warning("the agents keep their samples of this run where their spools are, in "
+                    "tcp-flowgen-%s-*.spool",
+                    session->id);
         return failed;
     }
     session_tell_all(session, AGENT_FORGET);
@@ -238,6 +250,7 @@ static int go(struct session *session, struct master_outcome *outcome, struct er
             failed = error_set(err, ERROR_AGENT, NULL, "nothing was started");
     }
     outcome->interrupted = session->interrupts > 0;
+    outcome->troubled = session->troubled;
     return failed;
 }
 
@@ -327,23 +340,18 @@ static int start_local_agents(struct master *master, struct error *err)
     return failed;
 }
 
-/* The signal thread waits for the loop, which comes behind it: gRPC's threads inherit the mask. */
+/* Interrupts are blocked first: gRPC's threads inherit that, and nothing that is begun from here on
+ * is left behind. */
 static int open_loop(struct master *master, struct error *err)
 {
     struct interrupts *interrupts = calloc(1, sizeof *interrupts);
     if (!interrupts)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    int failed = signals_watch(on_signal, interrupts, err);
-    if (failed) {
-        free(interrupts);
-        return failed;
-    }
     interrupts->session = &master->session;
     master->interrupts = interrupts;
-    struct rpc_loop *loop = NULL;
-    failed = rpc_loop_create(&loop, err);
-    atomic_store(&interrupts->loop, loop);
-    return failed;
+    signals_block();
+    int failed = rpc_loop_create(&interrupts->loop, err);
+    return failed ? failed : signals_watch(on_signal, interrupts, err);
 }
 
 int master_create(struct master **out, const struct plan *plan,

@@ -21,17 +21,18 @@ struct master_options {
 
 /* One of the runs of a plan. */
 struct master_repeat {
-    uint32_t number, of;            /* 1..of */
-    uint64_t seed;                  /* for the result */
-    int64_t warmup_ns;              /* for the result */
-    const char *output;             /* result file, "-" for standard output: the run's own part file
-                                       stands beside it */
-    struct results_writer *results; /* where the run's flows are appended; unused with check_only */
+    uint32_t number, of;             /* 1..of */
+    uint64_t seed;                   /* for the result */
+    int64_t warmup_ns;               /* for the result */
+    const char *output;              /* result file, "-" for standard output */
+    struct results_writer **results; /* where the run's flows are appended, then left open; NULL
+                                        there: none yet.  Unused with check_only */
 };
 
 struct master_outcome {
     uint64_t complete, partial, failed; /* flows */
     bool interrupted;
+    bool troubled; /* an agent was lost, or its disk full: the result's events tell */
     bool wrote_result;
 };
 

@@ -165,7 +165,7 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
         fill_flow(&flow, session, i);
         count_flow(outcome, flow.status);
         struct source source = {.session = session, .flow = i, .open_end = -1};
-        int failed = results_writer_flow(session->repeat->results, &flow,
+        int failed = results_writer_flow(*session->repeat->results, &flow,
                                          i == 0 ? &session->run : NULL, next_piece, &source, err);
         collect_close(&source.cursor);
         if (failed)
@@ -176,7 +176,10 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
 
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
 {
+    const struct master_repeat *repeat = session->repeat;
     int failed = fill_run(session, err);
+    if (!failed && !*repeat->results)
+        failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)
         failed = write_flows(session, outcome, err);
     disown_agents(&session->run);

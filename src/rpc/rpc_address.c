@@ -53,7 +53,7 @@ void rpc_address_unescape(char *text)
     while (*text) {
         int high = *text == '%' ? hex_digit(text[1]) : -1;
         int low = high >= 0 ? hex_digit(text[2]) : -1;
-        *out++ = low >= 0 ? (char)(high << 4 | low) : *text;
+        *out++ = (char)(low >= 0 ? high << 4 | low : *text);
         text += low >= 0 ? 3 : 1;
     }
     *out = '\0';
