@@ -67,6 +67,11 @@ static void release(struct results_writer *writer)
     free(writer);
 }
 
+int results_writer_sync(struct results_writer *writer, struct error *err)
+{
+    return results_file_sync(&writer->file, err);
+}
+
 int results_writer_close(struct results_writer *writer, struct error *err)
 {
     int failed = results_file_publish(&writer->file, err);

@@ -30,6 +30,9 @@ int results_writer_flow(struct results_writer *writer, const struct flow_result 
                         const struct run_info *run, series_source *source, void *arg,
                         struct error *err);
 
+/* All that was written is on the disk of NAME.tmp: its sources may go. */
+int results_writer_sync(struct results_writer *writer, struct error *err);
+
 /* Flushes, syncs, renames.  Frees the writer in every case; on failure NAME.tmp is left, and it is
  * one if a write had failed before: what was written whole can be read there. */
 int results_writer_close(struct results_writer *writer, struct error *err);

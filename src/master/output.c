@@ -182,6 +182,8 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
         failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)
         failed = write_flows(session, outcome, err);
+    if (!failed)
+        failed = results_writer_sync(*repeat->results, err);
     disown_agents(&session->run);
     outcome->wrote_result = !failed;
     return failed;

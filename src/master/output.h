@@ -4,8 +4,8 @@
 
 #include "master/session.h"
 
-/* Appends the run to its results and counts the flows into outcome.  The session's run_info takes
- * the hosts and agents over from the agents. */
+/* Appends the run to its results, for good, and counts the flows into outcome.  The session's
+ * run_info takes the hosts and agents over from the agents. */
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err);
 
 #endif

@@ -416,6 +416,34 @@ static void test_run_stands_in_the_first_record_alone(void **state)
     free_flow(&rows[1]);
 }
 
+/* What was synced is in NAME.tmp, gzipped or not, also for one who does not wait for the name. */
+static void test_what_was_synced_can_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const names[] = {"results.bin", "results.gz"};
+    for (size_t i = 0; i < 2; i++) {
+        struct rows rows = make_flow(5, 5);
+        struct results_writer *writer;
+        struct results_reader *reader;
+        const struct results_record *record;
+        struct error err = {0};
+        char temporary[128];
+        use_name(fixture, names[i]);
+        snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
+        assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
+        assert_int_equal(results_writer_flow(writer, &a_flow, &a_run, give, &rows, NULL), 0);
+        assert_int_equal(results_writer_sync(writer, NULL), 0);
+        assert_int_equal(results_reader_open(&reader, temporary, NULL), 0);
+        read_flow(reader, &rows, &record);
+        check_run(record->run);
+        /* A gzipped file without its end is a cut one. */
+        assert_int_equal(results_reader_next(reader, &record, &err), i ? ERROR_INPUT : 0);
+        results_reader_close(reader);
+        results_writer_abort(writer);
+        free_flow(&rows);
+    }
+}
+
 /* Records of one run, then of the next; the first of each has it. */
 static void test_a_file_has_several_runs(void **state)
 {
@@ -770,6 +798,7 @@ static void test_a_failed_write_withholds_the_name(void **state)
     assert_int_equal(failed, ERROR_SYSTEM);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(results_writer_sync(writer, &err), ERROR_SYSTEM);
     assert_int_equal(results_writer_close(writer, &err), ERROR_SYSTEM);
     assert_string_equal(err.where, temporary);
     assert_int_equal(stat(fixture->path, &status), -1);
@@ -807,6 +836,7 @@ int main(void)
         TEST(parts_keep_to_their_size),
         TEST(run_stands_in_the_first_record_alone),
         TEST(a_file_has_several_runs),
+        TEST(what_was_synced_can_be_read),
         TEST(rows_have_the_seeds_fields),
         TEST(the_seeds_files_are_read),
         TEST(another_order_of_fields_is_read),
