@@ -29,6 +29,9 @@ struct run_arguments {
     bool local, best_effort, shutdown, json, quiet;
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
+    int64_t repeat, pause_ns, warmup_ns;
+    bool separate; /* a file for each repeat */
+    struct optional_uint64 seed;
 };
 
 struct plan_arguments {
@@ -42,7 +45,8 @@ struct check_arguments {
 };
 
 struct summary_arguments {
-    const char *results;
+    struct operands results;
+    int64_t warmup_ns; /* -1: what each run says */
     bool json;
 };
 
@@ -73,7 +77,8 @@ union arguments {
     struct seed_arguments seed;
 };
 
-/* One operand at most, a text; optional where its name is in brackets. */
+/* One operand at most, a text; optional where its name is in brackets.  Where the name ends in
+ * "...", one or more, as struct operands. */
 struct command {
     const char *name;    /* "" for the form without a command word */
     const char *summary; /* one line */

@@ -98,6 +98,7 @@ struct master_flow {
 struct session {
     const struct plan *plan;
     const struct master_options *options;
+    const struct master_repeat *repeat; /* which run of how many; only while it is under way */
     struct error_list *problems;
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
