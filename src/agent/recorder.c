@@ -1,5 +1,5 @@
 /* Samples come in the order of time, from all ends mixed; columns want them by end.  So they are
- * gathered for GATHER_NS, sorted, and written as one record an end.  A master that watches is
+ * gathered for GATHER_NS, sorted, and put out as one record an end.  A master that watches is
  * behind by that much at most, and so much is lost if this process is killed. */
 #include "agent/recorder.h"
 
@@ -13,19 +13,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "format/segment.h"
 #include "format/spool_record.h"
-#include "util/buffer.h"
 #include "util/clock.h"
 
-#define GATHER_NS       (400 * NS_PER_MS)
-#define GATHER_SAMPLES  32768u       /* or so many, whatever comes first: 10 MB */
-#define RETRY_BYTES_MAX (256u << 20) /* kept in memory while the disk is full */
+#define GATHER_NS      (400 * NS_PER_MS)
+#define GATHER_SAMPLES 32768u /* or so many, whatever comes first: 10 MB */
 
 struct recorder {
     struct engine *engine;
-    struct segment *segment;
-    void (*grew)(void *arg);
-    void *arg;
+    struct recorder_sink sink;
     pthread_t thread;
     int quit_fd;
     /* the recorder's thread alone */
@@ -33,23 +30,18 @@ struct recorder {
     const struct sample **order; /* scratch of flush() */
     size_t count, capacity;
     int64_t oldest_ns;     /* when the first of samples came */
-    struct buffer framed;  /* records that wait for the disk */
+    struct buffer framed;  /* records to put out */
     struct buffer reports; /* framed: go behind the samples */
     struct buffer scratch;
     uint64_t reports_seen;
-    bool out_of_memory;
+    bool finished;
     /* between threads */
     _Atomic uint64_t expected; /* UINT64_MAX: not known yet */
-    atomic_bool finished, failed;
-    char failure[256]; /* written before `failed` is set */
 };
 
-static void fail(struct recorder *recorder, const char *text)
+static void fail(struct recorder *recorder, const char *why)
 {
-    if (atomic_load(&recorder->failed))
-        return;
-    snprintf(recorder->failure, sizeof recorder->failure, "%s", text);
-    atomic_store(&recorder->failed, true);
+    recorder->sink.failed(recorder->sink.arg, why);
 }
 
 /* ---- taking ---- */
@@ -110,7 +102,7 @@ static void take(void *arg, const struct engine_item *item)
     }
 }
 
-/* ---- writing ---- */
+/* ---- putting out ---- */
 
 static int by_end_and_time(const void *a, const void *b)
 {
@@ -150,35 +142,21 @@ static void flush_samples(struct recorder *recorder)
     recorder->count = 0;
 }
 
-static void write_out(struct recorder *recorder)
+static void put_out(struct recorder *recorder)
 {
     if (!recorder->framed.size)
         return;
-    struct error err = {0};
-    if (segment_append_framed(recorder->segment, &recorder->framed, &err) == 0) {
-        buffer_clear(&recorder->framed);
-        recorder->grew(recorder->arg);
-        return;
-    }
-    /* A full disk may get room again: what is here is tried anew until it is too much. */
-    char text[256];
-    fail(recorder, error_text(&err, text, sizeof text));
-    if (recorder->framed.size > RETRY_BYTES_MAX)
-        buffer_clear(&recorder->framed);
+    recorder->sink.append(recorder->sink.arg, &recorder->framed);
+    buffer_clear(&recorder->framed);
 }
 
 static void finish(struct recorder *recorder)
 {
-    if (atomic_load(&recorder->finished) || recorder->framed.size ||
+    if (recorder->finished || recorder->reports.size ||
         recorder->reports_seen < atomic_load(&recorder->expected))
         return;
-    if (spool_record_run_end(&recorder->scratch, clock_now()))
-        return;
-    frame(recorder, &recorder->framed);
-    write_out(recorder);
-    if (!recorder->framed.size)
-        atomic_store(&recorder->finished, true);
-    recorder->grew(recorder->arg);
+    recorder->finished = true;
+    recorder->sink.finished(recorder->sink.arg);
 }
 
 static void flush(struct recorder *recorder, bool all)
@@ -190,15 +168,15 @@ static void flush(struct recorder *recorder, bool all)
             buffer_append(&recorder->framed, recorder->reports.data, recorder->reports.size) == 0)
             buffer_clear(&recorder->reports);
     }
-    write_out(recorder);
+    put_out(recorder);
     finish(recorder);
 }
 
 /* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
 static bool busy(const struct recorder *recorder)
 {
-    return recorder->count || recorder->framed.size ||
-           (atomic_load(&recorder->expected) != UINT64_MAX && !atomic_load(&recorder->finished));
+    return recorder->count ||
+           (atomic_load(&recorder->expected) != UINT64_MAX && !recorder->finished);
 }
 
 static void *record(void *arg)
@@ -220,16 +198,14 @@ static void *record(void *arg)
 
 /* ---- life ---- */
 
-int recorder_create(struct recorder **out, struct engine *engine, struct segment *segment,
-                    void (*grew)(void *arg), void *arg, struct error *err)
+int recorder_create(struct recorder **out, struct engine *engine, const struct recorder_sink *sink,
+                    struct error *err)
 {
     struct recorder *recorder = calloc(1, sizeof *recorder);
     if (!recorder)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     recorder->engine = engine;
-    recorder->segment = segment;
-    recorder->grew = grew;
-    recorder->arg = arg;
+    recorder->sink = *sink;
     atomic_init(&recorder->expected, UINT64_MAX);
     recorder->quit_fd = eventfd(0, EFD_CLOEXEC);
     int failed =
@@ -247,16 +223,6 @@ int recorder_create(struct recorder **out, struct engine *engine, struct segment
 void recorder_expect(struct recorder *recorder, uint64_t ends)
 {
     atomic_store(&recorder->expected, ends);
-}
-
-bool recorder_finished(const struct recorder *recorder)
-{
-    return atomic_load(&recorder->finished);
-}
-
-const char *recorder_failure(const struct recorder *recorder)
-{
-    return atomic_load(&recorder->failed) ? recorder->failure : NULL;
 }
 
 void recorder_destroy(struct recorder *recorder)

@@ -13,7 +13,7 @@ const struct command *command_find(const char *name)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
-    return NULL;
+    return strcmp(command_shard.name, name) == 0 ? &command_shard : NULL;
 }
 
 int command_unknown(const char *name, struct error *err)

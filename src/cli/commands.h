@@ -81,6 +81,7 @@ struct command {
 extern const struct command command_agent, command_run, command_plan, command_check,
     command_summary, command_help;
 extern const struct command command_seed;
+extern const struct command command_shard; /* the program's own: told of nowhere */
 
 /* The commands of the program's help, in its order. */
 #define COMMAND_COUNT 6

@@ -257,13 +257,18 @@ int ecn_connect(struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t 
     return status;
 }
 
-/* The host's own mode, which is not what stands there while somebody connects. */
+/* The host's own mode, which is not what stands there while somebody connects.  Shared, as those
+ * who connect leave hardly a moment to have the lock alone. */
 static int mode_settled(const struct ecn *ecn, struct error *err)
 {
     int mode = -1;
-    if (lock_take(ecn, LOCK_EX) == 0) {
-        repair(ecn);
-        mode = mode_read(ecn);
+    if (lock_take(ecn, LOCK_SH) == 0) {
+        if (!journal_exists(ecn)) {
+            mode = mode_read(ecn);
+        } else if (lock_take(ecn, LOCK_EX) == 0) {
+            repair(ecn);
+            mode = mode_read(ecn);
+        }
         lock_drop(ecn);
     }
     if (mode < 0)

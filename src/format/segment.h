@@ -5,6 +5,7 @@
 #ifndef FORMAT_SEGMENT_H
 #define FORMAT_SEGMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ int segment_append(struct segment *segment, const void *data, size_t size, uint6
 int segment_append_framed(struct segment *segment, const struct buffer *framed, struct error *err);
 /* Adds one record with its frame to out; 0, or -1 when out of memory. */
 int segment_frame(struct buffer *out, const void *data, size_t size);
+/* The record at *at of framed records, and *at behind it.  Not checked against its checksum; false
+ * at the end, or where the frame is broken. */
+bool segment_unframe(const struct buffer *framed, size_t *at, const uint8_t **data, size_t *size);
 /* Bytes appended so far: where the next record will stand.  Any thread. */
 uint64_t segment_size(const struct segment *segment);
 /* Reads the record at offset into out (cleared first).  1 and *next, 0 at the end of what is
