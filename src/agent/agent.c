@@ -7,7 +7,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agent/run.h"
+#include "agent/seed_service.h"
 #include "agent/service.h"
+#include "engine/ecn_guardian.h"
 #include "rpc/rpc.h"
 #include "util/log.h"
 #include "util/signals.h"
@@ -31,7 +34,8 @@ static void on_signal(void *arg)
     rpc_loop_post(agent->loop, quit, agent);
 }
 
-static void announce(int fd, uint16_t port)
+/* False: nobody is there to read it. */
+static bool announce(int fd, uint16_t port)
 {
     char line[16];
     int length = snprintf(line, sizeof line, "%u\n", port);
@@ -39,6 +43,15 @@ static void announce(int fd, uint16_t port)
     if (wrote != length)
         log_warning("cannot announce the port: the master that started this agent is gone");
     close(fd);
+    return wrote == length;
+}
+
+/* Before anybody asks what the host's settings are. */
+static void repair(void)
+{
+    char text[256];
+    if (ecn_repair(text, sizeof text))
+        log_warning("%s", text);
 }
 
 static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)
@@ -46,35 +59,47 @@ static void serve(struct agent *agent, const struct agent_options *options, uint
     bool bare_v6 = options->host[0] && strchr(options->host, ':');
     log_info("agent listens on %s%s%s:%u", bare_v6 ? "[" : "", options->host, bare_v6 ? "]" : "",
              port);
-    if (options->announce_fd >= 0)
-        announce(options->announce_fd, port);
+    /* The parent may have died before this process asked to be told so. */
+    if (options->announce_fd >= 0 && !announce(options->announce_fd, port))
+        agent->quit = options->die_with_parent;
     while (!agent->quit)
         rpc_loop_run(agent->loop, -1);
 }
 
 int agent_run(const struct agent_options *options, struct error *err)
 {
+    if (run_spool_check(options, err))
+        return err->code;
     /* It and its loop are never freed: the signal thread posts to them until the process ends. */
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     if (options->die_with_parent)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
+    repair();
     struct service *service = NULL;
+    struct seed_service *seed_service = NULL;
     struct rpc_server *server = NULL;
     uint16_t port = 0;
-    int failed = signals_watch(on_signal, agent, err);
+    signals_block();
+    int failed = rpc_loop_create(&agent->loop, err);
     if (!failed)
-        failed = rpc_loop_create(&agent->loop, err);
+        failed = signals_watch(on_signal, agent, err);
     if (!failed)
         failed = service_create(&service, agent->loop, options, quit, agent, err);
+    if (!failed && options->seed_service)
+        failed =
+            seed_service_create(&seed_service, agent->loop, options, service, quit, agent, err);
     if (!failed)
-        failed = rpc_server_create(&server, agent->loop, service_table(service), options->host,
-                                   options->port, &port, err);
+        failed = rpc_server_create(&server, agent->loop,
+                                   seed_service ? seed_service_table(seed_service)
+                                                : service_table(service),
+                                   options->host, options->port, &port, err);
     if (!failed)
         serve(agent, options, port);
     if (server)
         rpc_server_destroy(server, GRACE_MS);
+    seed_service_destroy(seed_service);
     service_destroy(service);
     if (!failed)
         log_info("agent exits");

@@ -17,13 +17,15 @@ struct agent_options {
     uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */
     unsigned workers;                         /* 0: one a core */
     bool allow_shutdown;                      /* a master may end this agent */
+    int64_t orphan_ns;                        /* a run that nobody watches so long is stopped */
     bool die_with_parent;                     /* started by `run --local` */
+    bool seed_service;                        /* also serves masters of the earlier program */
     int announce_fd; /* "PORT\n" is written there once it listens; -1: nowhere */
 };
 
 /* Serves until SIGINT or SIGTERM, or until a master's Shutdown.  Blocks these signals and ignores
- * SIGPIPE for the process; call it from the main thread before any other thread exists.  0, or
- * ERROR_SYSTEM. */
+ * SIGPIPE for the process; call it from the main thread before any other thread exists.  0;
+ * ERROR_INPUT if its spools cannot be kept where they should; or ERROR_SYSTEM. */
 int agent_run(const struct agent_options *options, struct error *err);
 
 #endif

@@ -97,8 +97,8 @@ static void describe(struct answer *answer, const struct agent_options *options,
     reply->max_ends = capacity_ends(answer->ends_reason, sizeof answer->ends_reason);
     reply->max_ends_reason = answer->ends_reason;
     struct statvfs disk;
-    if (statvfs(run_spool_directory(options), &disk) == 0)
-        reply->spool_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    bool known = statvfs(run_spool_directory(options), &disk) == 0;
+    reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
     name_place(answer);
 }
 
@@ -125,9 +125,12 @@ static void list_algorithms(struct answer *answer)
     answer->reply.ccalgs = answer->algorithms;
 }
 
-static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request)
+static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request,
+                              const struct agent_options *options)
 {
     struct error err = {0};
+    if (run_spool_check(options, &err))
+        add_problem(answer, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))
             add_problem(answer, &err);
@@ -189,7 +192,7 @@ void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
         describe(answer, options, instance);
         list_algorithms(answer);
         list_sysctls(answer);
-        look_for_problems(answer, request);
+        look_for_problems(answer, request, options);
         rpc_finish(call, &answer->reply.base, RPC_OK, NULL);
     } else {
         rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");

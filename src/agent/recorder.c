@@ -39,9 +39,9 @@ struct recorder {
     _Atomic uint64_t expected; /* UINT64_MAX: not known yet */
 };
 
-static void fail(struct recorder *recorder, const char *why)
+static void out_of_memory(struct recorder *recorder, uint64_t samples)
 {
-    recorder->sink.failed(recorder->sink.arg, why);
+    recorder->sink.failed(recorder->sink.arg, "out of memory", samples);
 }
 
 /* ---- taking ---- */
@@ -68,7 +68,7 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     if (recorder->count >= GATHER_SAMPLES)
         flush_samples(recorder);
     if (recorder->count == recorder->capacity && !grow(recorder)) {
-        fail(recorder, "out of memory: samples were lost");
+        out_of_memory(recorder, 1);
         return;
     }
     if (recorder->count == 0)
@@ -79,7 +79,7 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
 static void frame(struct recorder *recorder, struct buffer *to)
 {
     if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
-        fail(recorder, "out of memory: records were lost");
+        out_of_memory(recorder, 0);
     buffer_clear(&recorder->scratch);
 }
 
@@ -135,7 +135,7 @@ static void flush_samples(struct recorder *recorder)
                                one_record(order[first], order[next]);)
             next++;
         if (spool_record_samples(&recorder->scratch, &order[first], next - first))
-            fail(recorder, "out of memory: samples were lost");
+            out_of_memory(recorder, next - first);
         else
             frame(recorder, &recorder->framed);
     }

@@ -15,8 +15,8 @@ struct recorder_sink {
     void *arg;
     /* Takes framed records (segment_frame()), which it must copy or write. */
     void (*append)(void *arg, const struct buffer *framed);
-    /* Records were lost, and why. */
-    void (*failed)(void *arg, const char *why);
+    /* Why so many samples were lost, or something else. */
+    void (*failed)(void *arg, const char *why, uint64_t samples);
     /* The report of every expected end was appended; once. */
     void (*finished)(void *arg);
 };

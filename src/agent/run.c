@@ -1,8 +1,10 @@
 #include "agent/run.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/recorder.h"
@@ -32,6 +34,21 @@ const char *run_spool_directory(const struct agent_options *agent)
     return tmp && *tmp ? tmp : "/var/tmp";
 }
 
+int run_spool_check(const struct agent_options *agent, struct error *err)
+{
+    const char *directory = run_spool_directory(agent);
+    struct stat status;
+    int why = 0;
+    if (stat(directory, &status) || access(directory, W_OK | X_OK))
+        why = errno;
+    else if (!S_ISDIR(status.st_mode))
+        why = ENOTDIR;
+    if (!why)
+        return 0;
+    error_set_errno(err, ERROR_INPUT, why, directory, "no spool can be kept there");
+    return error_cure(err, "make that directory, or start the agent with another --spool");
+}
+
 /* ---- this process as the recorder's sink ---- */
 
 static void append(void *arg, const struct buffer *framed)
@@ -39,9 +56,9 @@ static void append(void *arg, const struct buffer *framed)
     spool_append(((struct run *)arg)->spool, framed);
 }
 
-static void note_failure(void *arg, const char *why)
+static void note_failure(void *arg, const char *why, uint64_t samples)
 {
-    spool_fail(((struct run *)arg)->spool, why);
+    spool_fail(((struct run *)arg)->spool, why, samples);
 }
 
 static void note_finish(void *arg)
@@ -91,6 +108,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .read_size = settings->read_size ? settings->read_size : agent->read_size,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
+        .guardian = "/proc/self/exe",
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
     unsigned shards = shards_wanted(settings->ends);
@@ -194,14 +212,12 @@ static void let_go(struct run *run)
 
 bool run_settle(struct run *run)
 {
+    spool_retry(run->spool);
     if (run->over)
         return true;
     bool expecting = run->started || run->stopped;
     bool recorded = run->shards ? shards_are_over(run->shards) : atomic_load(&run->recorded);
-    if (expecting && recorded)
-        spool_end(run->spool);
-    spool_retry(run->spool);
-    if (!spool_is_complete(run->spool))
+    if (!expecting || !recorded || !spool_end(run->spool))
         return false;
     run->last_totals = run_totals(run);
     run->over = true;
@@ -221,7 +237,7 @@ struct engine_totals run_totals(const struct run *run)
     return run->shards ? shards_totals(run->shards) : engine_totals(run->engine);
 }
 
-const struct segment *run_spool(const struct run *run)
+struct segment *run_spool(const struct run *run)
 {
     return spool_segment(run->spool);
 }

@@ -24,6 +24,8 @@ struct run_settings {
 
 /* Where this agent keeps its runs' spools. */
 const char *run_spool_directory(const struct agent_options *agent);
+/* 0, or ERROR_INPUT if no file can be made there. */
+int run_spool_check(const struct agent_options *agent, struct error *err);
 
 /* Makes the spool's file, and the engine, or where one process cannot have so many ends open, the
  * processes that have one each.  grew(arg) is called on another thread when the spool has
@@ -50,7 +52,7 @@ bool run_settle(struct run *run);
 const char *run_failure(const struct run *run);
 
 struct engine_totals run_totals(const struct run *run);
-const struct segment *run_spool(const struct run *run);
+struct segment *run_spool(const struct run *run);
 
 /* Ends what still runs.  NULL is fine. */
 void run_destroy(struct run *run, bool remove_spool);

@@ -1,5 +1,5 @@
 /* A master that goes away without a word does not leave flows behind: a run that nobody watches
- * for ORPHAN_NS is stopped.  Its spool stays until the master collects and forgets it, or until
+ * for so long is stopped.  Its spool stays until the master collects and forgets it, or until
  * RUNS_MAX newer runs push it out of the table (the file stays). */
 #include "agent/service.h"
 
@@ -18,7 +18,6 @@
 #include "util/log.h"
 
 #define RUNS_MAX  16
-#define ORPHAN_NS (30 * NS_PER_S)
 #define TICK_MS   250
 #define PIECE_MAX 65536 /* ends in one Prepare */
 #define ENDS_MAX  (2u * SCENARIO_FLOWS_MAX)
@@ -62,6 +61,14 @@ static struct hosted *run_of_call(struct service *service, struct rpc_call *call
     return hosted;
 }
 
+bool service_is_busy(const struct service *service)
+{
+    for (size_t i = 0; i < service->run_count; i++)
+        if (!service->runs[i].over)
+            return true;
+    return false;
+}
+
 static void pump(struct hosted *hosted)
 {
     int64_t now = clock_now();
@@ -91,7 +98,7 @@ static void drop_run(struct service *service, struct hosted *hosted, bool remove
 }
 
 /* Sees to what a run's end, a failing disk or a vanished master ask for. */
-static void look_after(struct hosted *hosted)
+static void look_after(struct hosted *hosted, int64_t orphan_ns)
 {
     const char *failure = run_failure(hosted->run);
     if (failure && !hosted->failure_told) {
@@ -104,9 +111,9 @@ static void look_after(struct hosted *hosted)
     hosted->over = run_settle(hosted->run);
     if (hosted->over)
         log_info("run %s is over", run_id(hosted->run));
-    else if (clock_now() - hosted->watched_ns > ORPHAN_NS) {
+    else if (clock_now() - hosted->watched_ns > orphan_ns) {
         log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
-                    (long long)(ORPHAN_NS / NS_PER_S));
+                    (long long)(orphan_ns / NS_PER_S));
         run_stop(hosted->run);
         hosted->watched_ns = clock_now();
     }
@@ -116,7 +123,7 @@ static void look_after_all(void *arg)
 {
     struct service *service = arg;
     for (size_t i = 0; i < service->run_count; i++)
-        look_after(&service->runs[i]);
+        look_after(&service->runs[i], service->options->orphan_ns);
 }
 
 /* Also the watchers' heartbeat. */
@@ -135,17 +142,26 @@ static void spool_grew(void *arg)
     rpc_loop_post(service->loop, look_after_all, service);
 }
 
+static struct hosted *oldest_over(struct service *service)
+{
+    for (size_t i = 0; i < service->run_count; i++)
+        if (service->runs[i].over)
+            return &service->runs[i];
+    return NULL;
+}
+
 static struct hosted *add_run(struct service *service, const Tcpflowgen__PrepareRequest *request,
                               struct error *err)
 {
     if (service->run_count == RUNS_MAX) {
-        if (!service->runs[0].over) {
+        struct hosted *oldest = oldest_over(service);
+        if (!oldest) {
             error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
             return NULL;
         }
-        log_warning("run %s was never collected: its samples stay in %s",
-                    run_id(service->runs[0].run), segment_path(run_spool(service->runs[0].run)));
-        drop_run(service, &service->runs[0], false);
+        log_warning("run %s was never collected: its samples stay in %s", run_id(oldest->run),
+                    segment_path(run_spool(oldest->run)));
+        drop_run(service, oldest, false);
     }
     struct run_settings settings = {
         .interval_ns = request->interval_ns,
@@ -160,8 +176,10 @@ static struct hosted *add_run(struct service *service, const Tcpflowgen__Prepare
         return NULL;
     struct hosted *hosted = &service->runs[service->run_count++];
     *hosted = (struct hosted){.run = run, .watched_ns = clock_now()};
-    if (service->run_count == 1)
+    if (service->run_count == 1) {
+        rpc_loop_cancel(service->loop, tick, service); /* the last run's may still be to come */
         rpc_loop_after(service->loop, TICK_MS, tick, service);
+    }
     log_info("run %s: prepared", run_id(run));
     return hosted;
 }
@@ -216,6 +234,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         if (!hosted)
             hosted = add_run(service, request, &err);
         failed = hosted ? run_prepare(hosted->run, p.specs, p.count, p.answers, &err) : -1;
+        if (hosted)
+            hosted->watched_ns = clock_now();
     }
     if (failed) {
         char text[512];
@@ -264,10 +284,13 @@ static void watch(struct service *service, struct rpc_call *call,
     struct hosted *hosted = run_of_call(service, call, request->run);
     if (!hosted)
         return;
-    struct watcher *watcher = calloc(1, sizeof *watcher);
-    if (!watcher || request->offset > segment_size(run_spool(hosted->run))) {
-        free(watcher);
+    if (request->offset > segment_size(run_spool(hosted->run))) {
         rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "an offset behind the end of the spool");
+        return;
+    }
+    struct watcher *watcher = malloc(sizeof *watcher);
+    if (!watcher) {
+        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
     *watcher = (struct watcher){
@@ -330,9 +353,7 @@ static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *messag
                    "this agent was not started with --allow-shutdown");
         return;
     }
-    for (size_t i = 0; i < service->run_count; i++) {
-        if (service->runs[i].over)
-            continue;
+    if (service_is_busy(service)) {
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, "another run is under way here");
         return;
     }

@@ -101,7 +101,7 @@ static void take_reply(struct shard *shard, Tcpflowgen__ShardReply *reply)
     if (reply->records.len)
         take_records(shard, &reply->records);
     if (reply->failure[0])
-        spool_fail(shard->spool, reply->failure);
+        spool_fail(shard->spool, reply->failure, reply->samples_lost);
     pthread_mutex_lock(&shard->lock);
     if (reply->failure[0])
         snprintf(shard->why, sizeof shard->why, "%s", reply->failure);
@@ -153,7 +153,7 @@ static void write_off(struct shard *shard, struct buffer *framed)
             continue;
         if (spool_record_report(&record, &report) ||
             segment_frame(framed, record.data, record.size))
-            spool_fail(shard->spool, "out of memory: reports were lost");
+            spool_fail(shard->spool, "out of memory", 0);
         buffer_clear(&record);
     }
     buffer_fini(&record);
@@ -359,6 +359,7 @@ static void set_up(struct shard *shard, const struct engine_options *options)
     setup.lead_ns = options->lead_ns;
     setup.read_size = options->read_size;
     setup.write_size = options->write_size;
+    setup.guardian = (char *)options->guardian;
     Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
     message.setup = &setup;
     request(shard, &message);

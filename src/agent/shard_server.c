@@ -56,10 +56,11 @@ static void send_records(void *arg, const struct buffer *framed)
     reply(arg, &message);
 }
 
-static void send_failure(void *arg, const char *why)
+static void send_failure(void *arg, const char *why, uint64_t samples)
 {
     Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
     message.failure = (char *)why;
+    message.samples_lost = samples;
     reply(arg, &message);
 }
 
@@ -73,7 +74,7 @@ static void send_finished(void *arg)
 static void send_error(struct server *server, const struct error *err)
 {
     char text[512];
-    send_failure(server, error_text(err, text, sizeof text));
+    send_failure(server, error_text(err, text, sizeof text), 0);
 }
 
 static void send_totals(struct server *server)
@@ -102,6 +103,7 @@ static int set_up(struct server *server, const Tcpflowgen__ShardSetup *setup)
         .lead_ns = setup->lead_ns,
         .read_size = setup->read_size,
         .write_size = setup->write_size,
+        .guardian = setup->guardian[0] ? setup->guardian : NULL,
     };
     snprintf(options.run, sizeof options.run, "%s", setup->run);
     const struct recorder_sink sink = {

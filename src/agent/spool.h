@@ -3,6 +3,7 @@
 #define AGENT_SPOOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "format/segment.h"
 #include "util/buffer.h"
@@ -14,8 +15,8 @@ struct spool; /* opaque */
 int spool_create(struct spool **out, const char *path, void (*grew)(void *arg), void *arg,
                  struct error *err);
 
-/* Appends framed records (segment_frame()).  Those that the disk does not take are kept in memory,
- * as long as that is not too much, and written with the next ones or by spool_retry().  Any
+/* Appends framed records (segment_frame()).  What the disk refuses waits in memory, and is tried
+ * again with the next ones or by spool_retry(); if too much waits, samples are dropped.  Any
  * thread. */
 void spool_append(struct spool *spool, const struct buffer *framed);
 void spool_retry(struct spool *spool);
@@ -23,16 +24,16 @@ void spool_retry(struct spool *spool);
 /* As if it had grown: something else is new. */
 void spool_nudge(struct spool *spool);
 
-/* Appends the last record; spool_is_complete() once that and all before it were written. */
-void spool_end(struct spool *spool);
-bool spool_is_complete(struct spool *spool);
-
-/* Notes that records were lost; the first reason stays.  Any thread. */
-void spool_fail(struct spool *spool, const char *why);
+/* Notes that so many samples were lost, or that something else went wrong; the first reason stays.
+ * Any thread. */
+void spool_fail(struct spool *spool, const char *why, uint64_t samples);
 /* Why the spool is not what it should be, or NULL.  Any thread; the text stays valid. */
 const char *spool_failure(const struct spool *spool);
 
-const struct segment *spool_segment(const struct spool *spool);
+/* Appends the last record, which tells of failures; true if it is there now. */
+bool spool_end(struct spool *spool);
+
+struct segment *spool_segment(const struct spool *spool);
 
 /* NULL is fine. */
 void spool_close(struct spool *spool, bool remove_file);

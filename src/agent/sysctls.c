@@ -52,7 +52,7 @@ char *sysctl_read(size_t index, char out[SYSCTL_VALUE_MAX])
     char path[128] = "/proc/sys/";
     size_t used = strlen(path);
     for (const char *at = names[index]; *at && used + 1 < sizeof path; at++)
-        path[used++] = *at == '.' ? '/' : *at;
+        path[used++] = (char)(*at == '.' ? '/' : *at);
     path[used] = '\0';
     out[0] = '\0';
     CLEANUP_FCLOSE FILE *file = fopen(path, "re");

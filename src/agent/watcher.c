@@ -21,7 +21,7 @@ struct batch {
 /* Reads whole records from the watcher's offset on.  0, or a negative code. */
 static int read_batch(const struct watcher *watcher, struct batch *batch, struct error *err)
 {
-    const struct segment *spool = run_spool(watcher->run);
+    struct segment *spool = run_spool(watcher->run);
     struct buffer record = {0};
     int got = 1;
     batch->next_offset = watcher->offset;

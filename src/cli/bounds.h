@@ -11,5 +11,6 @@
 #define CLI_WORKERS_MAX      1024
 #define CLI_PORT             8840            /* of an agent, unless told */
 #define CLI_AGENT_TIMEOUT_NS (10 * NS_PER_S) /* a silent agent is lost then */
+#define CLI_ORPHAN_NS        (30 * NS_PER_S) /* a run without a master is stopped then */
 
 #endif

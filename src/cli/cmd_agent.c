@@ -44,7 +44,9 @@ static int run(const union arguments *arguments)
         .data_port_last = given->data_ports.last,
         .workers = (unsigned)given->workers,
         .allow_shutdown = given->allow_shutdown,
+        .orphan_ns = given->orphan_ns,
         .die_with_parent = given->die_with_parent,
+        .seed_service = given->seed_service,
         .announce_fd = (int)given->announce_fd,
     };
     return agent_run(&options, &err) ? say_error("agent", &err) : EXIT_FINE;
@@ -74,6 +76,8 @@ static const struct option_row rows[] = {
     {"quiet", 'q', false, OPTION_FLAG, NULL, PLACE(quiet), 0, 0, "no log"},
     {"announce-fd", 0, true, OPTION_NUMBER, "N", PLACE(announce_fd), 0, INT32_MAX,
      "write the port to this descriptor"},
+    {"orphan-after", 0, true, OPTION_DURATION, "DUR", PLACE(orphan_ns), NS_PER_S, 0,
+     "stop a run that has no master for so long"},
     {"die-with-parent", 0, true, OPTION_FLAG, NULL, PLACE(die_with_parent), 0, 0,
      "exit with the process that started it"},
 };
@@ -89,6 +93,7 @@ const struct command command_agent = {
         {
             .listen = {"localhost", CLI_PORT},
             .interval_ns = INTERVAL_NS,
+            .orphan_ns = CLI_ORPHAN_NS,
             .announce_fd = -1,
         },
     .run = run,

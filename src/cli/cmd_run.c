@@ -48,7 +48,7 @@ static int outcome_status(const struct master_outcome *outcome)
 {
     if (outcome->interrupted)
         return EXIT_INTERRUPTED;
-    return outcome->partial || outcome->failed ? EXIT_FLOWS : EXIT_FINE;
+    return outcome->partial || outcome->failed || outcome->troubled ? EXIT_FLOWS : EXIT_FINE;
 }
 
 /* A run took place, or was interrupted before it did. */

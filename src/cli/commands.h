@@ -12,10 +12,12 @@
 struct agent_arguments {
     struct endpoint listen;
     bool insecure, allow_shutdown, quiet, die_with_parent;
+    bool seed_service; /* not an option: the form without a command word */
     int64_t interval_ns;
     int64_t read_size, write_size; /* 0: not given */
     struct port_range data_ports;
     int64_t workers;
+    int64_t orphan_ns;
     int64_t announce_fd; /* -1: none */
     const char *spool;   /* NULL: not given */
 };
@@ -81,7 +83,7 @@ struct command {
 extern const struct command command_agent, command_run, command_plan, command_check,
     command_summary, command_help;
 extern const struct command command_seed;
-extern const struct command command_shard; /* the program's own: told of nowhere */
+extern const struct command command_guardian, command_shard; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
 #define COMMAND_COUNT 6

@@ -37,6 +37,7 @@ static int run_agent(const struct seed_arguments *given)
     agent->listen = given->listen;
     agent->insecure = given->insecure;
     agent->allow_shutdown = true;
+    agent->seed_service = true;
     agent->quiet = given->quiet;
     if (given->interval_ns)
         agent->interval_ns = given->interval_ns;

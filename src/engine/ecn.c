@@ -1,310 +1,261 @@
-/* net.ipv4.tcp_ecn around connect(), so that one flow's SYN asks for ECN and its neighbour's does
- * not.
- *
- * The lock is flock() on the network namespace itself (/proc/thread-self/ns/net): one inode in the
- * kernel, so agents exclude each other even from different mount namespaces, and no file's name
- * can be squatted on.  Connects that need no change share it; one that writes has it alone.
- *
- * While a foreign value stands in the sysctl, a journal says so: a file of this user's own, with
- * the old value and the new.  Who is killed in between leaves it, and the next to come puts the
- * old value back, unless somebody has set another one meanwhile. */
+/* Decides for each connection how it gets ECN, or does not: by the host's own setting, by a marked
+ * route, or by the sysctl. */
 #include "engine/ecn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <search.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/ecn_guardian.h"
+#include "engine/ecn_route.h"
+#include "engine/ecn_sysctl.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
-#define SYSCTL    "/proc/sys/net/ipv4/tcp_ecn"
-#define NAMESPACE "/proc/thread-self/ns/net"
-
-/* A lock is held for microseconds; who holds it longer was stopped, or means ill. */
-#define LOCK_WAIT_NS  NS_PER_S
-#define LOCK_PAUSE_NS (20 * NS_PER_US)
-
-struct ecn {
-    int sysctl;       /* of the network namespace of the thread that opened it */
-    int write_error;  /* errno why sysctl is open for reading only; 0: writable */
-    int lock;         /* one open file description each, so threads exclude each other, too */
-    char journal[64]; /* a path; "": none, then a crash is not repaired */
+struct ecn_setup {
+    const char *guardian;
+    struct ecn_sysctl sysctl;
+    pid_t pid;             /* of the guardian; 0: none yet */
+    int token;             /* -1: none yet */
+    int owner;             /* of marked routes; -1: not yet */
+    pthread_mutex_t mutex; /* paths: of the control thread, and read by workers that connect */
+    void *paths;           /* tsearch tree of struct ecn_path that have a marked route */
 };
 
-/* What to write so that a SYN asks (ask) or does not (plain), and accepting stays as it is.  Values
- * as in the kernel's ip-sysctl.rst; 3 to 5 accept AccECN, 3 also asks for it, 4 asks for classic
- * ECN. */
-static const struct {
-    int ask, plain;
-} modes[] = {{1, 0}, {1, 2}, {1, 2}, {4, 5}, {4, 5}, {4, 5}};
+struct ecn {
+    struct ecn_sysctl sysctl;
+    struct ecn_setup *setup;
+};
 
-static int mode_for(int mode, bool want)
+static int compare_paths(const void *a, const void *b)
 {
-    if (mode >= (int)COUNT_OF(modes)) /* of a kernel to come */
-        return want ? modes[2].ask : modes[2].plain;
-    return want ? modes[mode].ask : modes[mode].plain;
+    return memcmp(a, b, sizeof(struct ecn_path));
 }
 
-static bool mode_known(int mode)
+/* What the route of a socket to the peer depends on. */
+static struct ecn_path path_of(int fd, const struct sockaddr *peer)
 {
-    return mode >= 0 && mode <= 9;
+    struct ecn_path path = {.peer = ip_from(peer)};
+    static const uint8_t unspecified[sizeof path.local.bytes];
+    struct sockaddr_storage local;
+    socklen_t size = sizeof local;
+
+    if (getsockname(fd, (struct sockaddr *)&local, &size) == 0)
+        path.local = ip_from((const struct sockaddr *)&local);
+    const unsigned scope = path.peer.interface ? path.peer.interface : path.local.interface;
+    if (memcmp(path.local.bytes, unspecified, sizeof unspecified) == 0)
+        path.local = (struct ip){0};
+    size = sizeof path.interface;
+    if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &path.interface, &size) || !path.interface)
+        path.interface = scope;
+    return path;
 }
 
-/* The mode, or -1 with errno set. */
-static int mode_read(const struct ecn *ecn)
+/* ---- Setup, in the control thread ---- */
+
+void ecn_setup_destroy(struct ecn_setup *setup)
 {
-    char text[16] = "";
-    if (pread(ecn->sysctl, text, sizeof text - 1, 0) < 0)
-        return -1;
-    int mode = atoi(text);
-    if (!mode_known(mode)) {
-        errno = ENOTSUP;
-        return -1;
+    if (!setup)
+        return;
+    if (setup->owner >= 0)
+        ecn_route_clear((unsigned)setup->owner);
+    if (setup->pid > 0) { /* there is nothing to do for it any more */
+        kill(setup->pid, SIGKILL);
+        waitpid(setup->pid, NULL, 0);
     }
-    return mode;
+    cleanup_close(&setup->token);
+    tdestroy(setup->paths, free);
+    pthread_mutex_destroy(&setup->mutex);
+    ecn_sysctl_close(&setup->sysctl);
+    free(setup);
 }
 
-static int mode_write(const struct ecn *ecn, int mode)
+int ecn_setup_create(struct ecn_setup **out, const char *guardian, struct error *err)
 {
-    char text[2] = {(char)('0' + mode), '\n'};
-    if (ecn->write_error) {
-        errno = ecn->write_error;
-        return -1;
+    struct ecn_setup *setup = malloc(sizeof *setup);
+    if (!setup)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    *setup = (struct ecn_setup){.guardian = guardian, .token = -1, .owner = -1};
+    pthread_mutex_init(&setup->mutex, NULL);
+    const int failed = ecn_sysctl_open(&setup->sysctl, err);
+    if (failed) {
+        ecn_setup_destroy(setup);
+        return failed;
     }
-    return pwrite(ecn->sysctl, text, sizeof text, 0) < 0 ? -1 : 0;
-}
-
-/* LOCK_SH or LOCK_EX, waiting at most LOCK_WAIT_NS.  0, or -1 with errno set. */
-static int lock_take(const struct ecn *ecn, int operation)
-{
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
-    int64_t deadline = 0;
-
-    while (flock(ecn->lock, operation | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return -1;
-        if (deadline == 0)
-            deadline = clock_now() + LOCK_WAIT_NS;
-        else if (clock_now() > deadline) {
-            errno = EBUSY;
-            return -1;
-        }
-        nanosleep(&pause, NULL);
-    }
+    *out = setup;
     return 0;
 }
 
-static void lock_drop(const struct ecn *ecn)
+/* The guardian is there before anything is changed. */
+static int guard(struct ecn_setup *setup, struct error *err)
 {
-    int saved = errno;
-    flock(ecn->lock, LOCK_UN);
-    errno = saved;
+    if (setup->token >= 0)
+        return 0;
+    if (setup->guardian)
+        return ecn_guardian_spawn(setup->guardian, &setup->pid, &setup->token, err);
+    setup->token = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return setup->token < 0
+               ? error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a socket")
+               : 0;
 }
 
-/* Where this user's journal of this network namespace is, or would be; "" if nowhere. */
-static void journal_place(struct ecn *ecn)
+static bool is_marked(struct ecn_setup *setup, const struct ecn_path *path)
 {
-    static const char *const folders[] = {"/run", "/run/lock", "/tmp"};
-    struct stat namespace;
+    pthread_mutex_lock(&setup->mutex);
+    const bool found = tfind(path, &setup->paths, compare_paths) != NULL;
+    pthread_mutex_unlock(&setup->mutex);
+    return found;
+}
 
-    if (fstat(ecn->lock, &namespace) != 0)
-        return;
-    for (size_t i = 0; i < COUNT_OF(folders) && !ecn->journal[0]; i++) {
-        if (access(folders[i], W_OK | X_OK) == 0)
-            snprintf(ecn->journal, sizeof ecn->journal, "%s/tcp-flowgen-ecn-%ju-%u", folders[i],
-                     (uintmax_t) namespace.st_ino, (unsigned)geteuid());
+/* Takes the path into the tree.  0 or -ENOMEM. */
+static int remember(struct ecn_setup *setup, const struct ecn_path *path)
+{
+    struct ecn_path *copy = malloc(sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    *copy = *path;
+    pthread_mutex_lock(&setup->mutex);
+    const bool taken = tsearch(copy, &setup->paths, compare_paths) != NULL;
+    pthread_mutex_unlock(&setup->mutex);
+    if (!taken)
+        free(copy);
+    return taken ? 0 : -ENOMEM;
+}
+
+/* 0, or -errno: no marked route can be had. */
+static int mark_path(struct ecn_setup *setup, const struct ecn_path *path)
+{
+    if (setup->owner < 0)
+        setup->owner = ecn_route_claim(setup->token);
+    if (setup->owner < 0)
+        return setup->owner;
+    const int status = ecn_route_add((unsigned)setup->owner, path);
+    return status ? status : remember(setup, path);
+}
+
+/* Neither way is open. */
+static int cannot_connect(int mode, bool want, int write_error, const char *where,
+                          struct error *err)
+{
+    error_set_errno(err, ERROR_AGENT, write_error, NULL,
+                    "flows %s ECN cannot be opened here%s: net.ipv4.tcp_ecn is %d and cannot be "
+                    "written",
+                    want ? "with" : "without", where, mode);
+    return error_cure(err,
+                      "start the agent as root or with CAP_NET_ADMIN and with a writable /proc/sys "
+                      "(systemd: ProtectKernelTunables=no), or set net.ipv4.tcp_ecn to %d here",
+                      ecn_sysctl_mode_for(mode, want));
+}
+
+static int cannot_read(struct error *err)
+{
+    return error_set_errno(err, ERROR_AGENT, errno, NULL, "cannot read net.ipv4.tcp_ecn");
+}
+
+/* Whether ECN by the route is what is wanted: where the host's own SYNs ask for none, not even
+ * for AccECN. */
+static bool mark_helps(int mode, bool want)
+{
+    return want && ecn_sysctl_mode_for(mode, false) == mode;
+}
+
+int ecn_prepare(struct ecn_setup *setup, int fd, const struct sockaddr *peer, bool want,
+                struct error *err)
+{
+    const struct ecn_path path = path_of(fd, peer);
+    const int mode = ecn_sysctl_settled(&setup->sysctl);
+    if (mode < 0)
+        return cannot_read(err);
+    if (ecn_sysctl_mode_for(mode, want) == mode || (want && is_marked(setup, &path)))
+        return 0;
+
+    const bool mark =
+        mark_helps(mode, want) && ecn_route_check(&path) == 0 && ecn_route_refused() == 0;
+    if (mark || !setup->sysctl.write_error) {
+        const int failed = guard(setup, err);
+        if (failed)
+            return failed;
     }
+    if ((mark && mark_path(setup, &path) == 0) || !setup->sysctl.write_error)
+        return 0;
+    return cannot_connect(mode, want, setup->sysctl.write_error, " to this peer", err);
 }
 
-/* Best effort: where it cannot be written the connection is made all the same. */
-static void journal_begin(const struct ecn *ecn, int old_mode, int new_mode)
-{
-    CLEANUP_CLOSE int fd =
-        open(ecn->journal, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        dprintf(fd, "%d %d\n", old_mode, new_mode);
-}
-
-static void journal_end(const struct ecn *ecn)
-{
-    int saved = errno;
-    unlink(ecn->journal);
-    errno = saved;
-}
-
-static bool journal_exists(const struct ecn *ecn)
-{
-    return access(ecn->journal, F_OK) == 0;
-}
-
-/* Whether the journal tells of a mode to put back.  The folder may be open to others: what is not
- * a plain file of this user's own says nothing. */
-static bool journal_read(const struct ecn *ecn, int *old_mode, int *new_mode)
-{
-    struct stat file;
-    char text[8] = "";
-    CLEANUP_CLOSE int fd = open(ecn->journal, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-    return fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
-           read(fd, text, sizeof text - 1) > 0 && sscanf(text, "%d %d", old_mode, new_mode) == 2 &&
-           mode_known(*old_mode) && mode_known(*new_mode);
-}
-
-/* Puts back what a killed process left.  Under LOCK_EX. */
-static void repair(const struct ecn *ecn)
-{
-    int old_mode, new_mode;
-    if (!journal_exists(ecn))
-        return;
-    if (!journal_read(ecn, &old_mode, &new_mode) || mode_read(ecn) != new_mode ||
-        mode_write(ecn, old_mode) == 0)
-        journal_end(ecn);
-}
-
-static void ecn_close(struct ecn *ecn)
-{
-    cleanup_close(&ecn->lock);
-    cleanup_close(&ecn->sysctl);
-}
-
-/* To be closed even on failure. */
-static int ecn_open(struct ecn *ecn, struct error *err)
-{
-    *ecn = (struct ecn){.sysctl = -1, .lock = -1};
-    ecn->sysctl = open(SYSCTL, O_RDWR | O_CLOEXEC);
-    if (ecn->sysctl < 0) {
-        ecn->write_error = errno;
-        ecn->sysctl = open(SYSCTL, O_RDONLY | O_CLOEXEC);
-    }
-    if (ecn->sysctl < 0)
-        return error_set_errno(err, ERROR_SYSTEM, errno, SYSCTL, "cannot open it");
-    ecn->lock = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
-    if (ecn->lock < 0)
-        return error_set_errno(err, ERROR_SYSTEM, errno, NAMESPACE, "cannot open it");
-    if (!ecn->write_error)
-        journal_place(ecn);
-    return 0;
-}
+/* ---- Connecting, in any thread ---- */
 
 void ecn_destroy(struct ecn *ecn)
 {
     if (!ecn)
         return;
-    ecn_close(ecn);
+    ecn_sysctl_close(&ecn->sysctl);
     free(ecn);
 }
 
-int ecn_create(struct ecn **out, struct error *err)
+int ecn_create(struct ecn **out, struct ecn_setup *setup, struct error *err)
 {
     struct ecn *ecn = malloc(sizeof *ecn);
     if (!ecn)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    if (ecn_open(ecn, err)) {
+    ecn->setup = setup;
+    if (ecn_sysctl_open(&ecn->sysctl, err)) {
         ecn_destroy(ecn);
         return ERROR_SYSTEM;
     }
-    if (lock_take(ecn, LOCK_EX) == 0) {
-        repair(ecn);
-        lock_drop(ecn);
-    }
+    ecn_sysctl_repair(&ecn->sysctl, NULL, 0);
     *out = ecn;
     return 0;
 }
 
-/* Connects with tcp_ecn as wanted; alone, since whoever connected meanwhile would have it, too. */
-static int connect_alone(const struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t size,
-                         bool want)
+/* The mark is needed in connect() only: without it the connection goes on by its usual route, and
+ * so does a SYN that is sent again. */
+static int connect_marked(int fd, uint32_t mark, const struct sockaddr *peer, socklen_t size)
 {
-    if (lock_take(ecn, LOCK_EX))
+    const uint32_t none = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark))
         return -1;
-    repair(ecn);
-    int old_mode = mode_read(ecn);
-    if (old_mode < 0)
-        return -1;
-    int new_mode = mode_for(old_mode, want);
-    if (new_mode == old_mode)
-        return connect(fd, peer, size);
-
-    journal_begin(ecn, old_mode, new_mode);
-    if (mode_write(ecn, new_mode)) {
-        journal_end(ecn);
-        return -1;
-    }
-    int status = connect(fd, peer, size), saved = errno;
-    if (mode_write(ecn, old_mode) == 0)
-        journal_end(ecn);
+    const int status = connect(fd, peer, size), saved = errno;
+    setsockopt(fd, SOL_SOCKET, SO_MARK, &none, sizeof none);
     errno = saved;
     return status;
 }
 
 int ecn_connect(struct ecn *ecn, int fd, const struct sockaddr *peer, socklen_t size, bool want)
 {
-    if (lock_take(ecn, LOCK_SH))
-        return -1;
-    int mode = mode_read(ecn), status;
-    if (mode >= 0 && mode_for(mode, want) == mode && !journal_exists(ecn))
-        status = connect(fd, peer, size);
-    else
-        status = connect_alone(ecn, fd, peer, size, want);
-    lock_drop(ecn);
-    return status;
-}
-
-/* The host's own mode, which is not what stands there while somebody connects.  Shared, as those
- * who connect leave hardly a moment to have the lock alone. */
-static int mode_settled(const struct ecn *ecn, struct error *err)
-{
-    int mode = -1;
-    if (lock_take(ecn, LOCK_SH) == 0) {
-        if (!journal_exists(ecn)) {
-            mode = mode_read(ecn);
-        } else if (lock_take(ecn, LOCK_EX) == 0) {
-            repair(ecn);
-            mode = mode_read(ecn);
-        }
-        lock_drop(ecn);
+    struct ecn_setup *setup = ecn->setup;
+    if (want && setup) {
+        const struct ecn_path path = path_of(fd, peer);
+        if (is_marked(setup, &path))
+            return connect_marked(fd, ecn_route_mark((unsigned)setup->owner), peer, size);
     }
-    if (mode < 0)
-        return error_set_errno(err, ERROR_AGENT, errno, NULL, "cannot read net.ipv4.tcp_ecn");
-    return mode;
+    return ecn_sysctl_connect(&ecn->sysctl, fd, peer, size, want);
 }
 
 int ecn_can_connect(bool want, struct error *err)
 {
-    CLEANUP(ecn_close) struct ecn ecn;
-    if (ecn_open(&ecn, err))
+    CLEANUP(ecn_sysctl_close) struct ecn_sysctl sysctl;
+    if (ecn_sysctl_open(&sysctl, err))
         return ERROR_SYSTEM;
-    int mode = mode_settled(&ecn, err);
+    const int mode = ecn_sysctl_settled(&sysctl);
     if (mode < 0)
-        return mode;
-    if (mode_for(mode, want) == mode || !ecn.write_error)
+        return cannot_read(err);
+    if (ecn_sysctl_mode_for(mode, want) == mode || !sysctl.write_error ||
+        (mark_helps(mode, want) && ecn_route_refused() == 0))
         return 0;
-
-    error_set_errno(err, ERROR_AGENT, ecn.write_error, NULL,
-                    "flows %s ECN cannot be opened here: net.ipv4.tcp_ecn is %d and cannot be "
-                    "written",
-                    want ? "with" : "without", mode);
-    return error_cure(err,
-                      "start the agent as root or with CAP_NET_ADMIN and with a writable /proc/sys "
-                      "(systemd: ProtectKernelTunables=no), or set net.ipv4.tcp_ecn to %d here",
-                      mode_for(mode, want));
+    return cannot_connect(mode, want, sysctl.write_error, "", err);
 }
 
 int ecn_can_accept(struct error *err)
 {
-    CLEANUP(ecn_close) struct ecn ecn;
-    if (ecn_open(&ecn, err))
+    CLEANUP(ecn_sysctl_close) struct ecn_sysctl sysctl;
+    if (ecn_sysctl_open(&sysctl, err))
         return ERROR_SYSTEM;
-    int mode = mode_settled(&ecn, err);
+    const int mode = ecn_sysctl_settled(&sysctl);
     if (mode != 0)
-        return mode < 0 ? mode : 0;
+        return mode < 0 ? cannot_read(err) : 0;
 
     error_set(err, ERROR_AGENT, NULL, "ECN is not accepted here: net.ipv4.tcp_ecn is 0");
     return error_cure(err, "as root: sysctl -w net.ipv4.tcp_ecn=2");

@@ -47,7 +47,7 @@ struct end *end_create(struct worker *worker, const struct end_spec *spec,
     end->report = (struct end_report){
         .flow = spec->flow,
         .end = spec->end,
-        .preamble_bytes = TOKEN_SIZE,
+        .preamble_bytes = spec->no_token ? 0 : TOKEN_SIZE,
         .write_size = worker->setup->write_size,
         .read_size = worker->setup->read_size,
         .cpu = -1,
@@ -457,11 +457,16 @@ void end_connected(struct end *end)
         schedule(end, STEP_BEGIN, end->spec.start_ns);
 }
 
+bool end_expects(const struct end *end, const struct socket_address *peer)
+{
+    return !*end->spec.peer_address || socket_address_same_host(peer, &end->peer);
+}
+
 void end_accept(struct end *end, int fd, const struct socket_address *peer, int64_t accepted_ns)
 {
     end->fd = fd;
     end_set_time(end, T_CONNECT, accepted_ns);
-    if (!socket_address_same_host(peer, &end->peer)) {
+    if (!end_expects(end, peer)) {
         char text[ADDRESS_MAX];
         socket_address_format(peer, text, &end->report.peer_port);
         end_over(end, END_FAILED, "the connection came from %s, not from %s", text,

@@ -97,7 +97,9 @@ void end_free(struct end *end);
 
 /* Its worker has it now: waits for its time, or connects. */
 void end_admit(struct end *end);
-/* The socket of an accepting end that nobody had claimed: the token was read from it. */
+/* Whether an accepting end would have a connection from this peer. */
+bool end_expects(const struct end *end, const struct socket_address *peer);
+/* The socket of an accepting end that nobody had claimed: the token, if any, was read from it. */
 void end_accept(struct end *end, int fd, const struct socket_address *peer, int64_t accepted_ns);
 /* Opens what is queued, up to the worker's limit of outstanding connects. */
 void end_connect_queued(struct worker *worker);

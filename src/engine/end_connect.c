@@ -71,8 +71,9 @@ void end_connect_ready(struct end *end)
 {
     int cause = socket_error(end->fd);
     /* Connected at the start, the token goes with the first payload. */
-    end->owes_token = end->spec.connect == CONNECT_AT_START && end->spec.source;
-    if (!cause && !end->owes_token) {
+    const bool has_token = !end->spec.no_token;
+    end->owes_token = has_token && end->spec.connect == CONNECT_AT_START && end->spec.source;
+    if (!cause && has_token && !end->owes_token) {
         const ssize_t sent =
             send(end->fd, end->spec.token, TOKEN_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
         cause = sent < 0 ? errno : sent < TOKEN_SIZE ? ENOBUFS : 0;

@@ -36,7 +36,7 @@ static int64_t field(const struct sample *sample, enum tcp_field which)
 /* What bytes_acked holds beside payload, before the FIN: at the opening end SYN and token. */
 static uint64_t acked_before_payload(const struct end *end)
 {
-    return end->spec.end == END_SRC ? 1 + TOKEN_SIZE : 0;
+    return end->spec.end == END_SRC ? 1 + end->report.preamble_bytes : 0;
 }
 
 uint64_t source_acked(const struct end *end, const struct sample *sample)
@@ -54,7 +54,7 @@ uint64_t sink_received(const struct end *end, const struct sample *sample)
     const bool has_fin = state == LINUX_TCP_TIME_WAIT ||
                          (state >= LINUX_TCP_CLOSE_WAIT && state <= LINUX_TCP_CLOSING) ||
                          (state == LINUX_TCP_CLOSE && end->spec.finish == FINISH_DRAIN);
-    const uint64_t token = end->spec.end == END_DST ? TOKEN_SIZE : 0;
+    const uint64_t token = end->spec.end == END_DST ? end->report.preamble_bytes : 0;
     return less((uint64_t)field(sample, TCP_bytes_received), token + has_fin);
 }
 

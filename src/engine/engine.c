@@ -76,7 +76,7 @@ static unsigned read_backlog(void)
 /* Half of a listener's backlog, shared by the workers: late accepts cost SYN retransmits. */
 static unsigned share_backlog(unsigned workers)
 {
-    const unsigned share = read_backlog() / 2 / workers;
+    const unsigned share = workers ? read_backlog() / 2 / workers : 0;
     return share ? share : 1;
 }
 
@@ -100,7 +100,7 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
     if (payload == MAP_FAILED)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "no memory for the payload");
     setup->payload = payload;
-    return 0;
+    return ecn_setup_create(&setup->ecn, options->guardian, err);
 }
 
 /* Which of the run's workers are this engine's. */
@@ -145,7 +145,8 @@ static int start_workers(struct engine *engine, const struct engine_options *opt
     if (!engine->workers)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (unsigned i = 0; i < share.count; i++) {
-        const int cpu = cpu_count > 1 ? nth_cpu(&cpus, share.first + i) : -1;
+        const bool pinned = cpu_count > 1 && !options->unpinned;
+        const int cpu = pinned ? nth_cpu(&cpus, share.first + i) : -1;
         const int failed = worker_create(&engine->workers[i], &engine->setup, cpu, err);
         if (failed)
             return failed;
@@ -181,6 +182,7 @@ void engine_destroy(struct engine *engine)
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_destroy(engine->workers[i]);
     free(engine->workers);
+    ecn_setup_destroy(engine->setup.ecn);
     if (engine->setup.payload)
         munmap((void *)engine->setup.payload, engine->setup.write_size);
     if (engine->setup.recorder_fd >= 0)
@@ -213,7 +215,7 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
                    struct end_ready *answers, struct error *err)
 {
-    struct preflight preflight = {0};
+    struct preflight preflight = {.ecn = engine->setup.ecn};
     CLEANUP_FREE struct end **ends = calloc(count ? count : 1, sizeof(struct end *));
     if (!ends)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");

@@ -13,6 +13,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,13 @@ struct engine; /* opaque */
 struct engine_options {
     unsigned workers;               /* 0: one a core that this process may use */
     unsigned part, parts;           /* where `parts` engines share the workers: 0 <= part < parts */
+    bool unpinned;                  /* the scheduler places them: where engines share the cores */
     uint16_t port_first, port_last; /* data ports of accepting ends; 0: the kernel chooses */
     int64_t interval_ns;            /* sampling, INTERVAL_MIN_NS or more */
     uint32_t read_size, write_size; /* bytes a call; 0: the engine's own (fastest) */
     int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
-    char run[40];                   /* the run's id: for the ECN lock's owner and messages */
+    char run[40];                   /* the run's id: for messages */
+    const char *guardian;           /* program to execute as ECN's guardian; NULL: none */
 };
 
 #define ENGINE_WRITE_SIZE (256u << 10)

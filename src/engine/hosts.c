@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "engine/netlink.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 
 #define LIST_MAX       200 /* of addresses or names, within a message */
@@ -34,19 +35,6 @@ static bool is_unspecified(const struct ip *ip)
 {
     static const uint8_t zero[sizeof ip->bytes];
     return memcmp(ip->bytes, zero, sizeof zero) == 0;
-}
-
-static struct ip ip_from(const struct sockaddr *address)
-{
-    struct ip ip = {.family = address->sa_family};
-    if (ip.family == AF_INET) {
-        memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    } else {
-        const struct sockaddr_in6 *in6 = (const void *)address;
-        memcpy(ip.bytes, &in6->sin6_addr, 16);
-        ip.interface = in6->sin6_scope_id;
-    }
-    return ip;
 }
 
 /* Numeric; a link-local IPv6 address with its interface, without which it means nothing. */
@@ -75,11 +63,10 @@ static void list_add(char list[LIST_MAX], const char *item)
 static int resolve(const char *name, int flags, struct ip out[HOST_ADDRESSES_MAX],
                    struct error *err)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo *answers = NULL;
     int count = 0;
 
-    int status = getaddrinfo(name, NULL, &hints, &answers);
+    int status = host_lookup(name, flags, &answers);
     if (status) {
         const char *why = status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status);
         error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name,

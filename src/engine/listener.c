@@ -25,9 +25,10 @@ struct listener {
     struct worker *worker;
     struct watch watch;
     struct timer retry; /* while no descriptor is left */
-    int fd;
+    int fd;             /* -1: closed */
+    struct end *end;    /* that it is for; NULL: for whom a token names */
     uint16_t port;
-    int family;
+    int family; /* AF_UNSPEC: both */
     char local[ADDRESS_MAX], device[DEVICE_MAX];
     char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
 };
@@ -87,7 +88,8 @@ void reception_fini(struct reception *reception)
     struct listener *listener;
     while ((listener = SLIST_FIRST(&reception->listeners))) {
         SLIST_REMOVE_HEAD(&reception->listeners, next);
-        close(listener->fd);
+        if (listener->fd >= 0)
+            close(listener->fd);
         free(listener);
     }
 }
@@ -195,19 +197,36 @@ static void on_retry(struct timer *timer)
     loop_rewatch(&listener->worker->loop, listener->fd, &listener->watch, EPOLLIN);
 }
 
+/* No token is needed to know whom it is for. */
+static void hand_to_end(struct listener *listener, int fd, const struct socket_address *peer)
+{
+    struct loop *loop = &listener->worker->loop;
+    struct end *end = listener->end;
+    const bool wanted = end->state == STATE_WAITING && end_expects(end, peer);
+    if (!wanted || loop_watch(loop, fd, &end->watch, EPOLLIN) < 0) {
+        socket_reset(fd);
+        return;
+    }
+    close(listener->fd);
+    listener->fd = -1;
+    end_accept(end, fd, peer, clock_now());
+}
+
 static void on_connection(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct listener *listener = CONTAINER_OF(watch, struct listener, watch);
     struct loop *loop = &listener->worker->loop;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_A_TURN && listener->fd >= 0; i++) {
         struct socket_address peer = {.size = sizeof peer.storage};
         const int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
+        if (fd >= 0 && listener->end)
+            hand_to_end(listener, fd, &peer);
+        else if (fd >= 0)
             receive(listener->worker, fd, &peer);
+        if (fd >= 0)
             continue;
-        }
         /* Out of descriptors or memory: it stays readable, so look away for a moment. */
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             loop_rewatch(loop, listener->fd, watch, 0);
@@ -271,25 +290,26 @@ static int open_listener(struct worker *worker, const struct listener *wanted, s
     return listener->port;
 }
 
-int reception_prepare(struct worker *worker, const struct end_spec *spec, struct error *err)
+int reception_prepare(struct worker *worker, struct end *end, struct error *err)
 {
-    struct socket_address peer;
-    struct listener wanted = {.fd = -1};
-    const int failed = socket_address_parse(spec->peer_address, 0, &peer, err);
-    if (failed)
-        return failed;
-    wanted.family = peer.storage.ss_family;
+    const struct end_spec *spec = &end->spec;
+    struct listener wanted = {.fd = -1, .family = end->peer.storage.ss_family};
     memcpy(wanted.local, spec->local_address, sizeof wanted.local);
     memcpy(wanted.device, spec->device, sizeof wanted.device);
     if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
+    if (spec->no_token) {
+        wanted.end = end;
+        return open_listener(worker, &wanted, err);
+    }
     if (add_place(&worker->reception) < 0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
 
     const struct listener *listener;
     SLIST_FOREACH(listener, &worker->reception.listeners, next)
     {
-        if (listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
+        if (!listener->end && listener->family == wanted.family &&
+            strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
             strcmp(listener->ccalg, wanted.ccalg) == 0)
             return listener->port;

@@ -10,6 +10,7 @@
 #include "model/flow.h"
 #include "util/error.h"
 
+struct end;
 struct worker;
 struct listener; /* private */
 struct stranger; /* private */
@@ -25,8 +26,9 @@ struct reception {
 int reception_init(struct reception *reception, struct error *err);
 void reception_fini(struct reception *reception);
 
-/* A listener for the spec's end: one that stands, if its address, device and (where that matters)
- * algorithm fit, else a new one.  The port, or an error; also makes a place for a stranger more. */
-int reception_prepare(struct worker *worker, const struct end_spec *spec, struct error *err);
+/* A listener for the end: one that stands, if its address, device and (where that matters)
+ * algorithm fit, else a new one; one of its own if no token will name it.  The port, or an error;
+ * also makes a place for a stranger more. */
+int reception_prepare(struct worker *worker, struct end *end, struct error *err);
 
 #endif

@@ -3,29 +3,52 @@
 #include "engine/netlink.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define QUESTION_SIZE 256
-#define ANSWER_SIZE   16384 /* the kernel fills at most 16 KiB a message of a dump */
-#define DUMP_TRIES    5
+#define ANSWER_SIZE 16384 /* the kernel fills at most 16 KiB a message of a dump */
 
-static size_t ip_size(int family)
+size_t ip_size(int family)
 {
     return family == AF_INET ? 4 : 16;
 }
 
-/* Sends the question and hands every answer to callback.  0 or -errno. */
-static int ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg)
+struct ip ip_from(const struct sockaddr *address)
+{
+    struct ip ip = {.family = address->sa_family};
+    if (ip.family == AF_INET) {
+        memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else {
+        const struct sockaddr_in6 *in6 = (const void *)address;
+        memcpy(ip.bytes, &in6->sin6_addr, 16);
+        ip.interface = in6->sin6_scope_id;
+    }
+    return ip;
+}
+
+struct nlmsghdr *netlink_question(void *buffer, unsigned type, unsigned flags, size_t size,
+                                  void *header)
+{
+    struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+    question->nlmsg_type = (uint16_t)type;
+    question->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    *(void **)header = mnl_nlmsg_put_extra_header(question, size);
+    return question;
+}
+
+int netlink_ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg)
 {
     char answer[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!socket)
         return -errno;
 
+    /* So that a dump of one table is not a dump of all; older kernels do without. */
+    int strict = 1;
+    mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
     int status = -1;
     question->nlmsg_seq = 1;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
@@ -83,19 +106,16 @@ static int on_address(const struct nlmsghdr *message, void *arg)
 
 int netlink_addresses(struct ip **out, size_t *count)
 {
-    char buffer[QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+    char buffer[NETLINK_QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct address_list list = {0};
+    struct ifaddrmsg *header;
     int status = -EINTR;
 
-    /* EINTR: the addresses changed while the kernel told them. */
-    for (int i = 0; i < DUMP_TRIES && status == -EINTR; i++) {
-        struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
-        question->nlmsg_type = RTM_GETADDR;
-        question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-        struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(question, sizeof *header);
-        header->ifa_family = AF_UNSPEC;
+    for (int i = 0; i < NETLINK_DUMP_TRIES && status == -EINTR; i++) {
         list.count = 0;
-        status = ask(question, on_address, &list);
+        status =
+            netlink_ask(netlink_question(buffer, RTM_GETADDR, NLM_F_DUMP, sizeof *header, &header),
+                        on_address, &list);
     }
     if (status) {
         free(list.items);
@@ -106,7 +126,18 @@ int netlink_addresses(struct ip **out, size_t *count)
     return 0;
 }
 
-static int on_route(const struct nlmsghdr *message, void *arg)
+static void take_features(struct netlink_route *route, const struct nlattr *metrics)
+{
+    const struct nlattr *attr;
+    mnl_attr_for_each_nested(attr, metrics)
+    {
+        if (mnl_attr_get_type(attr) == RTAX_FEATURES &&
+            mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+            route->features = mnl_attr_get_u32(attr);
+    }
+}
+
+int netlink_on_route(const struct nlmsghdr *message, void *arg)
 {
     struct netlink_route *route = arg;
     const struct rtmsg *header = mnl_nlmsg_get_payload(message);
@@ -117,25 +148,33 @@ static int on_route(const struct nlmsghdr *message, void *arg)
     route->type = header->rtm_type;
     mnl_attr_for_each(attr, message, sizeof *header)
     {
-        if (mnl_attr_get_type(attr) == RTA_OIF &&
-            mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
-            route->interface = mnl_attr_get_u32(attr);
+        switch (mnl_attr_get_type(attr)) {
+        case RTA_OIF:
+            if (mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+                route->interface = mnl_attr_get_u32(attr);
+            break;
+        case RTA_GATEWAY:
+            route->gateway.family = header->rtm_family;
+            take_address(&route->gateway, attr);
+            break;
+        case RTA_METRICS:
+            take_features(route, attr);
+            break;
+        }
     }
     return MNL_CB_STOP; /* the only answer: no end of a dump follows */
 }
 
-int netlink_route_get(const struct ip *to, const struct ip *from, unsigned interface,
-                      struct netlink_route *out)
+struct nlmsghdr *netlink_route_question(void *buffer, const struct ip *to, const struct ip *from,
+                                        unsigned interface, uint32_t mark, unsigned route_flags)
 {
-    char buffer[QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
-    question->nlmsg_type = RTM_GETROUTE;
-    question->nlmsg_flags = NLM_F_REQUEST;
+    const size_t size = ip_size(to->family);
+    struct rtmsg *header;
+    struct nlmsghdr *question = netlink_question(buffer, RTM_GETROUTE, 0, sizeof *header, &header);
 
-    struct rtmsg *header = mnl_nlmsg_put_extra_header(question, sizeof *header);
-    size_t size = ip_size(to->family);
     header->rtm_family = (unsigned char)to->family;
     header->rtm_dst_len = (unsigned char)(size * 8);
+    header->rtm_flags = route_flags;
     mnl_attr_put(question, RTA_DST, size, to->bytes);
     if (from) {
         header->rtm_src_len = (unsigned char)(size * 8);
@@ -143,7 +182,16 @@ int netlink_route_get(const struct ip *to, const struct ip *from, unsigned inter
     }
     if (interface)
         mnl_attr_put_u32(question, RTA_OIF, interface);
+    if (mark)
+        mnl_attr_put_u32(question, RTA_MARK, mark);
+    return question;
+}
 
+int netlink_route_get(const struct ip *to, const struct ip *from, unsigned interface,
+                      struct netlink_route *out)
+{
+    char buffer[NETLINK_QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
     *out = (struct netlink_route){0};
-    return ask(question, on_route, out);
+    return netlink_ask(netlink_route_question(buffer, to, from, interface, 0, 0), netlink_on_route,
+                       out);
 }

@@ -3,6 +3,7 @@
 #ifndef ENGINE_PREFLIGHT_H
 #define ENGINE_PREFLIGHT_H
 
+#include "engine/ecn.h"
 #include "engine/socket_options.h"
 #include "model/flow.h"
 #include "util/error.h"
@@ -10,7 +11,7 @@
 #define PREFLIGHT_VERDICTS 16
 
 /* Remembers verdicts: thousands of ends differ in flow and times only, and asking the kernel for a
- * route takes a while.  Zero-initialised is empty; short-lived, as the host changes. */
+ * route takes a while.  Zero-initialised but for ecn is empty; short-lived, as the host changes. */
 struct preflight {
     struct verdict {
         char local[ADDRESS_MAX], peer[ADDRESS_MAX], device[DEVICE_MAX], ccalg[CCALG_MAX];
@@ -20,7 +21,8 @@ struct preflight {
         struct error err;
         char out_device[DEVICE_MAX]; /* where its packets leave */
     } verdicts[PREFLIGHT_VERDICTS];
-    size_t count; /* ever made */
+    size_t count;          /* ever made */
+    struct ecn_setup *ecn; /* for it what ends need is made ready */
 };
 
 /* 0, the peer's address, and the device by which packets leave; or an error. */

@@ -112,9 +112,20 @@ int socket_open(int family, const char *local, const char *device, struct error 
     return ERROR_SYSTEM;
 }
 
+static bool has_ipv6(void)
+{
+    const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 int socket_listen(int family, const char *local, const char *device, const char *ccalg,
                   uint16_t port, bool *in_use, struct error *err)
 {
+    const bool both = family == AF_UNSPEC;
+    if (both)
+        family = has_ipv6() ? AF_INET6 : AF_INET;
     const char *host = *local ? local : family == AF_INET6 ? "::" : "0.0.0.0";
     struct socket_address address = {0};
     *in_use = false;
@@ -125,7 +136,7 @@ int socket_listen(int family, const char *local, const char *device, const char 
         return fd;
     socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (family == AF_INET6)
-        socket_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        socket_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both);
     if (socket_set_ccalg(fd, ccalg) < 0) {
         error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot listen with %s", ccalg);
     } else if (bind(fd, (const struct sockaddr *)&address.storage, address.size) < 0 ||

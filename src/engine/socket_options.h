@@ -26,8 +26,9 @@ void socket_address_format(const struct socket_address *address, char out[ADDRES
 /* A socket whose packets leave as the end is told: from local ("": any of the family), by device
  * ("": any).  The descriptor, or ERROR_SYSTEM with the cure. */
 int socket_open(int family, const char *local, const char *device, struct error *err);
-/* Likewise, listening on port (0: the kernel chooses), with the congestion control ("": default)
- * that its handshakes need.  in_use tells whether another port may do. */
+/* Likewise, listening on port (0: the kernel chooses), also for both families (AF_UNSPEC), with the
+ * congestion control ("": default) that its handshakes need.  in_use tells whether another port may
+ * do. */
 int socket_listen(int family, const char *local, const char *device, const char *ccalg,
                   uint16_t port, bool *in_use, struct error *err);
 

@@ -117,7 +117,22 @@ static int out_of_memory(struct error *err)
     return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
 }
 
-/* Leaves nothing behind if it fails, but perhaps a listener, which the next end can use. */
+/* Makes the end known by what a connection will show.  Returns the port, or an error. */
+static int admit_accepting(struct worker *worker, struct end *end, struct error *err)
+{
+    if (end->spec.no_token)
+        return reception_prepare(worker, end, err);
+    if (tfind(end, &worker->by_token, by_token))
+        return error_set(err, ERROR_FLOW, NULL, "another flow has the same token");
+    if (!tsearch(end, &worker->by_token, by_token))
+        return out_of_memory(err);
+    const int port = reception_prepare(worker, end, err);
+    if (port < 0)
+        tdelete(end, &worker->by_token, by_token);
+    return port;
+}
+
+/* Leaves nothing behind if it fails. */
 static int admit(struct worker *worker, struct end *end, uint16_t *port, struct error *err)
 {
     const size_t ends = worker->end_count + 1;
@@ -127,20 +142,14 @@ static int admit(struct worker *worker, struct end *end, uint16_t *port, struct 
         return out_of_memory(err);
     if (tfind(end, &worker->by_flow, by_flow))
         return error_set(err, ERROR_FLOW, NULL, "this end of the flow was prepared already");
-    if (end->spec.end == END_DST) {
-        if (tfind(end, &worker->by_token, by_token))
-            return error_set(err, ERROR_FLOW, NULL, "another flow has the same token");
-        const int listening = reception_prepare(worker, &end->spec, err);
-        if (listening < 0)
-            return listening;
-        *port = (uint16_t)listening;
-        if (!tsearch(end, &worker->by_token, by_token))
-            return out_of_memory(err);
-    }
-    if (!tsearch(end, &worker->by_flow, by_flow)) {
-        tdelete(end, &worker->by_token, by_token);
+    if (!tsearch(end, &worker->by_flow, by_flow))
         return out_of_memory(err);
+    const int listening = end->spec.end == END_DST ? admit_accepting(worker, end, err) : 0;
+    if (listening < 0) {
+        tdelete(end, &worker->by_flow, by_flow);
+        return listening;
     }
+    *port = (uint16_t)listening;
     TAILQ_INSERT_TAIL(&worker->ends, end, in_worker);
     worker->end_count = ends;
     end_admit(end);
@@ -255,7 +264,7 @@ int worker_create(struct worker **out, const struct worker_setup *setup, int cpu
     if (!failed)
         failed = map_discard(worker, err);
     if (!failed)
-        failed = ecn_create(&worker->ecn, err);
+        failed = ecn_create(&worker->ecn, setup->ecn, err);
     if (!failed)
         failed = start_thread(worker, err);
     if (failed) {

@@ -25,6 +25,7 @@ struct worker_setup {
     const uint8_t *payload;  /* write_size bytes, for all to send */
     unsigned connecting_max; /* outstanding connects of one worker */
     int recorder_fd;         /* eventfd */
+    struct ecn_setup *ecn;   /* what is changed on the host for it */
 };
 
 TAILQ_HEAD(end_list, end);

@@ -74,7 +74,7 @@ static int open_in_place(struct results_file *file, struct error *err)
                : 0;
 }
 
-static int is_in_place(const char *path)
+bool results_file_in_place(const char *path)
 {
     struct stat status;
     return strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
@@ -91,7 +91,7 @@ int results_file_open(struct results_file *file, const char *path, struct error 
     *file = (struct results_file){.fd = -1, .path = strdup(path)};
     if (!file->path)
         return no_memory(err);
-    int failed = is_in_place(path) ? open_in_place(file, err) : open_temporary(file, err);
+    int failed = results_file_in_place(path) ? open_in_place(file, err) : open_temporary(file, err);
     if (!failed) {
         int copy = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
         file->file = copy < 0 ? NULL : gzdopen(copy, ends_in_gz(path) ? "wb" : "wbT");

@@ -2,6 +2,7 @@
 #ifndef FORMAT_RESULTS_FILE_H
 #define FORMAT_RESULTS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <zlib.h>
 
@@ -13,6 +14,10 @@ struct results_file {
     int fd;
     gzFile file;
 };
+
+/* Whether results go into what stands there, standard output ("-"), a device or a pipe, instead of
+ * a new file. */
+bool results_file_in_place(const char *path);
 
 int results_file_open(struct results_file *file, const char *path, struct error *err);
 int results_file_write(struct results_file *file, const void *data, size_t size, struct error *err);

@@ -3,25 +3,49 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 
 #define US_PER_S    1e6
 #define SECONDS_MAX 9e9 /* of int64 ns */
 
-void seed_row_from_series(Tcpflowgen__TCPInfo *out, const struct series *series, size_t row)
+/* What a row has of tcp_info. */
+static const enum tcp_field row_fields[] = {
+    TCP_ca_state,       TCP_state,   TCP_rtt,  TCP_rttvar,  TCP_bytes_acked,
+    TCP_bytes_received, TCP_unacked, TCP_lost, TCP_retrans, TCP_reordering,
+};
+
+/* value is indexed by field. */
+static void fill(Tcpflowgen__TCPInfo *out, int64_t t_ns, const int64_t value[TCP_FIELD_COUNT])
 {
     tcpflowgen__tcpinfo__init(out);
-    out->ts = (double)series->t_ns[row] / (double)NS_PER_S;
-    out->castate = (int32_t)series->field[TCP_ca_state][row];
-    out->state = tcp_state_seed(series->field[TCP_state][row]);
-    out->rtt = (double)series->field[TCP_rtt][row] / US_PER_S;
-    out->rttvar = (double)series->field[TCP_rttvar][row] / US_PER_S;
-    out->thrubytesacked = (uint64_t)series->field[TCP_bytes_acked][row];
-    out->thrubytesreceived = (uint64_t)series->field[TCP_bytes_received][row];
-    out->unackedsegs = (uint32_t)series->field[TCP_unacked][row];
-    out->lostsegs = (uint32_t)series->field[TCP_lost][row];
-    out->retranssegs = (uint32_t)series->field[TCP_retrans][row];
-    out->reorderedsegs = (uint32_t)series->field[TCP_reordering][row];
+    out->ts = (double)t_ns / (double)NS_PER_S;
+    out->castate = (int32_t)value[TCP_ca_state];
+    out->state = tcp_state_seed(value[TCP_state]);
+    out->rtt = (double)value[TCP_rtt] / US_PER_S;
+    out->rttvar = (double)value[TCP_rttvar] / US_PER_S;
+    out->thrubytesacked = (uint64_t)value[TCP_bytes_acked];
+    out->thrubytesreceived = (uint64_t)value[TCP_bytes_received];
+    out->unackedsegs = (uint32_t)value[TCP_unacked];
+    out->lostsegs = (uint32_t)value[TCP_lost];
+    out->retranssegs = (uint32_t)value[TCP_retrans];
+    out->reorderedsegs = (uint32_t)value[TCP_reordering];
+}
+
+void seed_row_from_series(Tcpflowgen__TCPInfo *out, const struct series *series, size_t row)
+{
+    int64_t value[TCP_FIELD_COUNT];
+    for (size_t i = 0; i < COUNT_OF(row_fields); i++)
+        value[row_fields[i]] = series->field[row_fields[i]][row];
+    fill(out, series->t_ns[row], value);
+}
+
+void seed_row_from_sample(Tcpflowgen__TCPInfo *out, const struct sample *sample, int64_t origin_ns)
+{
+    int64_t value[TCP_FIELD_COUNT];
+    for (size_t i = 0; i < COUNT_OF(row_fields); i++)
+        value[row_fields[i]] = tcp_field_get(sample->info, sample->info_length, row_fields[i]);
+    fill(out, sample->t_ns - origin_ns, value);
 }
 
 /* 0: a state that Linux does not have. */

@@ -1,8 +1,11 @@
+/* The file's bytes, then those in memory that the disk refused, are one run of bytes; the border
+ * between the two moves to the right only. */
 #include "format/segment.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,10 @@
 struct segment {
     int fd;
     char *path;
-    _Atomic uint64_t size;
+    _Atomic uint64_t size;    /* in all */
+    _Atomic uint64_t in_file; /* of them */
+    pthread_mutex_t lock;     /* of waiting, and of in_file while something waits */
+    struct buffer waiting;    /* from in_file on */
 };
 
 static void put_frame(uint8_t frame[FRAME_SIZE], const void *data, size_t size)
@@ -36,6 +42,7 @@ int segment_create(struct segment **out, const char *path, struct error *err)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     }
     segment->path = copy;
+    pthread_mutex_init(&segment->lock, NULL);
     segment->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (segment->fd < 0) {
         int failed = errno;
@@ -46,12 +53,13 @@ int segment_create(struct segment **out, const char *path, struct error *err)
     return 0;
 }
 
-/* All of it, or nothing that a reader will see: size grows only afterwards. */
-static int append(struct segment *segment, const uint8_t *data, size_t size, struct error *err)
+/* Writes behind what the file holds.  *done: bytes that the disk took, also on failure. */
+static int put(struct segment *segment, const uint8_t *data, size_t size, size_t *done,
+               struct error *err)
 {
-    uint64_t at = atomic_load(&segment->size);
-    for (size_t done = 0; done < size;) {
-        ssize_t wrote = pwrite(segment->fd, data + done, size - done, (off_t)(at + done));
+    uint64_t at = atomic_load(&segment->in_file);
+    for (*done = 0; *done < size;) {
+        ssize_t wrote = pwrite(segment->fd, data + *done, size - *done, (off_t)(at + *done));
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0) {
@@ -59,10 +67,37 @@ static int append(struct segment *segment, const uint8_t *data, size_t size, str
                             "cannot write");
             return error_cure(err, "make room there");
         }
-        done += (size_t)wrote;
+        *done += (size_t)wrote;
     }
-    atomic_store(&segment->size, at + size);
     return 0;
+}
+
+/* All of it, or nothing that a reader will see: size grows only afterwards. */
+static int append(struct segment *segment, const uint8_t *data, size_t size, struct error *err)
+{
+    size_t done;
+    int failed = put(segment, data, size, &done, err);
+    if (failed)
+        return failed;
+    atomic_store(&segment->in_file, atomic_load(&segment->in_file) + size);
+    atomic_store(&segment->size, atomic_load(&segment->size) + size);
+    return 0;
+}
+
+/* Moves what waits into the file, as far as the disk takes it.  Under the lock. */
+static int drain(struct segment *segment, struct error *err)
+{
+    struct buffer *waiting = &segment->waiting;
+    size_t done;
+    int failed = put(segment, waiting->data, waiting->size, &done, err);
+    if (!done)
+        return failed;
+    memmove(waiting->data, waiting->data + done, waiting->size - done);
+    waiting->size -= done;
+    atomic_store(&segment->in_file, atomic_load(&segment->in_file) + done);
+    if (!waiting->size)
+        buffer_fini(waiting);
+    return failed;
 }
 
 int segment_frame(struct buffer *out, const void *data, size_t size)
@@ -105,7 +140,23 @@ int segment_append(struct segment *segment, const void *data, size_t size, uint6
 
 int segment_append_framed(struct segment *segment, const struct buffer *framed, struct error *err)
 {
-    return append(segment, framed->data, framed->size, err);
+    if (!segment_waiting(segment) && append(segment, framed->data, framed->size, err) == 0)
+        return 0;
+    pthread_mutex_lock(&segment->lock);
+    int failed = buffer_append(&segment->waiting, framed->data, framed->size);
+    if (failed) {
+        failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    } else {
+        failed = drain(segment, err) ? 1 : 0;
+        atomic_store(&segment->size, atomic_load(&segment->size) + framed->size);
+    }
+    pthread_mutex_unlock(&segment->lock);
+    return failed;
+}
+
+uint64_t segment_waiting(const struct segment *segment)
+{
+    return atomic_load(&segment->size) - atomic_load(&segment->in_file);
 }
 
 uint64_t segment_size(const struct segment *segment)
@@ -113,11 +164,32 @@ uint64_t segment_size(const struct segment *segment)
     return atomic_load(&segment->size);
 }
 
-static int read_all(const struct segment *segment, uint64_t offset, void *data, size_t size,
+uint64_t segment_step(size_t record_size)
+{
+    return FRAME_SIZE + record_size;
+}
+
+/* How many of the bytes are in the file; the others, which are in memory, are copied to data. */
+static size_t copy_waiting(struct segment *segment, uint64_t offset, uint8_t *data, size_t size)
+{
+    if (offset + size <= atomic_load(&segment->in_file))
+        return size;
+    pthread_mutex_lock(&segment->lock);
+    uint64_t in_file = atomic_load(&segment->in_file);
+    uint64_t left = in_file > offset ? in_file - offset : 0;
+    size_t filed = left < size ? (size_t)left : size;
+    if (filed < size)
+        memcpy(data + filed, segment->waiting.data + (offset + filed - in_file), size - filed);
+    pthread_mutex_unlock(&segment->lock);
+    return filed;
+}
+
+static int read_all(struct segment *segment, uint64_t offset, void *data, size_t size,
                     struct error *err)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t got = pread(segment->fd, (char *)data + done, size - done, (off_t)(offset + done));
+    size_t filed = copy_waiting(segment, offset, data, size);
+    for (size_t done = 0; done < filed;) {
+        ssize_t got = pread(segment->fd, (char *)data + done, filed - done, (off_t)(offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -128,7 +200,7 @@ static int read_all(const struct segment *segment, uint64_t offset, void *data, 
     return 0;
 }
 
-int segment_read(const struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
+int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
                  struct error *err)
 {
     uint64_t size = atomic_load(&segment->size);
@@ -166,10 +238,14 @@ void segment_close(struct segment *segment, int remove_file)
 {
     if (!segment)
         return;
+    if (segment->waiting.size && !remove_file)
+        drain(segment, NULL);
     if (segment->fd >= 0)
         close(segment->fd);
     if (remove_file)
         unlink(segment->path);
+    buffer_fini(&segment->waiting);
+    pthread_mutex_destroy(&segment->lock);
     free(segment->path);
     free(segment);
 }

@@ -24,15 +24,18 @@ enum spool_kind { SPOOL_SAMPLES, SPOOL_READY, SPOOL_REPORT, SPOOL_RUN_END, SPOOL
 int spool_record_samples(struct buffer *out, const struct sample *const *rows, size_t count);
 int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int64_t t_ns);
 int spool_record_report(struct buffer *out, const struct end_report *report);
-int spool_record_run_end(struct buffer *out, int64_t t_ns);
+/* problem: what went wrong with the spool; "": nothing. */
+int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem);
 
 /* What a record is about, without unpacking its columns.  0, or ERROR_INPUT. */
 struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
     enum flow_end end;
+    uint32_t rows;            /* SPOOL_SAMPLES */
     int64_t t_ns;             /* SPOOL_READY, SPOOL_RUN_END */
     struct end_report report; /* SPOOL_REPORT */
+    char problem[512];        /* SPOOL_RUN_END */
 };
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err);
 

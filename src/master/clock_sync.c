@@ -10,11 +10,12 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define BURST       COUNT_OF(((struct clock_sync *)0)->burst)
-#define BURST_SHORT 8
-#define EXCHANGE_MS 1000
-#define ALONE_MAX   16 /* up to so many agents each is measured alone */
-#define GROUP       8
+#define BURST        COUNT_OF(((struct clock_sync *)0)->burst)
+#define BURST_SHORT  8
+#define EXCHANGE_MS  1000
+#define ERROR_MAX_NS (EXCHANGE_MS * NS_PER_MS)
+#define ALONE_MAX    16 /* up to so many agents each is measured alone */
+#define GROUP        8
 
 static void exchange(struct master_agent *agent);
 
@@ -36,8 +37,17 @@ static void end_burst(struct master_agent *agent)
         sync->points[sync->point_count++] = clock_best(sync->burst, sync->made);
         sync->exchanges += (uint32_t)sync->made;
     }
-    sync->failed = sync->made < sync->wanted;
     sync->wanted = sync->made = 0;
+}
+
+static void fail_burst(struct master_agent *agent, const struct rpc_status *status)
+{
+    struct clock_sync *sync = &agent->clock;
+    if (status->code == RPC_DEADLINE_EXCEEDED)
+        snprintf(sync->failure, sizeof sync->failure, "an exchange took over %d ms", EXCHANGE_MS);
+    else
+        snprintf(sync->failure, sizeof sync->failure, "%s", status->text);
+    end_burst(agent);
 }
 
 static void on_clock(struct rpc_call *call, const ProtobufCMessage *message,
@@ -54,7 +64,9 @@ static void on_clock(struct rpc_call *call, const ProtobufCMessage *message,
         exchange->t3 = reply->sent_ns;
         exchange->t4 = now;
         agent->heard_ns = now;
-    } else if (status->code != RPC_OK || sync->made >= sync->wanted) {
+    } else if (status->code != RPC_OK) {
+        fail_burst(agent, status);
+    } else if (sync->made >= sync->wanted) {
         end_burst(agent);
     } else {
         exchange(agent);
@@ -76,7 +88,7 @@ static void exchange(struct master_agent *agent)
     sync->burst[sync->made].t1 = clock_now();
     if (!rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, EXCHANGE_MS, false,
                    on_clock, agent))
-        end_burst(agent);
+        fail_burst(agent, &(struct rpc_status){RPC_RESOURCE_EXHAUSTED, "out of memory"});
 }
 
 static void start_burst(struct master_agent *agent, size_t count)
@@ -84,6 +96,7 @@ static void start_burst(struct master_agent *agent, size_t count)
     if (!session_usable(agent) || agent->clock.wanted)
         return;
     agent->clock.wanted = count;
+    agent->clock.failure[0] = '\0';
     exchange(agent);
 }
 
@@ -107,9 +120,10 @@ void clock_sync_all(struct session *session, bool must)
     }
     for (size_t i = 0; must && i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (session_usable(agent) && agent->clock.failed)
-            session_agent_problem(
-                agent, "its clock cannot be compared: an exchange took over %d ms", EXCHANGE_MS);
+        if (session_usable(agent) && agent->clock.failure[0])
+            session_agent_problem(agent, "its clock cannot be compared: %s", agent->clock.failure);
+        else if (session_usable(agent) && clock_sync_fit(agent).error_ns > ERROR_MAX_NS)
+            session_agent_problem(agent, "its clock cannot be compared: its times make no sense");
     }
 }
 

@@ -3,11 +3,15 @@
 #include "master/collect.h"
 
 #include <endian.h>
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/results_file.h"
 #include "format/segment.h"
 #include "util/cleanup.h"
 
@@ -30,10 +34,35 @@ static char *part_path(const char *output)
 {
     char *path = NULL;
     const char *tmp = getenv("TMPDIR");
-    int length = strcmp(output, "-") == 0 ? asprintf(&path, "%s/tcp-flowgen-%d.part",
-                                                     tmp && *tmp ? tmp : "/tmp", getpid())
-                                          : asprintf(&path, "%s.part", output);
+    int length = results_file_in_place(output) ? asprintf(&path, "%s/tcp-flowgen-%d.part",
+                                                          tmp && *tmp ? tmp : "/tmp", getpid())
+                                               : asprintf(&path, "%s.part", output);
     return length < 0 ? NULL : path;
+}
+
+/* What would else be found out when the run is over. */
+static int check_place(const char *output, const char *part, struct error *err)
+{
+    struct stat status;
+    if (stat(output, &status) == 0 && S_ISDIR(status.st_mode)) {
+        error_set(err, ERROR_INPUT, output, "it is a directory");
+        return error_cure(err, "name a file in it as output");
+    }
+    if (access(part, F_OK) == 0) {
+        error_set(err, ERROR_INPUT, part, "it exists");
+        return error_cure(err, "an earlier run may have left it, or another one writes it: move it "
+                               "away, or name another output");
+    }
+    CLEANUP_FREE char *copy = strdup(part);
+    if (!copy)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    const char *directory = dirname(copy);
+    if (access(directory, W_OK | X_OK) == 0)
+        return 0;
+    error_set_errno(err, ERROR_INPUT, errno, directory, "no file can be made there");
+    return error_cure(err, results_file_in_place(output)
+                               ? "set TMPDIR to a directory that can be written to"
+                               : "name an output in a directory that can be written to");
 }
 
 int collect_create(struct collect **out, const char *output, size_t flows, struct error *err)
@@ -45,11 +74,10 @@ int collect_create(struct collect **out, const char *output, size_t flows, struc
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     }
     collect->flows = flows;
-    int failed = segment_create(&collect->segment, path, err);
+    int failed = check_place(output, path, err);
+    if (!failed)
+        failed = segment_create(&collect->segment, path, err);
     if (failed) {
-        error_cure(err,
-                   "an earlier run may have left it, or another one writes it: move it away, or "
-                   "name another output");
         free(collect);
         return failed;
     }

@@ -14,7 +14,8 @@
 
 struct collect; /* opaque */
 
-/* The file stands beside output ("results.pb.gz.part"), or in $TMPDIR or /tmp for "-". */
+/* The file stands beside output ("results.pb.gz.part"), or in $TMPDIR or /tmp if that is standard
+ * output, a device or a pipe.  ERROR_INPUT if neither it nor output can be made. */
 int collect_create(struct collect **out, const char *output, size_t flows, struct error *err);
 
 /* Keeps one record.  head is what spool_record_head() said of it; its flow is in range. */

@@ -192,6 +192,12 @@ static void tell_unreachable(struct master_agent *agent)
 {
     if (agent->call_code == RPC_UNIMPLEMENTED)
         session_agent_problem(agent, "what listens there is not an agent of this program");
+    else if (agent->call_code == RPC_DEADLINE_EXCEEDED)
+        session_agent_problem(
+            agent,
+            "no answer within %d s: either it hangs, or what listens there is not "
+            "an agent, or packets get lost on the way",
+            HELLO_MS / 1000);
     else
         session_agent_problem(
             agent,

@@ -73,8 +73,10 @@ int local_agents_start(struct local_agents *agents, size_t count, struct error *
         .ports = calloc(count, sizeof *agents->ports),
     };
     int failed = 0;
-    if (!agents->pids || !agents->ports)
-        failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (!agents->pids || !agents->ports) {
+        local_agents_stop(agents);
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
     while (!failed && agents->count < count)
         failed = start_one(agents, err);
     if (failed)

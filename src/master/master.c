@@ -77,7 +77,7 @@ static void warn_shared(struct session *session)
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         const struct master_agent *src = session_agent(session, i, END_SRC);
         const struct master_agent *dst = session_agent(session, i, END_DST);
-        shared += !session->flows[i].refused && strcmp(src->boot, dst->boot) == 0;
+        shared += !session->flows[i].refused && src->boot[0] && strcmp(src->boot, dst->boot) == 0;
     }
     if (!shared)
         return;
@@ -100,14 +100,22 @@ static void look_at_failures(struct session *session)
         }
     for (size_t i = 0; i < session->agent_count; i++)
         if (session->agents[i].info.lost)
-            session_problem(session, session->agents[i].mgmt, "%s", session->agents[i].info.lost);
+            session_agent_problem(&session->agents[i], "%s", session->agents[i].info.lost);
+}
+
+static bool ready_or_hopeless(struct session *session)
+{
+    watch_tend(session, clock_now());
+    return session->stuck || watch_all_ready(session);
 }
 
 /* Waits until the flows that connect before t0 have. */
 static void await_ready(struct session *session)
 {
     int64_t limit = READY_NS + (int64_t)session->plan->flow_count * PER_FLOW;
-    bool ready = session_wait(session, watch_all_ready, clock_now() + limit);
+    bool ready = session_wait(session, ready_or_hopeless, clock_now() + limit);
+    if (session->stuck)
+        session_problem(session, collect_path(session->collect), "it cannot be written");
     if (session->options->best_effort || session->interrupts)
         return;
     look_at_failures(session);
@@ -134,7 +142,8 @@ static void get_ready(struct session *session)
     compare_sysctls(session);
     prepare_all(session);
     watch_start(session);
-    await_ready(session);
+    if (!session->interrupts)
+        await_ready(session);
 }
 
 static bool started_well(struct session *session)
@@ -157,7 +166,8 @@ static void stop(struct session *session)
 static void follow(struct session *session)
 {
     struct progress progress = {0};
-    int64_t late = session->t0_ns + session->plan->end_ns + DRAIN_NS + LATE_NS;
+    int64_t over = session->t0_ns + session->plan->end_ns + DRAIN_NS;
+    int64_t late = over + LATE_NS;
     int64_t refresh = 0;
     while (!watch_all_ended(session) && session->interrupts < 2) {
         rpc_loop_run(session->loop, TURN_MS);
@@ -168,6 +178,8 @@ static void follow(struct session *session)
             refresh = now + REFRESH_NS;
         }
         progress_show(&progress, session, now);
+        if (session->stuck && (session->interrupts || now > over))
+            break;
         if (!session->stopping && (session->interrupts || now > late)) {
             progress_end(&progress);
             if (session->interrupts)
@@ -185,6 +197,8 @@ static void follow(struct session *session)
         }
     }
     progress_end(&progress);
+    if (!watch_all_ended(session))
+        stop(session);
 }
 
 /* Leaves the agents as they were; what they sampled is of no use without a start. */
@@ -199,10 +213,13 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
 {
     bool whole = watch_all_ended(session);
     watch_end(session);
-    clock_sync_all(session, false);
+    if (session->interrupts < 2)
+        clock_sync_all(session, false);
     int failed = output_write(session, outcome, err);
     if (failed || !whole) {
-        log_warning("the agents keep their samples of run %s", session->id);
+        log_warning("the agents keep their samples of this run where their spools are, in "
+                    "tcp-flowgen-%s-*.spool",
+                    session->id);
         return failed;
     }
     session_tell_all(session, AGENT_FORGET);
@@ -233,6 +250,7 @@ static int go(struct session *session, struct master_outcome *outcome, struct er
             failed = error_set(err, ERROR_AGENT, NULL, "nothing was started");
     }
     outcome->interrupted = session->interrupts > 0;
+    outcome->troubled = session->troubled;
     if (session->options->shutdown_agents && !failed)
         session_tell_all(session, AGENT_SHUTDOWN);
     return failed;
@@ -247,16 +265,16 @@ static int open_session(struct session *session, struct local_agents *local,
     int failed = roster_build(session, err);
     if (!failed && options->local)
         failed = local_agents_start(local, session->agent_count, err);
+    signals_block(); /* an interrupt must not leave the part file behind */
     if (!failed)
         failed = collect_create(&session->collect, options->output, session->plan->flow_count, err);
     if (!failed)
+        failed = rpc_loop_create(&session->loop, err);
+    interrupts->loop = session->loop;
+    if (!failed)
         failed = signals_watch(on_signal, interrupts, err);
     if (!failed)
-        failed = rpc_loop_create(&session->loop, err);
-    if (!failed) {
-        interrupts->loop = session->loop;
         failed = roster_connect(session, options->local ? local->ports : NULL, err);
-    }
     return failed;
 }
 

@@ -23,6 +23,7 @@ struct master_options {
 struct master_outcome {
     uint64_t complete, partial, failed; /* flows */
     bool interrupted;
+    bool troubled; /* an agent was lost, or its disk full: the result's events tell */
     bool wrote_result;
 };
 

@@ -26,7 +26,6 @@ static void on_prepared(struct master_agent *agent, const ProtobufCMessage *mess
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
     struct session *session = agent->session;
-    agent->prepared = true;
     agent->info.interval_ns = reply->interval_ns;
     for (size_t i = 0; i < reply->n_ends; i++) {
         const Tcpflowgen__EndReady *ready = reply->ends[i];
@@ -98,6 +97,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     }
     if (piece->request.n_ends == 0)
         return false;
+    agent->prepared = true; /* whatever the answer: it may come too late */
     session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, on_prepared);
     return true;
 }
@@ -141,7 +141,7 @@ static int64_t margin_ns(const struct session *session)
     int64_t slowest = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
         struct clock_fit fit = clock_sync_fit(&session->agents[i]);
-        if (fit.rtt_min_ns > slowest)
+        if (session_usable(&session->agents[i]) && fit.rtt_min_ns > slowest)
             slowest = fit.rtt_min_ns;
     }
     /* The order is one round trip; the rest is for busy agents, of which many take longer. */

@@ -22,6 +22,7 @@ static struct master_agent *agent_for(struct session *session, const char *mgmt)
 int roster_build(struct session *session, struct error *err)
 {
     const struct plan *plan = session->plan;
+    session->agent_count = 0;
     session->agents = calloc(plan->host_count, sizeof *session->agents);
     session->hosts = calloc(plan->host_count, sizeof *session->hosts);
     session->flows = calloc(plan->flow_count, sizeof *session->flows);

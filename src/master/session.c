@@ -75,6 +75,13 @@ void session_warn(struct session *session, const char *text)
     run_info_add_warning(&session->run, text);
 }
 
+void session_trouble(struct session *session, const char *text)
+{
+    log_error("%s", text);
+    run_info_add_event(&session->run, session->t0_ns ? clock_now() - session->t0_ns : 0, text);
+    session->troubled = true;
+}
+
 bool session_usable(const struct master_agent *agent)
 {
     return agent->peer && !agent->refused && !agent->info.lost;
@@ -134,14 +141,21 @@ bool session_wait(struct session *session, bool (*done)(struct session *session)
     return true;
 }
 
+static bool all_answered(struct session *session)
+{
+    return session->outstanding == 0;
+}
+
 void session_tell_all(struct session *session, enum agent_method method)
 {
     Tcpflowgen__RunRequest request = TCPFLOWGEN__RUN_REQUEST__INIT;
     request.run = session->id;
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (session_usable(agent) && (agent->prepared || method == AGENT_SHUTDOWN))
+        /* One that was refused later may hold the run all the same. */
+        bool concerned = method == AGENT_SHUTDOWN ? !agent->refused : agent->prepared;
+        if (concerned && agent->peer && !agent->info.lost)
             session_call(agent, method, &request.base, TELL_MS, NULL);
     }
-    session_settle(session);
+    session_wait(session, all_answered, INT64_MAX); /* each call has its deadline */
 }

@@ -29,7 +29,7 @@ struct clock_sync {
     struct clock_point points[CLOCK_POINTS_MAX];
     size_t point_count;
     uint32_t exchanges; /* all that were made */
-    bool failed;        /* the last burst */
+    char failure[128];  /* why the last burst failed; empty: it did not */
 };
 
 struct session;
@@ -111,6 +111,8 @@ struct session {
     int64_t t0_ns;  /* 0: not started; the master's clock */
     int interrupts; /* SIGINT or SIGTERM received */
     bool stopping;  /* agents were told to stop */
+    bool stuck;     /* the part file cannot be written just now */
+    bool troubled;  /* something failed, whatever became of the flows */
 };
 
 /* Three kinds of problems before t0.  Each keeps the run from starting, but is first taken out of
@@ -127,6 +129,7 @@ __attribute__((format(printf, 2, 3))) void session_agent_problem(struct master_a
 
 /* For the log and the result. */
 void session_warn(struct session *session, const char *text);
+void session_trouble(struct session *session, const char *text); /* this run did not go well */
 
 /* Whether it can be asked anything. */
 bool session_usable(const struct master_agent *agent);
@@ -147,8 +150,8 @@ void session_settle(struct session *session);
 bool session_wait(struct session *session, bool (*done)(struct session *session),
                   int64_t deadline_ns);
 
-/* Sends a call about the run (Stop, Forget, Shutdown) to every agent that may hold it, and waits.
- */
+/* Sends a call about the run (Stop, Forget, Shutdown) to every agent that may hold it, and waits,
+ * but not longer than until the next interrupt. */
 void session_tell_all(struct session *session, enum agent_method method);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/segment.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -28,8 +29,7 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
     free(agent->info.lost);
     agent->info.lost = strdup(text);
     snprintf(event, sizeof event, "agent %s is lost: %s", agent->mgmt, text);
-    log_error("%s", event);
-    run_info_add_event(&session->run, session->t0_ns ? clock_now() - session->t0_ns : 0, event);
+    session_trouble(session, event);
 }
 
 /* ---- records ---- */
@@ -53,6 +53,17 @@ static void take_report(struct session *session, const struct end_report *report
                 report->error);
 }
 
+static void take_run_end(struct master_agent *agent, const struct spool_head *head)
+{
+    char event[640];
+    agent->ended = true;
+    if (!head->problem[0])
+        return;
+    snprintf(event, sizeof event, "agent %s: %s", agent->mgmt, head->problem);
+    session_trouble(agent->session, event);
+}
+
+/* It comes again if it could not be kept: what it says counts once. */
 static int take_record(struct master_agent *agent, const ProtobufCBinaryData *record,
                        struct error *err)
 {
@@ -62,7 +73,7 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
     if (failed)
         return failed;
     if (head.kind == SPOOL_RUN_END) {
-        agent->ended = true;
+        take_run_end(agent, &head);
         return 0;
     }
     if (head.flow >= session->plan->flow_count ||
@@ -75,6 +86,47 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         take_report(session, &head.report);
     }
     return collect_add(session->collect, &head, record->data, record->len, err);
+}
+
+/* Our disk is full: the agent's spool keeps what was not taken, and it is asked for again from
+ * there on. */
+static void get_stuck(struct master_agent *agent, const struct error *err)
+{
+    struct session *session = agent->session;
+    if (!session->stuck) {
+        char text[sizeof *err], warning[sizeof text + 64];
+        snprintf(warning, sizeof warning, "%s; until then the agents keep their samples",
+                 error_text(err, text, sizeof text));
+        session_warn(session, warning);
+    }
+    session->stuck = true;
+    rpc_cancel(agent->watch);
+}
+
+static void get_going(struct session *session)
+{
+    if (session->stuck)
+        log_info("%s can be written again", collect_path(session->collect));
+    session->stuck = false;
+}
+
+/* Takes the offset along, record by record.  False if this stream is of no use any more. */
+static bool take_records(struct master_agent *agent, const Tcpflowgen__WatchReply *reply)
+{
+    for (size_t i = 0; i < reply->n_records; i++) {
+        struct error err = {0};
+        char text[sizeof err];
+        int failed = take_record(agent, &reply->records[i], &err);
+        if (failed == ERROR_SYSTEM)
+            get_stuck(agent, &err);
+        else if (failed)
+            lose(agent, "%s", error_text(&err, text, sizeof text));
+        if (failed)
+            return false;
+        get_going(agent->session);
+        agent->watch_offset += segment_step(reply->records[i].len);
+    }
+    return true;
 }
 
 static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
@@ -96,15 +148,8 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
     agent->received_bytes = reply->received_bytes;
     if (agent->ended || reply->offset != agent->watch_offset)
         return;
-    struct error err = {0};
-    for (size_t i = 0; i < reply->n_records; i++) {
-        if (take_record(agent, &reply->records[i], &err)) {
-            char text[384];
-            lose(agent, "%s", error_text(&err, text, sizeof text));
-            return;
-        }
-    }
-    agent->watch_offset = reply->next_offset;
+    if (take_records(agent, reply))
+        agent->watch_offset = reply->next_offset;
 }
 
 /* ---- streams ---- */
@@ -175,7 +220,9 @@ bool watch_all_ready(struct session *session)
         if (flow->refused || plan->connect != CONNECT_AHEAD ||
             plan->start_ns >= session->options->lead_ns)
             continue;
-        bool over = flow->report[END_SRC] || flow->report[END_DST];
+        bool over = flow->report[END_SRC] || flow->report[END_DST] ||
+                    session_agent(session, (uint32_t)i, END_SRC)->info.lost ||
+                    session_agent(session, (uint32_t)i, END_DST)->info.lost;
         if (!over && !(flow->ready[END_SRC] && flow->ready[END_DST]))
             return false;
     }

@@ -188,13 +188,26 @@ static void bound_error(const struct line *line, struct clock_fit *fit)
     fit->error_ns = ns_clamp(all + 1); /* a conversion rounds */
 }
 
+/* The line has to be held in both halves of the time; points wider than the best of each would only
+ * widen the bound. */
+static int64_t choose_limit(const struct clock_point *points, size_t count)
+{
+    size_t half = count / 2;
+    int64_t narrow = narrowest(points, count);
+    int64_t limit = ns_clamp((wide_ns)narrow * WIDE_FACTOR);
+    int64_t early = half ? narrowest(points, half) : narrow;
+    int64_t late = narrowest(points + half, count - half);
+    int64_t both = early > late ? early : late;
+    return both < limit ? both : limit;
+}
+
 struct clock_fit clock_fit(const struct clock_point *points, size_t count, uint32_t exchanges)
 {
     int64_t narrow = narrowest(points, count);
     struct line line = {
         .points = points,
         .count = count,
-        .limit_ns = ns_clamp((wide_ns)narrow * WIDE_FACTOR),
+        .limit_ns = choose_limit(points, count),
     };
     struct clock_fit fit = {
         .rtt_min_ns = ns_clamp((wide_ns)narrow * 2),

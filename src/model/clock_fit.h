@@ -37,9 +37,9 @@ struct clock_point clock_best(const struct clock_exchange *exchanges, size_t cou
 
 /* Fits count >= 1 points in order of time.  Rate 0 where one offset explains all points, or over a
  * span under 100 ms; it is never over 1000 ppm, which no two clocks of the kernel's reach.  Points
- * more than three times as wide as the narrowest are left out of the line, but the line must pass
- * through their bounds, or error_ns grows until it does.  `exchanges` is passed through for the
- * report. */
+ * wider than the best of each half of them, or more than three times as wide as the narrowest, are
+ * left out of the line, but the line must pass through their bounds, or error_ns grows until it
+ * does.  `exchanges` is passed through for the report. */
 struct clock_fit clock_fit(const struct clock_point *points, size_t count, uint32_t exchanges);
 
 int64_t clock_fit_to_master(const struct clock_fit *fit, int64_t agent_ns);

@@ -27,7 +27,7 @@ struct end_spec {
     bool source, sink;               /* this end sends; receives */
     int64_t start_ns, duration_ns;   /* on the run's axis */
     char local_address[ADDRESS_MAX]; /* to bind to, numeric; empty: any */
-    char peer_address[ADDRESS_MAX];  /* numeric */
+    char peer_address[ADDRESS_MAX];  /* numeric; empty: see no_token */
     uint16_t peer_port;              /* opening end only */
     char device[DEVICE_MAX];         /* empty: none */
     char ccalg[CCALG_MAX];           /* empty: the host's default */
@@ -35,6 +35,8 @@ struct end_spec {
     enum connect_mode connect;
     enum finish_mode finish;
     uint8_t token[TOKEN_SIZE];
+    bool no_token; /* the port names the flow: dst has a listener of its own and takes the first who
+                      comes, from peer_address, or if that is empty from anywhere */
 };
 
 enum end_status { END_UNKNOWN, END_COMPLETE, END_CUT, END_STOPPED, END_FAILED };

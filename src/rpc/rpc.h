@@ -73,12 +73,13 @@ struct rpc_service {
     rpc_serve *const *serve; /* serve[i] serves methods[i] */
     size_t count;
     void *ctx;
+    const struct rpc_service *next; /* served by the same server; NULL: none */
 };
 
 /* "" as host is every address (gRPC takes "0.0.0.0" for the same), a name all that it resolves to
  * and that are here; port 0 is one that the kernel chooses.  Listens and serves at once.  *port
  * (may be NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The
- * service's table must outlive the server. */
+ * tables of services must outlive the server. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
                       const struct rpc_service *service, const char *host, uint16_t listen_port,
                       uint16_t *port, struct error *err);

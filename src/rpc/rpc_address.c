@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "util/address.h"
+
 char *rpc_address_text(const char *host, uint16_t port, char out[RPC_ADDRESS_MAX])
 {
     bool brackets = strchr(host, ':');
@@ -30,8 +32,7 @@ char *rpc_address_uri(const struct addrinfo *address, uint16_t port, char out[RP
 int rpc_address_resolve(struct addrinfo **out, const char *host, int flags, int code,
                         const char *where, struct error *err)
 {
-    struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_STREAM};
-    int failed = getaddrinfo(host, NULL, &hints, out);
+    int failed = host_lookup(host, flags, out);
     if (!failed)
         return 0;
     const char *why = failed == EAI_SYSTEM ? "system error" : gai_strerror(failed);
@@ -52,7 +53,7 @@ void rpc_address_unescape(char *text)
     while (*text) {
         int high = *text == '%' ? hex_digit(text[1]) : -1;
         int low = high >= 0 ? hex_digit(text[2]) : -1;
-        *out++ = low >= 0 ? (char)(high << 4 | low) : *text;
+        *out++ = (char)(low >= 0 ? high << 4 | low : *text);
         text += low >= 0 ? 3 : 1;
     }
     *out = '\0';

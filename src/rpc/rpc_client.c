@@ -66,8 +66,8 @@ static grpc_channel *open_channel(const char *target)
     return channel;
 }
 
-/* A numeric address is connected to as it stands.  A name is left to gRPC, which tries each of its
- * addresses; but that it has any is checked here, for a clear error. */
+/* A numeric address is connected to as it stands, and so is a name's only one.  Of several
+ * addresses gRPC tries each; but that there is any is checked here, for a clear error. */
 static int find_target(const char *host, uint16_t port, char *out, size_t size, struct error *err)
 {
     char where[RPC_ADDRESS_MAX], text[RPC_ADDRESS_MAX];
@@ -77,14 +77,13 @@ static int find_target(const char *host, uint16_t port, char *out, size_t size, 
         return error_set(err, ERROR_AGENT, where, "the host to connect to is missing");
     if (!port)
         return error_set(err, ERROR_AGENT, where, "the port to connect to is missing");
-    if (!rpc_address_resolve(&list, host, AI_NUMERICHOST, ERROR_AGENT, where, NULL)) {
-        const char *scheme = list->ai_family == AF_INET6 ? "ipv6" : "ipv4";
-        snprintf(out, size, "%s:%s", scheme, rpc_address_uri(list, port, text));
-    } else if (!rpc_address_resolve(&list, host, 0, ERROR_AGENT, where, err)) {
-        snprintf(out, size, "dns:///%s", where);
-    } else {
+    if (rpc_address_resolve(&list, host, 0, ERROR_AGENT, where, err))
         return ERROR_AGENT;
-    }
+    const char *scheme = list->ai_family == AF_INET6 ? "ipv6" : "ipv4";
+    if (list->ai_next)
+        snprintf(out, size, "dns:///%s", where);
+    else
+        snprintf(out, size, "%s:%s", scheme, rpc_address_uri(list, port, text));
     freeaddrinfo(list);
     return 0;
 }

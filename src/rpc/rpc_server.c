@@ -19,22 +19,26 @@ static void on_stopped(struct rpc_tag *tag, bool ok)
     CONTAINER_OF(tag, struct rpc_server, stopped_tag)->stopped = true;
 }
 
-static void fill_slots(struct rpc_server *server, const struct rpc_service *service)
+/* Returns the slot behind those of the service. */
+static struct rpc_slot *fill_slots(struct rpc_server *server, struct rpc_slot *slot,
+                                   const struct rpc_service *service)
 {
-    for (size_t i = 0; i < service->count; i++) {
-        struct rpc_slot *slot = &server->slots[i];
+    for (size_t i = 0; i < service->count; i++, slot++) {
         slot->server = server;
         slot->method = &service->methods[i];
         slot->serve = service->serve[i];
+        slot->ctx = service->ctx;
         slot->handle = grpc_server_register_method(server->server, slot->method->path, NULL,
                                                    GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     }
-    server->slots[service->count].server = server;
+    return slot;
 }
 
 static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_service *service)
 {
-    size_t count = service->count + 1;
+    size_t count = 1; /* for all that has no slot of its own */
+    for (const struct rpc_service *each = service; each; each = each->next)
+        count += each->count;
     struct rpc_server *server = calloc(1, sizeof *server + count * sizeof *server->slots);
     if (!server)
         return NULL;
@@ -46,12 +50,14 @@ static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_ser
                  PING_INTERVAL_MIN_MS);
     server->loop = loop;
     server->stopped_tag.done = on_stopped;
-    server->ctx = service->ctx;
     server->count = count;
     server->credentials = choose_credentials();
     server->server = grpc_server_create(&args.args, NULL);
     grpc_server_register_completion_queue(server->server, loop->queue, NULL);
-    fill_slots(server, service);
+    struct rpc_slot *slot = server->slots;
+    for (const struct rpc_service *each = service; each; each = each->next)
+        slot = fill_slots(server, slot, each);
+    slot->server = server;
     return server;
 }
 

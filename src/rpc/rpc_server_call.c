@@ -278,7 +278,7 @@ static void serve(struct server_call *call)
         rpc_finish(&call->base, NULL, RPC_INVALID_ARGUMENT, "cannot decode the request");
         return;
     }
-    slot->serve(&call->base, request, slot->server->ctx);
+    slot->serve(&call->base, request, slot->ctx);
     protobuf_c_message_free_unpacked(request, NULL);
 }
 

@@ -9,6 +9,7 @@ struct rpc_slot {
     struct rpc_server *server;
     const struct rpc_method *method; /* NULL: catches all that has no slot of its own */
     rpc_serve *serve;
+    void *ctx;
     void *handle; /* gRPC's */
 };
 
@@ -19,7 +20,6 @@ struct rpc_server {
     struct rpc_tag stopped_tag;
     bool stopped;
     size_t pending; /* operations under way, whose tags will yet come */
-    void *ctx;
     size_t count;
     struct rpc_slot slots[]; /* count, the last one catches all */
 };

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/cleanup.h"
 
@@ -108,12 +109,21 @@ static bool is_loopback(const struct sockaddr *address)
            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
+int host_lookup(const char *host, int flags, struct addrinfo **out)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    int failed = getaddrinfo(host, NULL, &hints, out);
+    if (failed && !(flags & AI_NUMERICHOST) && strcasecmp(host, "localhost") == 0)
+        failed = getaddrinfo("127.0.0.1", NULL, &hints, out);
+    return failed;
+}
+
 int host_is_loopback(const char *host, struct error *err)
 {
     if (!*host)
         return 0;
-    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM};
-    int failed = getaddrinfo(host, NULL, &hints, &list);
+    struct addrinfo *list;
+    int failed = host_lookup(host, 0, &list);
     if (failed) {
         error_set(err, ERROR_SYSTEM, host, "the name does not resolve: %s", gai_strerror(failed));
         return error_cure(err, "check the name, or write the address in numbers");

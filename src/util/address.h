@@ -18,6 +18,12 @@ int endpoint_parse(const char *text, struct endpoint *out, struct error *err);
 /* "FIRST-LAST" or "PORT", 1..65535. */
 int port_range_parse(const char *text, uint16_t *first, uint16_t *last, struct error *err);
 
+struct addrinfo;
+/* getaddrinfo() for TCP, with these flags, and its status; for freeaddrinfo().  "localhost" is
+ * 127.0.0.1 where nothing else is known of it (RFC 6761, section 6.3), as on systems without
+ * /etc/hosts. */
+int host_lookup(const char *host, int flags, struct addrinfo **out);
+
 /* Whether every address that host resolves to is a loopback address ("" is not).
  * 1, 0, or ERROR_SYSTEM if it does not resolve. */
 int host_is_loopback(const char *host, struct error *err);

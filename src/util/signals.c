@@ -21,6 +21,22 @@ static void *watch(void *arg)
     return NULL;
 }
 
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+void signals_block(void)
+{
+    sigset_t set;
+    fill(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files: write() tells of it */
+}
+
 int signals_watch(void (*fn)(void *arg), void *arg, struct error *err)
 {
     /* Lives as long as the thread: for ever. */
@@ -29,11 +45,7 @@ int signals_watch(void (*fn)(void *arg), void *arg, struct error *err)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     watcher->fn = fn;
     watcher->arg = arg;
-    sigemptyset(&watcher->set);
-    sigaddset(&watcher->set, SIGINT);
-    sigaddset(&watcher->set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &watcher->set, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    fill(&watcher->set);
     pthread_t thread;
     int failed = pthread_create(&thread, NULL, watch, watcher);
     if (failed) {

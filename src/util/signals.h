@@ -4,9 +4,13 @@
 
 #include "util/error.h"
 
-/* Blocks SIGINT and SIGTERM and ignores SIGPIPE for this thread and all that it starts later, then
- * starts a thread that waits for the two and calls fn(arg) there for each.  Call it before any
- * other thread exists; it lasts as long as the process, and so must arg. */
+/* Blocks SIGINT and SIGTERM and ignores SIGPIPE and SIGXFSZ for this thread and all that it starts
+ * later.  Call it before any other thread exists. */
+void signals_block(void);
+
+/* Starts a thread that waits for the two, blocked before, and calls fn(arg) there for each; those
+ * that came meanwhile too.  It lasts as long as the process, and so must arg.  0, or ERROR_SYSTEM.
+ */
 int signals_watch(void (*fn)(void *arg), void *arg, struct error *err);
 
 #endif

@@ -32,7 +32,7 @@ END_COMPLETE, END_CUT, END_STOPPED, END_FAILED = 1, 2, 3, 4  # EndReport.Status
 ESTABLISHED = 5  # TCPInfo.state
 OPTION_ECN = 8  # TCPI_OPT_ECN in the column `options`
 
-SANITIZER = re.compile(r"runtime error:|ERROR: (Address|Leak)Sanitizer")
+SANITIZER = re.compile(r"runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer")
 
 
 @functools.cache

@@ -207,6 +207,7 @@ static void agent_defaults(void **state)
     assert_int_equal(seen.agent.announce_fd, -1);
     assert_null(seen.agent.spool_directory);
     assert_false(seen.agent.allow_shutdown || seen.agent.die_with_parent);
+    assert_false(seen.agent.seed_service);
     assert_int_equal(log_get_level(), LOG_INFO);
 }
 
@@ -274,6 +275,7 @@ static void seed_agent(void **state)
     assert_int_equal(seen.agent.port, 8840);
     assert_int_equal(seen.agent.interval_ns, 250 * NS_PER_MS);
     assert_true(seen.agent.allow_shutdown);
+    assert_true(seen.agent.seed_service);
     assert_int_equal(seen.agent.announce_fd, -1);
     assert_int_equal(program("--listen=localhost:1", "-i", "1ms", "-readSize=50000", "--writeSize",
                              "7", "-quiet=true", NULL),

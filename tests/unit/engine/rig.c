@@ -217,12 +217,13 @@ void rig_check_complete(const struct rig *src, const struct rig *dst, uint32_t f
     assert_int_equal(sent->payload_bytes, received->payload_bytes);
     assert_true(sent->payload_bytes_stop <= sent->payload_bytes);
     assert_true(received->payload_bytes_stop <= received->payload_bytes);
-    assert_int_equal(sent->preamble_bytes, TOKEN_SIZE);
+    const uint32_t preamble = sent->preamble_bytes;
+    assert_int_equal(received->preamble_bytes, preamble);
     /* SYN, token, payload, FIN; the accepting end sees no SYN. */
     assert_int_equal(counter(src, flow, END_SRC, TCP_bytes_acked),
-                     1 + TOKEN_SIZE + sent->payload_bytes + 1);
+                     1 + preamble + sent->payload_bytes + 1);
     assert_int_equal(counter(dst, flow, END_DST, TCP_bytes_received),
-                     TOKEN_SIZE + sent->payload_bytes + 1);
+                     preamble + sent->payload_bytes + 1);
     for (unsigned time = 0; time < END_TIMES; time++) {
         assert_true(sent->times & 1u << time);
         assert_true(received->times & 1u << time);

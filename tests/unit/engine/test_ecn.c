@@ -15,11 +15,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/ecn.h"
+#include "engine/ecn_guardian.h"
 #include "util/cleanup.h"
 
 #define SYSCTL "/proc/sys/net/ipv4/tcp_ecn"
@@ -78,7 +80,7 @@ static void check_three(int mode)
     struct ecn *ecn;
     CLEANUP_CLOSE int listening = listener(&address);
 
-    assert_int_equal(ecn_create(&ecn, NULL), 0);
+    assert_int_equal(ecn_create(&ecn, NULL, NULL), 0);
     for (int i = 0; i < 3; i++) {
         bool want = i == 1;
         CLEANUP_CLOSE int opened = opener(ecn, &address, want);
@@ -129,7 +131,7 @@ static void test_connect_errors_pass_through(void **state)
     struct ecn *ecn;
     netns_enter();
     assert_true(sysctl_set(2));
-    assert_int_equal(ecn_create(&ecn, NULL), 0);
+    assert_int_equal(ecn_create(&ecn, NULL, NULL), 0);
     close(listener(&address));
 
     for (int want = 0; want < 2; want++) {
@@ -156,7 +158,7 @@ static void unprivileged(void **state)
     assert_non_null(strstr(err.cure, "CAP_NET_ADMIN"));
     assert_int_equal(ecn_can_accept(&err), 0);
 
-    assert_int_equal(ecn_create(&ecn, &err), 0);
+    assert_int_equal(ecn_create(&ecn, NULL, &err), 0);
     CLEANUP_CLOSE int plain = opener(ecn, address, false);
     assert_false(has_ecn(plain));
     CLEANUP_CLOSE int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -200,7 +202,7 @@ static void crash_connecting(void)
         const struct sockaddr_in address = {.sin_family = AF_INET};
         struct ecn *ecn;
         int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (ecn_create(&ecn, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+        if (ecn_create(&ecn, NULL, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
             ecn_connect(ecn, fd, (const struct sockaddr *)&address, sizeof address, true);
         _exit(1);
@@ -223,11 +225,11 @@ static void test_left_over_is_put_back(void **state)
     netns_enter();
     int listening = listener(&address);
     assert_true(sysctl_set(2));
-    assert_int_equal(ecn_create(&first, NULL), 0);
+    assert_int_equal(ecn_create(&first, NULL, NULL), 0);
 
     /* By whoever starts, */
     crash_connecting();
-    assert_int_equal(ecn_create(&second, NULL), 0);
+    assert_int_equal(ecn_create(&second, NULL, NULL), 0);
     assert_int_equal(sysctl_get(), 2);
     ecn_destroy(second);
 
@@ -239,19 +241,48 @@ static void test_left_over_is_put_back(void **state)
         assert_int_equal(has_ecn(opened), want);
     }
 
-    /* and by whoever asks. */
+    /* by whoever asks, */
     crash_connecting();
     assert_int_equal(ecn_can_connect(false, NULL), 0);
     assert_int_equal(sysctl_get(), 2);
 
+    /* and by whoever cares, who says so. */
+    char text[256];
+    crash_connecting();
+    assert_true(ecn_repair(text, sizeof text));
+    assert_non_null(strstr(text, "set back to 2"));
+    assert_int_equal(sysctl_get(), 2);
+    assert_false(ecn_repair(text, sizeof text));
+
     /* But what a person has set since stays. */
     crash_connecting();
     assert_true(sysctl_set(0));
-    assert_int_equal(ecn_create(&second, NULL), 0);
+    assert_int_equal(ecn_create(&second, NULL, NULL), 0);
     assert_int_equal(sysctl_get(), 0);
     ecn_destroy(second);
     ecn_destroy(first);
     close(listening);
+}
+
+/* A namespace that is gone had the inode number that this one has. */
+static void test_journal_of_another_namespace(void **state)
+{
+    (void)state;
+    struct stat namespace;
+    char path[64], text[256];
+    netns_enter();
+    assert_true(sysctl_set(1));
+    assert_int_equal(stat("/proc/self/ns/net", &namespace), 0);
+    snprintf(path, sizeof path, "/run/tcp-flowgen-ecn-%ju-%u", (uintmax_t) namespace.st_ino,
+             (unsigned)geteuid());
+    FILE *journal = fopen(path, "we");
+    assert_non_null(journal);
+    fprintf(journal, "2 1 1\n");
+    fclose(journal);
+    assert_int_equal(ecn_can_connect(true, NULL), 0);
+    assert_false(ecn_repair(text, sizeof text));
+    assert_int_equal(sysctl_get(), 1);
+    assert_int_not_equal(access(path, F_OK), 0);
 }
 
 #define CROWD_THREADS  4
@@ -260,7 +291,7 @@ static void test_left_over_is_put_back(void **state)
 static void *crowd(void *arg)
 {
     struct ecn *ecn;
-    size_t wrong = ecn_create(&ecn, NULL) != 0;
+    size_t wrong = ecn_create(&ecn, NULL, NULL) != 0;
 
     for (int i = 0; i < CROWD_CONNECTS && !wrong; i++) {
         CLEANUP_CLOSE int fd = opener(ecn, arg, i % 3 == 0);
@@ -298,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_connect_errors_pass_through),
         cmocka_unit_test(test_unprivileged),
         cmocka_unit_test(test_left_over_is_put_back),
+        cmocka_unit_test(test_journal_of_another_namespace),
         cmocka_unit_test(test_threads_exclude_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

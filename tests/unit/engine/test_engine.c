@@ -41,6 +41,7 @@ static void test_one_flow_between_two_engines(void **state)
     assert_false(sent->ecn);
     assert_int_equal(sent->notsent_lowat, 128 << 10);
     assert_string_equal(sent->device, "lo");
+    assert_int_equal(sent->preamble_bytes, TOKEN_SIZE);
     assert_int_equal(sent->write_size, ENGINE_WRITE_SIZE);
     assert_int_equal(sent->read_size, ENGINE_READ_SIZE);
     assert_string_equal(sent->local_address, "127.0.0.1");

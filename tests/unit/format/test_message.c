@@ -59,6 +59,7 @@ static void assert_same_spec(const struct end_spec *a, const struct end_spec *b)
     assert_int_equal(a->connect, b->connect);
     assert_int_equal(a->finish, b->finish);
     assert_memory_equal(a->token, b->token, TOKEN_SIZE);
+    assert_int_equal(a->no_token, b->no_token);
 }
 
 /* Over the wire and back. */
@@ -84,6 +85,20 @@ static void test_end_spec_round_trip(void **state)
     const struct end_spec least = {.duration_ns = 1, .peer_address = "::1"};
     assert_survives(&full_spec);
     assert_survives(&least);
+}
+
+/* Only the accepting end may leave open who comes. */
+static void test_end_spec_without_token(void **state)
+{
+    (void)state;
+    struct end_spec spec = full_spec;
+    spec.no_token = true;
+    memset(spec.token, 0, sizeof spec.token);
+    spec.end = END_SRC;
+    assert_survives(&spec);
+    spec.end = END_DST;
+    spec.peer_address[0] = '\0';
+    assert_survives(&spec);
 }
 
 static void refused(const Tcpflowgen__EndSpec *message, const char *what)
@@ -156,6 +171,22 @@ static void test_addresses(void **state)
             "local_address");
 }
 
+static void test_no_token(void **state)
+{
+    (void)state;
+    struct end_spec spec;
+    Tcpflowgen__EndSpec message = message_of(&spec);
+    message.no_token = true;
+    refused(&message, "token"); /* it has one */
+    message.token.len = 0;
+    message.end = END_SRC;
+    message.peer_address = (char *)"";
+    refused(&message, "peer_address");
+    message.end = END_DST;
+    message.no_token = false;
+    refused(&message, "peer_address");
+}
+
 static void test_token_size(void **state)
 {
     (void)state;
@@ -208,9 +239,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_end_spec_round_trip),
+        cmocka_unit_test(test_end_spec_without_token),
         cmocka_unit_test(test_numbers_out_of_range),
         cmocka_unit_test(test_texts_that_do_not_fit),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_no_token),
         cmocka_unit_test(test_token_size),
         cmocka_unit_test(test_axis),
     };

@@ -1,10 +1,12 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +154,98 @@ static void test_an_offset_between_records_is_refused(void **state)
         assert_int_equal(read_at(fixture, offset, NULL), ERROR_SYSTEM);
 }
 
+/* A limit on the size of files stands for a full disk. */
+static void allow_bytes(rlim_t size)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int append_framed(struct fixture *fixture, const char *text, struct error *err)
+{
+    struct buffer framed = {0};
+    assert_int_equal(segment_frame(&framed, text, strlen(text)), 0);
+    int result = segment_append_framed(fixture->segment, &framed, err);
+    buffer_fini(&framed);
+    return result;
+}
+
+static off_t file_size(const struct fixture *fixture)
+{
+    struct stat status;
+    assert_int_equal(stat(fixture->path, &status), 0);
+    return status.st_size;
+}
+
+static void check_three(struct fixture *fixture)
+{
+    assert_int_equal(segment_size(fixture->segment), 36);
+    assert_int_equal(read_at(fixture, 0, NULL), 1);
+    check_record(fixture, "one");
+    assert_int_equal(read_at(fixture, fixture->next, NULL), 1);
+    check_record(fixture, "three");
+    assert_int_equal(fixture->next, 11 + segment_step(5));
+    assert_int_equal(read_at(fixture, fixture->next, NULL), 1);
+    check_record(fixture, "four");
+    assert_int_equal(read_at(fixture, fixture->next, NULL), 0);
+}
+
+static void test_what_the_disk_refuses_waits_in_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    const struct buffer nothing = {0};
+    assert_int_equal(append_framed(fixture, "one", NULL), 0);
+    allow_bytes(15); /* in the middle of the second one */
+    assert_int_equal(append_framed(fixture, "three", &err), 1);
+    assert_string_equal(err.where, fixture->path);
+    assert_int_equal(append_framed(fixture, "four", NULL), 1);
+    assert_int_equal(segment_waiting(fixture->segment), 36 - 15);
+    check_three(fixture);
+
+    allow_bytes(30);
+    assert_int_equal(segment_append_framed(fixture->segment, &nothing, NULL), 1);
+    assert_int_equal(segment_waiting(fixture->segment), 36 - 30);
+    check_three(fixture);
+
+    allow_bytes(RLIM_INFINITY);
+    assert_int_equal(segment_append_framed(fixture->segment, &nothing, NULL), 0);
+    assert_int_equal(segment_waiting(fixture->segment), 0);
+    assert_int_equal(file_size(fixture), 36);
+    check_three(fixture);
+}
+
+static void test_what_waits_is_written_at_last(void **state)
+{
+    struct fixture *fixture = *state;
+    allow_bytes(5);
+    assert_int_equal(append_framed(fixture, "one", NULL), 1);
+    allow_bytes(RLIM_INFINITY);
+    segment_close(fixture->segment, 0);
+    fixture->segment = NULL;
+    assert_int_equal(file_size(fixture), 11);
+    unlink(fixture->path);
+}
+
+/* The master's part file: a record is there or it is not. */
+static void test_an_append_that_fails_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    assert_int_equal(segment_append(fixture->segment, "one", 3, NULL, NULL), 0);
+    allow_bytes(15);
+    assert_int_equal(segment_append(fixture->segment, "two", 3, NULL, &err), ERROR_SYSTEM);
+    assert_int_equal(segment_size(fixture->segment), 11);
+    assert_int_equal(read_at(fixture, 11, NULL), 0);
+    allow_bytes(RLIM_INFINITY);
+    assert_int_equal(segment_append(fixture->segment, "three", 5, NULL, NULL), 0);
+    assert_int_equal(segment_append(fixture->segment, "four", 4, NULL, NULL), 0);
+    check_three(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +256,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_changed_byte_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_tail_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_offset_between_records_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_the_disk_refuses_waits_in_memory, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_waits_is_written_at_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_append_that_fails_leaves_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

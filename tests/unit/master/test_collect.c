@@ -117,7 +117,7 @@ static void an_output_in_use_is_refused(void **state)
     struct collect *first, *second;
     struct error err = {0};
     assert_int_equal(collect_create(&first, output, FLOWS, NULL), 0);
-    assert_int_equal(collect_create(&second, output, FLOWS, &err), ERROR_SYSTEM);
+    assert_int_equal(collect_create(&second, output, FLOWS, &err), ERROR_INPUT);
     assert_non_null(strstr(err.where, output));
     assert_true(err.cure[0]);
     collect_destroy(first, true);

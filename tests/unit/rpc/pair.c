@@ -13,7 +13,8 @@ void pair_init(struct pair *pair, rpc_serve *serve, void *ctx)
     *pair = (struct pair){0};
     for (size_t i = 0; i < AGENT_METHODS; i++)
         pair->serve[i] = serve;
-    pair->service = (struct rpc_service){agent_methods, pair->serve, AGENT_METHODS, ctx};
+    pair->service = (struct rpc_service){
+        .methods = agent_methods, .serve = pair->serve, .count = AGENT_METHODS, .ctx = ctx};
     assert_int_equal(rpc_loop_create(&pair->loop, &err), 0);
     assert_int_equal(rpc_server_create(&pair->server, pair->loop, &pair->service, "127.0.0.1", 0,
                                        &pair->port, &err),
