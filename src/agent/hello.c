@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/capacity.h"
 #include "agent/run.h"
 #include "agent/sysctls.h"
 #include "engine/algorithms.h"
@@ -28,6 +28,7 @@ struct answer {
     struct utsname uname;
     char hostname[256];
     char boot[64], netns[32];
+    char ends_reason[256];
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[PROBLEMS_MAX][512];
@@ -93,9 +94,8 @@ static void describe(struct answer *answer, const struct agent_options *options,
     reply->cpus = cpus_allowed();
     reply->workers = options->workers ? options->workers : reply->cpus;
     reply->interval_ns = options->interval_ns;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-        reply->max_ends = files.rlim_max > SPARE_FDS ? files.rlim_max - SPARE_FDS : 0;
+    reply->max_ends = capacity_ends(answer->ends_reason, sizeof answer->ends_reason);
+    reply->max_ends_reason = answer->ends_reason;
     struct statvfs disk;
     bool known = statvfs(run_spool_directory(options), &disk) == 0;
     reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;

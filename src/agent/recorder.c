@@ -1,10 +1,9 @@
 /* Samples come in the order of time, from all ends mixed; columns want them by end.  So they are
- * gathered for GATHER_NS, sorted, and written as one record an end.  A master that watches is
+ * gathered for GATHER_NS, sorted, and put out as one record an end.  A master that watches is
  * behind by that much at most, and so much is lost if this process is killed. */
 #include "agent/recorder.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,20 +13,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "format/segment.h"
 #include "format/spool_record.h"
-#include "util/buffer.h"
 #include "util/clock.h"
 
 #define GATHER_NS      (400 * NS_PER_MS)
-#define GATHER_SAMPLES 32768u      /* or so many, whatever comes first: 10 MB */
-#define WAITING_MAX    (64u << 20) /* bytes; if more wait for the disk, samples are dropped */
-#define FAILURE_MAX    384
+#define GATHER_SAMPLES 32768u /* or so many, whatever comes first: 10 MB */
 
 struct recorder {
     struct engine *engine;
-    struct segment *segment;
-    void (*grew)(void *arg);
-    void *arg;
+    struct recorder_sink sink;
     pthread_t thread;
     int quit_fd;
     /* the recorder's thread alone */
@@ -35,23 +30,18 @@ struct recorder {
     const struct sample **order; /* scratch of flush() */
     size_t count, capacity;
     int64_t oldest_ns;     /* when the first of samples came */
-    struct buffer framed;  /* records that wait for the disk */
+    struct buffer framed;  /* records to put out */
     struct buffer reports; /* framed: go behind the samples */
     struct buffer scratch;
     uint64_t reports_seen;
-    uint64_t lost; /* samples */
+    bool finished;
     /* between threads */
     _Atomic uint64_t expected; /* UINT64_MAX: not known yet */
-    atomic_bool finished, failed;
-    char failure[FAILURE_MAX]; /* written before `failed` is set */
 };
 
-static void fail(struct recorder *recorder, const char *text)
+static void out_of_memory(struct recorder *recorder, uint64_t samples)
 {
-    if (atomic_load(&recorder->failed))
-        return;
-    snprintf(recorder->failure, sizeof recorder->failure, "%s", text);
-    atomic_store(&recorder->failed, true);
+    recorder->sink.failed(recorder->sink.arg, "out of memory", samples);
 }
 
 /* ---- taking ---- */
@@ -78,8 +68,7 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     if (recorder->count >= GATHER_SAMPLES)
         flush_samples(recorder);
     if (recorder->count == recorder->capacity && !grow(recorder)) {
-        fail(recorder, "out of memory");
-        recorder->lost++;
+        out_of_memory(recorder, 1);
         return;
     }
     if (recorder->count == 0)
@@ -90,7 +79,7 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
 static void frame(struct recorder *recorder, struct buffer *to)
 {
     if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
-        fail(recorder, "out of memory: records were lost");
+        out_of_memory(recorder, 0);
     buffer_clear(&recorder->scratch);
 }
 
@@ -113,7 +102,7 @@ static void take(void *arg, const struct engine_item *item)
     }
 }
 
-/* ---- writing ---- */
+/* ---- putting out ---- */
 
 static int by_end_and_time(const void *a, const void *b)
 {
@@ -132,15 +121,10 @@ static bool one_record(const struct sample *x, const struct sample *y)
            x->cc_length == y->cc_length;
 }
 
-/* Moves the gathered samples, by end, behind the framed records.  Reports and the run's end, which
- * are small, are kept in any case. */
+/* Moves the gathered samples, by end, behind the framed records. */
 static void flush_samples(struct recorder *recorder)
 {
     const struct sample **order = recorder->order;
-    if (segment_waiting(recorder->segment) + recorder->framed.size > WAITING_MAX) {
-        recorder->lost += recorder->count;
-        recorder->count = 0;
-    }
     if (!recorder->count)
         return;
     for (size_t i = 0; i < recorder->count; i++)
@@ -150,53 +134,29 @@ static void flush_samples(struct recorder *recorder)
         for (next = first + 1; next < recorder->count && next - first < SPOOL_ROWS_MAX &&
                                one_record(order[first], order[next]);)
             next++;
-        if (spool_record_samples(&recorder->scratch, &order[first], next - first) == 0) {
+        if (spool_record_samples(&recorder->scratch, &order[first], next - first))
+            out_of_memory(recorder, next - first);
+        else
             frame(recorder, &recorder->framed);
-        } else {
-            fail(recorder, "out of memory");
-            recorder->lost += next - first;
-        }
     }
     recorder->count = 0;
 }
 
-static void write_out(struct recorder *recorder)
+static void put_out(struct recorder *recorder)
 {
-    struct buffer *framed = &recorder->framed;
-    if (!framed->size && !segment_waiting(recorder->segment))
+    if (!recorder->framed.size)
         return;
-    struct error err = {0};
-    char text[FAILURE_MAX];
-    int refused = segment_append_framed(recorder->segment, framed, &err);
-    if (refused)
-        fail(recorder, error_text(&err, text, sizeof text));
-    if (refused < 0 || !framed->size)
-        return;
-    buffer_clear(framed);
-    recorder->grew(recorder->arg);
-}
-
-static int pack_run_end(struct recorder *recorder)
-{
-    char problem[FAILURE_MAX + 64] = "";
-    if (atomic_load(&recorder->failed))
-        snprintf(problem, sizeof problem, "%s; %" PRIu64 " samples were lost", recorder->failure,
-                 recorder->lost);
-    return spool_record_run_end(&recorder->scratch, clock_now(), problem);
+    recorder->sink.append(recorder->sink.arg, &recorder->framed);
+    buffer_clear(&recorder->framed);
 }
 
 static void finish(struct recorder *recorder)
 {
-    if (atomic_load(&recorder->finished) || recorder->framed.size ||
+    if (recorder->finished || recorder->reports.size ||
         recorder->reports_seen < atomic_load(&recorder->expected))
         return;
-    if (pack_run_end(recorder))
-        return;
-    frame(recorder, &recorder->framed);
-    write_out(recorder);
-    if (!recorder->framed.size)
-        atomic_store(&recorder->finished, true);
-    recorder->grew(recorder->arg);
+    recorder->finished = true;
+    recorder->sink.finished(recorder->sink.arg);
 }
 
 static void flush(struct recorder *recorder, bool all)
@@ -208,15 +168,15 @@ static void flush(struct recorder *recorder, bool all)
             buffer_append(&recorder->framed, recorder->reports.data, recorder->reports.size) == 0)
             buffer_clear(&recorder->reports);
     }
-    write_out(recorder);
+    put_out(recorder);
     finish(recorder);
 }
 
 /* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
 static bool busy(const struct recorder *recorder)
 {
-    return recorder->count || recorder->framed.size || segment_waiting(recorder->segment) ||
-           (atomic_load(&recorder->expected) != UINT64_MAX && !atomic_load(&recorder->finished));
+    return recorder->count ||
+           (atomic_load(&recorder->expected) != UINT64_MAX && !recorder->finished);
 }
 
 static void *record(void *arg)
@@ -238,16 +198,14 @@ static void *record(void *arg)
 
 /* ---- life ---- */
 
-int recorder_create(struct recorder **out, struct engine *engine, struct segment *segment,
-                    void (*grew)(void *arg), void *arg, struct error *err)
+int recorder_create(struct recorder **out, struct engine *engine, const struct recorder_sink *sink,
+                    struct error *err)
 {
     struct recorder *recorder = calloc(1, sizeof *recorder);
     if (!recorder)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     recorder->engine = engine;
-    recorder->segment = segment;
-    recorder->grew = grew;
-    recorder->arg = arg;
+    recorder->sink = *sink;
     atomic_init(&recorder->expected, UINT64_MAX);
     recorder->quit_fd = eventfd(0, EFD_CLOEXEC);
     int failed =
@@ -265,16 +223,6 @@ int recorder_create(struct recorder **out, struct engine *engine, struct segment
 void recorder_expect(struct recorder *recorder, uint64_t ends)
 {
     atomic_store(&recorder->expected, ends);
-}
-
-bool recorder_finished(const struct recorder *recorder)
-{
-    return atomic_load(&recorder->finished);
-}
-
-const char *recorder_failure(const struct recorder *recorder)
-{
-    return atomic_load(&recorder->failed) ? recorder->failure : NULL;
 }
 
 void recorder_destroy(struct recorder *recorder)

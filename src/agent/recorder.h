@@ -1,32 +1,35 @@
-/* Takes what leaves the engine and puts it into the run's spool, on a thread of its own. */
+/* Takes what leaves the engine and makes records of it, on a thread of its own. */
 #ifndef AGENT_RECORDER_H
 #define AGENT_RECORDER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/engine.h"
-#include "format/segment.h"
+#include "util/buffer.h"
 #include "util/error.h"
 
 struct recorder; /* opaque */
 
-/* Starts recording from engine to segment, both of which must outlive the recorder.  grew(arg) is
- * called on the recorder's thread whenever the segment has grown. */
-int recorder_create(struct recorder **out, struct engine *engine, struct segment *segment,
-                    void (*grew)(void *arg), void *arg, struct error *err);
+/* Where the records go.  All calls on the recorder's thread. */
+struct recorder_sink {
+    void *arg;
+    /* Takes framed records (segment_frame()), which it must copy or write. */
+    void (*append)(void *arg, const struct buffer *framed);
+    /* Why so many samples were lost, or something else. */
+    void (*failed)(void *arg, const char *why, uint64_t samples);
+    /* The report of every expected end was appended; once. */
+    void (*finished)(void *arg);
+};
 
-/* Says that no end is prepared any more: once the reports of `ends` ends are written, the last
- * record of the spool follows.  Any thread. */
+/* Starts recording from engine to sink; the engine must outlive the recorder. */
+int recorder_create(struct recorder **out, struct engine *engine, const struct recorder_sink *sink,
+                    struct error *err);
+
+/* Says that no end is prepared any more: the sink is told when the reports of `ends` ends are
+ * there.  Any thread. */
 void recorder_expect(struct recorder *recorder, uint64_t ends);
 
-/* Whether the last record was written.  Any thread. */
-bool recorder_finished(const struct recorder *recorder);
-
-/* Why the spool cannot be written to, or NULL.  Any thread; the text stays valid. */
-const char *recorder_failure(const struct recorder *recorder);
-
-/* Writes what is left, ends the thread, frees.  NULL is fine. */
+/* Puts out what is left, ends the thread, frees.  NULL is fine. */
 void recorder_destroy(struct recorder *recorder);
 
 #endif

@@ -1,24 +1,29 @@
 #include "agent/run.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/recorder.h"
+#include "agent/shards.h"
+#include "agent/spool.h"
 #include "util/cleanup.h"
 
 struct run {
     char id[RANDOM_ID_MAX];
     int64_t interval_ns;
-    struct engine *engine; /* NULL once the run is over */
+    struct spool *spool;
+    /* The ends are in this process, or in shards; neither once the run is over. */
+    struct engine *engine;
     struct recorder *recorder;
-    struct segment *spool;
-    uint64_t ends; /* prepared */
-    bool started, stopped;
-    struct engine_totals last_totals; /* when the engine went */
+    atomic_bool recorded; /* every end's report */
+    struct shards *shards;
+    uint64_t ends; /* prepared in this process */
+    bool started, stopped, over;
+    struct engine_totals last_totals; /* when it was over */
 };
 
 const char *run_spool_directory(const struct agent_options *agent)
@@ -44,14 +49,46 @@ int run_spool_check(const struct agent_options *agent, struct error *err)
     return error_cure(err, "make that directory, or start the agent with another --spool");
 }
 
-static int open_spool(struct run *run, const struct agent_options *agent, struct error *err)
+/* ---- this process as the recorder's sink ---- */
+
+static void append(void *arg, const struct buffer *framed)
+{
+    spool_append(((struct run *)arg)->spool, framed);
+}
+
+static void note_failure(void *arg, const char *why, uint64_t samples)
+{
+    spool_fail(((struct run *)arg)->spool, why, samples);
+}
+
+static void note_finish(void *arg)
+{
+    struct run *run = arg;
+    atomic_store(&run->recorded, true);
+    spool_nudge(run->spool);
+}
+
+/* ---- creating ---- */
+
+static int open_spool(struct run *run, const struct agent_options *agent, void (*grew)(void *arg),
+                      void *arg, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
     /* Two agents on one machine may have ends of one run. */
     if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", run_spool_directory(agent), run->id,
                  getpid()) < 0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    return segment_create(&run->spool, path, err);
+    return spool_create(&run->spool, path, grew, arg, err);
+}
+
+static int start_engine(struct run *run, const struct engine_options *options, struct error *err)
+{
+    const struct recorder_sink sink = {
+        .arg = run, .append = append, .failed = note_failure, .finished = note_finish};
+    int failed = engine_create(&run->engine, options, err);
+    if (!failed)
+        failed = recorder_create(&run->recorder, run->engine, &sink, err);
+    return failed;
 }
 
 int run_create(struct run **out, const struct run_settings *settings,
@@ -74,11 +111,12 @@ int run_create(struct run **out, const struct run_settings *settings,
         .guardian = "/proc/self/exe",
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
-    int failed = open_spool(run, agent, err);
-    if (!failed)
-        failed = engine_create(&run->engine, &options, err);
-    if (!failed)
-        failed = recorder_create(&run->recorder, run->engine, run->spool, grew, arg, err);
+    unsigned shards = shards_wanted(settings->ends);
+    int failed = open_spool(run, agent, grew, arg, err);
+    if (!failed && shards)
+        failed = shards_create(&run->shards, shards, &options, run->spool, err);
+    else if (!failed)
+        failed = start_engine(run, &options, err);
     if (failed) {
         run_destroy(run, true);
         return failed;
@@ -97,11 +135,24 @@ int64_t run_interval_ns(const struct run *run)
     return run->interval_ns;
 }
 
+/* ---- its life ---- */
+
+static int refuse(const struct run *run, struct error *err)
+{
+    return error_set(err, ERROR_INPUT, NULL, "run %s is under way or over", run->id);
+}
+
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err)
 {
     if (run->started || run->stopped)
-        return error_set(err, ERROR_INPUT, NULL, "run %s is under way or over", run->id);
+        return refuse(run, err);
+    if (run->shards) {
+        int failed = shards_prepare(run->shards, specs, count, answers, err);
+        if (failed)
+            run_stop(run);
+        return failed;
+    }
     int failed = engine_prepare(run->engine, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)
         run->ends += answers[i].error[0] == '\0';
@@ -111,55 +162,84 @@ int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
 int run_start(struct run *run, const struct axis *axis, struct error *err)
 {
     if (run->started || run->stopped)
-        return error_set(err, ERROR_INPUT, NULL, "run %s is under way or over", run->id);
-    int failed = engine_start(run->engine, axis, err);
-    if (failed)
-        return failed;
+        return refuse(run, err);
+    if (run->shards) {
+        shards_start(run->shards, axis);
+    } else {
+        int failed = engine_start(run->engine, axis, err);
+        if (failed)
+            return failed;
+        recorder_expect(run->recorder, run->ends);
+    }
     run->started = true;
-    recorder_expect(run->recorder, run->ends);
     return 0;
 }
 
 void run_adjust(struct run *run, const struct axis *axis)
 {
-    if (run->engine && run->started)
+    if (run->over || !run->started)
+        return;
+    if (run->shards)
+        shards_adjust(run->shards, axis);
+    else
         engine_adjust(run->engine, axis);
 }
 
 void run_stop(struct run *run)
 {
-    if (!run->engine || run->stopped)
+    if (run->over || run->stopped)
         return;
     run->stopped = true;
+    if (run->shards) {
+        shards_stop(run->shards);
+        return;
+    }
     engine_stop(run->engine);
     recorder_expect(run->recorder, run->ends);
 }
 
+/* ---- its end ---- */
+
+static void let_go(struct run *run)
+{
+    recorder_destroy(run->recorder);
+    run->recorder = NULL;
+    engine_destroy(run->engine);
+    run->engine = NULL;
+    shards_destroy(run->shards);
+    run->shards = NULL;
+}
+
 bool run_settle(struct run *run)
 {
-    if (run->engine && recorder_finished(run->recorder)) {
-        run->last_totals = engine_totals(run->engine);
-        recorder_destroy(run->recorder);
-        run->recorder = NULL;
-        engine_destroy(run->engine);
-        run->engine = NULL;
-    }
-    return !run->engine;
+    spool_retry(run->spool);
+    if (run->over)
+        return true;
+    bool expecting = run->started || run->stopped;
+    bool recorded = run->shards ? shards_are_over(run->shards) : atomic_load(&run->recorded);
+    if (!expecting || !recorded || !spool_end(run->spool))
+        return false;
+    run->last_totals = run_totals(run);
+    run->over = true;
+    let_go(run);
+    return true;
 }
 
 const char *run_failure(const struct run *run)
 {
-    return run->recorder ? recorder_failure(run->recorder) : NULL;
+    return spool_failure(run->spool);
 }
 
 struct engine_totals run_totals(const struct run *run)
 {
-    return run->engine ? engine_totals(run->engine) : run->last_totals;
+    if (run->over)
+        return run->last_totals;
+    return run->shards ? shards_totals(run->shards) : engine_totals(run->engine);
 }
 
 struct segment *run_spool(const struct run *run)
 {
-    return run->spool;
+    return spool_segment(run->spool);
 }
 
 void run_destroy(struct run *run, bool remove_spool)
@@ -168,8 +248,7 @@ void run_destroy(struct run *run, bool remove_spool)
         return;
     if (run->engine && run->recorder)
         engine_stop(run->engine);
-    recorder_destroy(run->recorder);
-    engine_destroy(run->engine);
-    segment_close(run->spool, remove_spool);
+    let_go(run);
+    spool_close(run->spool, remove_spool);
     free(run);
 }

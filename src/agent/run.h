@@ -19,6 +19,7 @@ struct run_settings {
     char id[RANDOM_ID_MAX];
     int64_t interval_ns, lead_ns;
     uint32_t read_size, write_size;
+    uint64_t ends; /* that will be prepared, at most */
 };
 
 /* Where this agent keeps its runs' spools. */
@@ -26,7 +27,8 @@ const char *run_spool_directory(const struct agent_options *agent);
 /* 0, or ERROR_INPUT if no file can be made there. */
 int run_spool_check(const struct agent_options *agent, struct error *err);
 
-/* Makes the engine and the spool's file.  grew(arg) is called on another thread when the spool has
+/* Makes the spool's file, and the engine, or where one process cannot have so many ends open, the
+ * processes that have one each.  grew(arg) is called on another thread when the spool has
  * grown, until run_settle() said that the run is over or run_destroy() returned. */
 int run_create(struct run **out, const struct run_settings *settings,
                const struct agent_options *agent, void (*grew)(void *arg), void *arg,
@@ -42,10 +44,11 @@ int run_start(struct run *run, const struct axis *axis, struct error *err); /* o
 void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
 void run_stop(struct run *run);                            /* every end ends now */
 
-/* Lets the engine and its threads go once the spool is complete.  True if the run is over. */
+/* Completes the spool once every end is over, and lets the engine and its threads go then.  True if
+ * the run is over.  To be called now and then, and when the spool has grown. */
 bool run_settle(struct run *run);
 
-/* Why the spool cannot be written, or NULL. */
+/* Why the spool is not what it should be, or NULL. */
 const char *run_failure(const struct run *run);
 
 struct engine_totals run_totals(const struct run *run);

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "agent/hello.h"
+#include "agent/preparation.h"
 #include "agent/run.h"
 #include "agent/watcher.h"
 #include "format/message.h"
+#include "model/scenario.h"
 #include "rpc/service.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -18,6 +20,7 @@
 #define RUNS_MAX  16
 #define TICK_MS   250
 #define PIECE_MAX 65536 /* ends in one Prepare */
+#define ENDS_MAX  (2u * SCENARIO_FLOWS_MAX)
 
 /* A run and the calls that watch it. */
 struct hosted {
@@ -165,6 +168,7 @@ static struct hosted *add_run(struct service *service, const Tcpflowgen__Prepare
         .lead_ns = request->lead_ns,
         .read_size = request->read_size,
         .write_size = request->write_size,
+        .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
     };
     snprintf(settings.id, sizeof settings.id, "%s", request->run);
     struct run *run;
@@ -207,60 +211,10 @@ static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
     size_t length = strlen(request->run);
     return length == RANDOM_ID_MAX - 1 && strspn(request->run, "0123456789abcdef") == length &&
-           request->n_ends <= PIECE_MAX &&
+           request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
            request->lead_ns >= 0 && request->read_size <= 16u << 20 &&
            request->write_size <= 16u << 20;
-}
-
-/* Everything that one Prepare needs, in one block. */
-struct preparation {
-    struct end_spec *specs;
-    struct end_ready *answers;
-    Tcpflowgen__EndReady *messages;
-    Tcpflowgen__EndReady **pointers;
-};
-
-static void preparation_fini(struct preparation *p)
-{
-    free(p->specs);
-    free(p->answers);
-    free(p->messages);
-    free(p->pointers);
-}
-
-static int preparation_init(struct preparation *p, const Tcpflowgen__PrepareRequest *request,
-                            struct error *err)
-{
-    size_t count = request->n_ends + 1;
-    p->specs = calloc(count, sizeof *p->specs);
-    p->answers = calloc(count, sizeof *p->answers);
-    p->messages = calloc(count, sizeof *p->messages);
-    p->pointers = calloc(count, sizeof(*p->pointers));
-    if (!p->specs || !p->answers || !p->messages || !p->pointers)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    for (size_t i = 0; i < request->n_ends; i++)
-        if (message_to_end_spec(&p->specs[i], request->ends[i], err))
-            return err->code;
-    return 0;
-}
-
-static void answer_prepare(struct rpc_call *call, struct preparation *p, size_t count,
-                           int64_t interval_ns)
-{
-    for (size_t i = 0; i < count; i++) {
-        tcpflowgen__end_ready__init(&p->messages[i]);
-        p->messages[i].flow = p->answers[i].flow;
-        p->messages[i].end = p->answers[i].end;
-        p->messages[i].port = p->answers[i].port;
-        p->messages[i].error = p->answers[i].error;
-        p->pointers[i] = &p->messages[i];
-    }
-    Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
-    reply.ends = p->pointers;
-    reply.n_ends = count;
-    reply.interval_ns = interval_ns;
-    rpc_finish(call, &reply.base, RPC_OK, NULL);
 }
 
 static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -279,7 +233,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         hosted = find_run(service, request->run);
         if (!hosted)
             hosted = add_run(service, request, &err);
-        failed = hosted ? run_prepare(hosted->run, p.specs, request->n_ends, p.answers, &err) : -1;
+        failed = hosted ? run_prepare(hosted->run, p.specs, p.count, p.answers, &err) : -1;
         if (hosted)
             hosted->watched_ns = clock_now();
     }
@@ -287,7 +241,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         char text[512];
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, error_text(&err, text, sizeof text));
     } else {
-        answer_prepare(call, &p, request->n_ends, run_interval_ns(hosted->run));
+        rpc_finish(call, &preparation_reply(&p, run_interval_ns(hosted->run))->base, RPC_OK, NULL);
     }
     preparation_fini(&p);
 }

@@ -3,18 +3,24 @@
 #include <string.h>
 
 #include "cli/suggest.h"
+#include "util/cleanup.h"
 
 const struct command *const commands[COMMAND_COUNT] = {
     &command_agent,   &command_run,    &command_plan, &command_check,
     &command_summary, &command_schema, &command_help,
 };
 
+static const struct command *const hidden[] = {&command_guardian, &command_shard};
+
 const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
-    return strcmp(command_guardian.name, name) == 0 ? &command_guardian : NULL;
+    for (size_t i = 0; i < COUNT_OF(hidden); i++)
+        if (strcmp(hidden[i]->name, name) == 0)
+            return hidden[i];
+    return NULL;
 }
 
 int command_unknown(const char *name, struct error *err)

@@ -93,7 +93,7 @@ struct command {
 extern const struct command command_agent, command_run, command_plan, command_check,
     command_summary, command_schema, command_help;
 extern const struct command command_seed;
-extern const struct command command_guardian; /* not for people: in no help */
+extern const struct command command_guardian, command_shard; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
 #define COMMAND_COUNT 7

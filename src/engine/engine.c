@@ -17,6 +17,7 @@
 #define WORKERS_MAX 256u
 #define SIZE_MAX_IO (64u << 20) /* of a read or write */
 #define BACKLOG     4096u       /* the kernel's net.core.somaxconn, if it cannot be read */
+#define SPARE_FDS   256u        /* for strangers, listeners, and the rest of the program */
 
 struct engine {
     struct worker_setup setup;
@@ -40,6 +41,8 @@ static int check_options(const struct engine_options *options, struct error *err
         return error_set(err, ERROR_SYSTEM, NULL, "the lead is out of range");
     if (options->workers > WORKERS_MAX)
         return error_set(err, ERROR_SYSTEM, NULL, "more than %u workers", WORKERS_MAX);
+    if (options->part && options->part >= options->parts)
+        return error_set(err, ERROR_SYSTEM, NULL, "part %u of %u", options->part, options->parts);
     return 0;
 }
 
@@ -53,6 +56,12 @@ static size_t raise_descriptors(void)
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
+}
+
+size_t engine_ends_max(void)
+{
+    const size_t descriptors = raise_descriptors();
+    return descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
 }
 
 static unsigned read_backlog(void)
@@ -94,6 +103,35 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
     return ecn_setup_create(&setup->ecn, options->guardian, err);
 }
 
+/* Which of the run's workers are this engine's. */
+struct share {
+    unsigned first, count, total;
+};
+
+static struct share share_workers(const struct engine_options *options, unsigned cpu_count)
+{
+    const unsigned parts = options->parts ? options->parts : 1;
+    const unsigned ports = options->port_last - options->port_first + 1u;
+    unsigned total = options->workers ? options->workers : cpu_count ? cpu_count : 1;
+    if (options->port_first && total > ports)
+        total = ports; /* each listens on its own */
+    struct share share = {.first = options->part * total / parts};
+    share.count = (options->part + 1) * total / parts - share.first;
+    if (share.count == 0)
+        share.count = 1;
+    share.total = total > parts ? total : parts;
+    return share;
+}
+
+/* The nth of the CPUs, which come round again. */
+static int nth_cpu(const cpu_set_t *cpus, unsigned n)
+{
+    int cpu = -1;
+    for (unsigned left = n % (unsigned)CPU_COUNT(cpus) + 1; left;)
+        left -= CPU_ISSET((unsigned)++cpu, cpus) ? 1 : 0;
+    return cpu;
+}
+
 static int start_workers(struct engine *engine, const struct engine_options *options,
                          struct error *err)
 {
@@ -101,22 +139,14 @@ static int start_workers(struct engine *engine, const struct engine_options *opt
     if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
         CPU_ZERO(&cpus);
     const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
-    unsigned count = options->workers ? options->workers : cpu_count ? cpu_count : 1;
-    const unsigned ports = engine->setup.port_last - engine->setup.port_first + 1u;
-    if (engine->setup.port_first && count > ports)
-        count = ports; /* each listens on its own */
-    engine->setup.connecting_max = share_backlog(count);
-    engine->workers = calloc(count, sizeof(struct worker *));
+    const struct share share = share_workers(options, cpu_count);
+    engine->setup.connecting_max = share_backlog(share.total);
+    engine->workers = calloc(share.count, sizeof(struct worker *));
     if (!engine->workers)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-
-    int cpu = -1;
-    for (unsigned i = 0; i < count; i++) {
-        if (cpu_count > 1 && !options->unpinned) {
-            do
-                cpu = (cpu + 1) % CPU_SETSIZE;
-            while (!CPU_ISSET((unsigned)cpu, &cpus));
-        }
+    for (unsigned i = 0; i < share.count; i++) {
+        const bool pinned = cpu_count > 1 && !options->unpinned;
+        const int cpu = pinned ? nth_cpu(&cpus, share.first + i) : -1;
         const int failed = worker_create(&engine->workers[i], &engine->setup, cpu, err);
         if (failed)
             return failed;
@@ -133,8 +163,7 @@ int engine_create(struct engine **out, const struct engine_options *options, str
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    const size_t descriptors = raise_descriptors();
-    engine->descriptors = descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
+    engine->descriptors = engine_ends_max();
     failed = setup_init(&engine->setup, options, err);
     if (!failed)
         failed = start_workers(engine, options, err);

@@ -26,6 +26,7 @@ struct engine; /* opaque */
 
 struct engine_options {
     unsigned workers;               /* 0: one a core that this process may use */
+    unsigned part, parts;           /* where `parts` engines share the workers: 0 <= part < parts */
     bool unpinned;                  /* the scheduler places them: where engines share the cores */
     uint16_t port_first, port_last; /* data ports of accepting ends; 0: the kernel chooses */
     int64_t interval_ns;            /* sampling, INTERVAL_MIN_NS or more */
@@ -45,6 +46,10 @@ struct end_ready {
     uint16_t port;   /* accepting end: where it listens */
     char error[256]; /* empty: fine; else the end will not run */
 };
+
+/* How many ends can be open in one process.  Raises the process's limit of descriptors to what it
+ * may be. */
+size_t engine_ends_max(void);
 
 int engine_create(struct engine **out, const struct engine_options *options, struct error *err);
 

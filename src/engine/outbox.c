@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#define SAMPLES_AN_END 4
+
 struct outbox_block {
     struct outbox_block *next; /* among the fresh ones */
     size_t used;
@@ -66,7 +68,7 @@ void outbox_fini(struct outbox *outbox)
 int outbox_reserve(struct outbox *outbox, size_t ends)
 {
     const size_t a_block = OUTBOX_BLOCK_BYTES / (sizeof(struct record) + sizeof(struct sample));
-    size_t wanted = OUTBOX_BLOCKS_MIN + 2 * ends / a_block;
+    size_t wanted = OUTBOX_BLOCKS_MIN + SAMPLES_AN_END * ends / a_block;
     if (wanted > OUTBOX_BLOCKS_MAX)
         wanted = OUTBOX_BLOCKS_MAX;
     while (outbox->blocks < wanted) {
@@ -81,11 +83,14 @@ int outbox_reserve(struct outbox *outbox, size_t ends)
     return 0;
 }
 
+/* One that was used before, if the recorder gave any back: the others take memory only once they
+ * are written to. */
 static struct outbox_block *get_block(struct outbox *outbox)
 {
-    struct outbox_block *block = outbox->fresh;
-    if (!block)
-        return ring_pop(&outbox->empty);
+    struct outbox_block *block = ring_pop(&outbox->empty);
+    if (block || !outbox->fresh)
+        return block;
+    block = outbox->fresh;
     outbox->fresh = block->next;
     return block;
 }

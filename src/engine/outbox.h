@@ -38,7 +38,7 @@ struct outbox {
 void outbox_init(struct outbox *outbox, int wake_fd);
 void outbox_fini(struct outbox *outbox);
 
-/* Worker: blocks enough for two samples of each of `ends` ends.  0, or -1: out of memory. */
+/* Worker: blocks enough for some samples of each of `ends` ends.  0, or -1: out of memory. */
 int outbox_reserve(struct outbox *outbox, size_t ends);
 /* Worker: copies the item.  false: no room, nothing was put. */
 bool outbox_put(struct outbox *outbox, const struct engine_item *item);

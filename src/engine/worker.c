@@ -191,6 +191,9 @@ static int stop_all(void *context, void *arg)
     {
         end_stop(end);
     }
+    /* At once: who stops an engine may destroy it before the next round. */
+    pay_debts(worker);
+    outbox_publish(&worker->outbox, false);
     return 0;
 }
 

@@ -111,6 +111,20 @@ int segment_frame(struct buffer *out, const void *data, size_t size)
     return 0;
 }
 
+bool segment_unframe(const struct buffer *framed, size_t *at, const uint8_t **data, size_t *size)
+{
+    uint32_t length;
+    if (*at >= framed->size || framed->size - *at < FRAME_SIZE)
+        return false;
+    memcpy(&length, framed->data + *at, sizeof length);
+    *size = be32toh(length);
+    *data = framed->data + *at + FRAME_SIZE;
+    if (*size > framed->size - *at - FRAME_SIZE)
+        return false;
+    *at += FRAME_SIZE + *size;
+    return true;
+}
+
 int segment_append(struct segment *segment, const void *data, size_t size, uint64_t *offset,
                    struct error *err)
 {

@@ -5,6 +5,7 @@
 #ifndef FORMAT_SEGMENT_H
 #define FORMAT_SEGMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ int segment_append_framed(struct segment *segment, const struct buffer *framed, 
 uint64_t segment_waiting(const struct segment *segment);
 /* Adds one record with its frame to out; 0, or -1 when out of memory. */
 int segment_frame(struct buffer *out, const void *data, size_t size);
+/* The record at *at of framed records, and *at behind it.  Not checked against its checksum; false
+ * at the end, or where the frame is broken. */
+bool segment_unframe(const struct buffer *framed, size_t *at, const uint8_t **data, size_t *size);
 /* Bytes appended so far: where the next record will stand.  Any thread. */
 uint64_t segment_size(const struct segment *segment);
 /* From a record of that size to the next one. */

@@ -94,6 +94,15 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
     }
 }
 
+/* Of a message of columns: the first field, as it is written. */
+static uint32_t count_rows(const struct wire_field *columns)
+{
+    struct wire wire = {.at = columns->data, .left = (size_t)columns->value};
+    struct wire_field field;
+    bool counted = wire_next(&wire, &field) > 0 && field.number == 1 && field.type == WIRE_VARINT;
+    return counted ? (uint32_t)field.value : 0;
+}
+
 /* Samples, which are most records, are recognised by their tag alone. */
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
 {
@@ -104,14 +113,16 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
     if (size > SPOOL_RECORD_MAX)
         return broken(err);
     while ((got = wire_next(&wire, &field)) > 0) {
-        if (field.number == 1 && field.type == WIRE_VARINT)
+        if (field.number == 1 && field.type == WIRE_VARINT) {
             out->flow = (uint32_t)field.value;
-        else if (field.number == 2 && field.type == WIRE_VARINT && field.value <= END_DST)
+        } else if (field.number == 2 && field.type == WIRE_VARINT && field.value <= END_DST) {
             out->end = (enum flow_end)field.value;
-        else if (field.number == 2)
+        } else if (field.number == 2) {
             return broken(err);
-        else if (field.number == 3 && field.type == WIRE_BYTES)
+        } else if (field.number == 3 && field.type == WIRE_BYTES) {
             out->kind = SPOOL_SAMPLES;
+            out->rows = count_rows(&field);
+        }
     }
     if (got < 0)
         return broken(err);

@@ -32,6 +32,7 @@ struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
     enum flow_end end;
+    uint32_t rows;            /* SPOOL_SAMPLES */
     int64_t t_ns;             /* SPOOL_READY, SPOOL_RUN_END */
     struct end_report report; /* SPOOL_REPORT */
     char problem[512];        /* SPOOL_RUN_END */

@@ -109,11 +109,9 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     for (size_t i = 0; i < reply->n_hosts; i++)
         take_addresses(agent, reply->hosts[i]);
     if (agent->end_count > agent->max_ends)
-        session_agent_problem(
-            agent,
-            "%zu ends of flows are more than its limit of descriptors allows (%llu): "
-            "raise it there (ulimit -n %zu)",
-            agent->end_count, (unsigned long long)agent->max_ends, agent->end_count + SPARE_FDS);
+        session_agent_problem(agent, "%zu ends of flows are more than it can have, %llu: %s",
+                              agent->end_count, (unsigned long long)agent->max_ends,
+                              reply->max_ends_reason);
 }
 
 /* What is asked of one agent, pointing into the plan. */

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,36 +11,19 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/self_spawn.h"
 
-#define ANNOUNCE_FD 3
-#define START_MS    10000
-#define STOP_NS     (5 * NS_PER_S)
+#define START_MS 10000
+#define STOP_NS  (5 * NS_PER_S)
 
-extern char **environ;
-
-/* A group of its own: Ctrl-C at the terminal is for the master alone. */
 static int spawn(pid_t *pid, int announce_fd)
 {
     char fd[16];
-    snprintf(fd, sizeof fd, "%d", ANNOUNCE_FD);
+    snprintf(fd, sizeof fd, "%d", SELF_SPAWN_FD);
     const char *const argv[] = {"tcp-flowgen",       "agent",         "--listen",
                                 "127.0.0.1:0",       "--announce-fd", fd,
                                 "--die-with-parent", "--quiet",       NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, announce_fd, ANNOUNCE_FD);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    int failed = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, (char **)argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
+    return self_spawn(pid, argv, announce_fd);
 }
 
 /* The port that the agent writes, or -1. */
@@ -67,13 +49,9 @@ static int start_one(struct local_agents *agents, struct error *err)
     int fds[2];
     if (pipe2(fds, O_CLOEXEC))
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a pipe");
-    /* dup2 onto itself would keep close-on-exec set. */
-    int write_end = fcntl(fds[1], F_DUPFD_CLOEXEC, ANNOUNCE_FD + 1);
     pid_t pid = -1;
-    int failed = write_end < 0 ? errno : spawn(&pid, write_end);
+    int failed = spawn(&pid, fds[1]);
     close(fds[1]);
-    if (write_end >= 0)
-        close(write_end);
     int port = failed ? -1 : read_port(fds[0]);
     close(fds[0]);
     if (!failed) {

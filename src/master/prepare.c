@@ -88,6 +88,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     piece->request.write_size = plan->write_size;
     piece->request.lead_ns = session->options->lead_ns;
     piece->request.ends = piece->pointers;
+    piece->request.ends_total = agent->end_count;
     for (; *next < plan->flow_count && piece->request.n_ends < PIECE_ENDS; ++*next) {
         const struct plan_flow *flow = &plan->flows[*next];
         const struct master_host *host = &session->hosts[end == END_SRC ? flow->src : flow->dst];

@@ -19,8 +19,6 @@ enum finish_mode { FINISH_DRAIN = 0, FINISH_ABORT = 1 };
 #define INTERVAL_NS     INT64_C(250000000)  /* default sampling interval */
 #define INTERVAL_MIN_NS INT64_C(1000000)
 
-#define SPARE_FDS 256u /* descriptors that an agent needs beside one for each end */
-
 /* All that an agent must know to run one end.  Plain data, no pointers. */
 struct end_spec {
     uint32_t flow; /* index in the plan */

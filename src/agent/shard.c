@@ -1,0 +1,435 @@
+#include "agent/shard.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/shard_wire.h"
+#include "format/message.h"
+#include "format/spool_record.h"
+#include "proto/shard.pb-c.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/self_spawn.h"
+
+#define ANSWER_NS  (30 * NS_PER_S) /* a master waits longer */
+#define GOODBYE_NS (10 * NS_PER_S)
+
+struct shard {
+    pid_t pid;
+    int fd;
+    struct spool *spool;
+    pthread_t reader;
+    bool has_reader;
+    /* between threads */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool finished;                  /* it said so */
+    bool ended;                     /* its process */
+    bool reaped;                    /* its pid may be another's */
+    char why[256];                  /* it ended, as far as is known */
+    Tcpflowgen__ShardReply *answer; /* to shard_ask() */
+    struct engine_totals totals;
+    uint8_t *open; /* by flow * 2 + end: prepared, and no report seen */
+    size_t open_size;
+};
+
+/* ---- which ends are open; with the lock ---- */
+
+static size_t place_of(uint32_t flow, enum flow_end end)
+{
+    return (size_t)flow * 2 + end;
+}
+
+static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
+{
+    size_t place = place_of(flow, end);
+    if (place >= shard->open_size) {
+        size_t size = (place + 1) * 2;
+        uint8_t *open = realloc(shard->open, size);
+        if (!open)
+            return false;
+        memset(open + shard->open_size, 0, size - shard->open_size);
+        shard->open = open;
+        shard->open_size = size;
+    }
+    shard->open[place] = true;
+    return true;
+}
+
+static bool close_end(struct shard *shard, uint32_t flow, enum flow_end end)
+{
+    size_t place = place_of(flow, end);
+    bool was_open = place < shard->open_size && shard->open[place];
+    if (was_open)
+        shard->open[place] = false;
+    return was_open;
+}
+
+/* ---- the reader ---- */
+
+static void note_reports(struct shard *shard, const struct buffer *framed)
+{
+    struct spool_head head;
+    const uint8_t *record;
+    size_t size;
+    for (size_t at = 0; segment_unframe(framed, &at, &record, &size);)
+        if (spool_record_head(record, size, &head, NULL) == 0 && head.kind == SPOOL_REPORT)
+            close_end(shard, head.flow, head.end);
+}
+
+static void take_records(struct shard *shard, const ProtobufCBinaryData *records)
+{
+    const struct buffer framed = {.data = records->data, .size = records->len};
+    pthread_mutex_lock(&shard->lock);
+    note_reports(shard, &framed);
+    pthread_mutex_unlock(&shard->lock);
+    spool_append(shard->spool, &framed);
+}
+
+/* Takes the reply over. */
+static void take_reply(struct shard *shard, Tcpflowgen__ShardReply *reply)
+{
+    if (reply->records.len)
+        take_records(shard, &reply->records);
+    if (reply->failure[0])
+        spool_fail(shard->spool, reply->failure, reply->samples_lost);
+    pthread_mutex_lock(&shard->lock);
+    if (reply->failure[0])
+        snprintf(shard->why, sizeof shard->why, "%s", reply->failure);
+    if (reply->totals)
+        shard->totals = (struct engine_totals){
+            .ends = reply->totals->ends,
+            .ends_over = reply->totals->ends_over,
+            .received_bytes = reply->totals->received_bytes,
+            .sent_bytes = reply->totals->sent_bytes,
+        };
+    bool finished = shard->finished = shard->finished || reply->finished;
+    if (reply->prepared && !shard->answer) {
+        shard->answer = reply;
+        reply = NULL;
+        pthread_cond_signal(&shard->changed);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    if (reply)
+        tcpflowgen__shard_reply__free_unpacked(reply, NULL);
+    if (finished)
+        spool_nudge(shard->spool);
+}
+
+/* With the lock.  Only now another process may get its pid. */
+static void reap(struct shard *shard)
+{
+    int status = 0;
+    waitpid(shard->pid, &status, 0);
+    shard->reaped = true;
+    if (shard->why[0])
+        return;
+    if (WIFSIGNALED(status))
+        snprintf(shard->why, sizeof shard->why, "killed by SIG%s",
+                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
+    else
+        snprintf(shard->why, sizeof shard->why, "exit status %d", WEXITSTATUS(status));
+}
+
+/* With the lock: reports of the ends that are open. */
+static void write_off(struct shard *shard, struct buffer *framed)
+{
+    struct end_report report = {.status = END_FAILED, .cpu = -1};
+    struct buffer record = {0};
+    snprintf(report.error, sizeof report.error, "the worker process ended: %.200s", shard->why);
+    for (size_t place = 0; place < shard->open_size; place++) {
+        report.flow = (uint32_t)(place / 2);
+        report.end = (enum flow_end)(place % 2);
+        if (!close_end(shard, report.flow, report.end))
+            continue;
+        if (spool_record_report(&record, &report) ||
+            segment_frame(framed, record.data, record.size))
+            spool_fail(shard->spool, "out of memory", 0);
+        buffer_clear(&record);
+    }
+    buffer_fini(&record);
+}
+
+static void bury(struct shard *shard)
+{
+    struct buffer framed = {0};
+    siginfo_t info;
+    shutdown(shard->fd, SHUT_RDWR); /* after nonsense it still is there */
+    waitid(P_PID, (id_t)shard->pid, &info, WEXITED | WNOWAIT);
+    pthread_mutex_lock(&shard->lock);
+    reap(shard);
+    write_off(shard, &framed);
+    pthread_mutex_unlock(&shard->lock);
+    if (framed.size)
+        spool_append(shard->spool, &framed);
+    buffer_fini(&framed);
+
+    pthread_mutex_lock(&shard->lock);
+    shard->ended = true;
+    shard->totals.ends_over = shard->totals.ends;
+    pthread_cond_signal(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    spool_nudge(shard->spool);
+}
+
+static void *read_replies(void *arg)
+{
+    struct shard *shard = arg;
+    struct buffer scratch = {0};
+    ProtobufCMessage *message;
+    while (shard_wire_receive(shard->fd, &tcpflowgen__shard_reply__descriptor, &scratch, &message) >
+           0)
+        take_reply(shard, (Tcpflowgen__ShardReply *)message);
+    buffer_fini(&scratch);
+    bury(shard);
+    return NULL;
+}
+
+/* ---- requests ---- */
+
+static void put_down(struct shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    if (!shard->reaped)
+        kill(shard->pid, SIGKILL);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+static void request(struct shard *shard, const Tcpflowgen__ShardRequest *message)
+{
+    if (shard_wire_send(shard->fd, &message->base))
+        put_down(shard); /* half a message may have been sent */
+}
+
+/* With the lock.  Waits for an answer, or only for the end. */
+static void await(struct shard *shard, bool answer, int64_t limit_ns)
+{
+    int64_t deadline = clock_now() + limit_ns;
+    const struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
+    while (!shard->ended && !(answer && shard->answer))
+        if (pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &until))
+            return;
+}
+
+static int is_gone(const struct shard *shard, struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, NULL, "a worker process ended: %s", shard->why);
+}
+
+static int open_all(struct shard *shard, struct end_spec *const *specs, size_t count,
+                    struct error *err)
+{
+    int failed = 0;
+    pthread_mutex_lock(&shard->lock);
+    if (shard->ended)
+        failed = is_gone(shard, err);
+    for (size_t i = 0; !failed && i < count; i++)
+        if (!set_open(shard, specs[i]->flow, specs[i]->end))
+            failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    pthread_mutex_unlock(&shard->lock);
+    return failed;
+}
+
+int shard_ask(struct shard *shard, struct end_spec *const *specs, size_t count, struct error *err)
+{
+    CLEANUP_FREE Tcpflowgen__EndSpec *messages = calloc(count + 1, sizeof *messages);
+    CLEANUP_FREE Tcpflowgen__EndSpec **pointers = calloc(count + 1, sizeof(*pointers));
+    if (!messages || !pointers)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    /* Before they are prepared: a report may overtake the answer. */
+    int failed = open_all(shard, specs, count, err);
+    if (failed)
+        return failed;
+    for (size_t i = 0; i < count; i++) {
+        message_from_end_spec(&messages[i], specs[i]);
+        pointers[i] = &messages[i];
+    }
+    Tcpflowgen__PrepareRequest prepare = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    prepare.ends = pointers;
+    prepare.n_ends = count;
+    Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
+    message.prepare = &prepare;
+    request(shard, &message);
+    return 0;
+}
+
+static void take_answer(struct shard *shard, const Tcpflowgen__PrepareReply *prepared,
+                        struct end_ready *const *answers)
+{
+    for (size_t i = 0; i < prepared->n_ends; i++) {
+        const Tcpflowgen__EndReady *ready = prepared->ends[i];
+        struct end_ready *answer = answers[i];
+        *answer = (struct end_ready){
+            .flow = ready->flow,
+            .end = (enum flow_end)ready->end,
+            .port = (uint16_t)ready->port,
+        };
+        snprintf(answer->error, sizeof answer->error, "%s", ready->error);
+        if (ready->error[0])
+            close_end(shard, answer->flow, answer->end);
+    }
+}
+
+int shard_answer(struct shard *shard, struct end_ready *const *answers, size_t count,
+                 struct error *err)
+{
+    int failed = 0;
+    pthread_mutex_lock(&shard->lock);
+    await(shard, true, ANSWER_NS);
+    Tcpflowgen__ShardReply *reply = shard->answer;
+    shard->answer = NULL;
+    if (reply && reply->prepared->n_ends == count)
+        take_answer(shard, reply->prepared, answers);
+    else if (shard->ended)
+        failed = is_gone(shard, err);
+    else
+        failed = error_set(err, ERROR_SYSTEM, NULL, "a worker process does not answer");
+    pthread_mutex_unlock(&shard->lock);
+    if (reply)
+        tcpflowgen__shard_reply__free_unpacked(reply, NULL);
+    if (failed)
+        put_down(shard);
+    return failed;
+}
+
+static void send_axis(struct shard *shard, const struct axis *axis, bool start)
+{
+    Tcpflowgen__Axis message;
+    message_from_axis(&message, axis);
+    Tcpflowgen__ShardRequest order = TCPFLOWGEN__SHARD_REQUEST__INIT;
+    order.start = start ? &message : NULL;
+    order.adjust = start ? NULL : &message;
+    request(shard, &order);
+}
+
+void shard_start(struct shard *shard, const struct axis *axis)
+{
+    send_axis(shard, axis, true);
+}
+
+void shard_adjust(struct shard *shard, const struct axis *axis)
+{
+    send_axis(shard, axis, false);
+}
+
+void shard_stop(struct shard *shard)
+{
+    Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
+    message.stop = true;
+    request(shard, &message);
+}
+
+struct engine_totals shard_totals(struct shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    struct engine_totals totals = shard->totals;
+    pthread_mutex_unlock(&shard->lock);
+    return totals;
+}
+
+bool shard_is_over(struct shard *shard)
+{
+    pthread_mutex_lock(&shard->lock);
+    bool over = shard->finished || shard->ended;
+    pthread_mutex_unlock(&shard->lock);
+    return over;
+}
+
+/* ---- life ---- */
+
+static void set_up(struct shard *shard, const struct engine_options *options)
+{
+    Tcpflowgen__ShardSetup setup = TCPFLOWGEN__SHARD_SETUP__INIT;
+    setup.run = (char *)options->run;
+    setup.part = options->part;
+    setup.parts = options->parts;
+    setup.workers = options->workers;
+    setup.port_first = options->port_first;
+    setup.port_last = options->port_last;
+    setup.interval_ns = options->interval_ns;
+    setup.lead_ns = options->lead_ns;
+    setup.read_size = options->read_size;
+    setup.write_size = options->write_size;
+    setup.guardian = (char *)options->guardian;
+    Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
+    message.setup = &setup;
+    request(shard, &message);
+}
+
+static int spawn(struct shard *shard, struct error *err)
+{
+    const char *const argv[] = {"tcp-flowgen", "shard", NULL};
+    const struct timeval limit = {.tv_sec = ANSWER_NS / NS_PER_S};
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a socket pair");
+    shard->fd = fds[0];
+    setsockopt(shard->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    int failed = self_spawn(&shard->pid, argv, fds[1]);
+    close(fds[1]);
+    if (failed)
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start a worker process");
+    failed = pthread_create(&shard->reader, NULL, read_replies, shard);
+    if (!failed) {
+        shard->has_reader = true;
+        return 0;
+    }
+    kill(shard->pid, SIGKILL);
+    waitpid(shard->pid, NULL, 0);
+    return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start a thread for a shard");
+}
+
+int shard_create(struct shard **out, const struct engine_options *options, struct spool *spool,
+                 struct error *err)
+{
+    struct shard *shard = calloc(1, sizeof *shard);
+    if (!shard)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    shard->fd = -1;
+    shard->spool = spool;
+    pthread_mutex_init(&shard->lock, NULL);
+    pthread_cond_init(&shard->changed, NULL);
+    int failed = spawn(shard, err);
+    if (failed) {
+        shard_destroy(shard);
+        return failed;
+    }
+    set_up(shard, options);
+    *out = shard;
+    return 0;
+}
+
+void shard_dismiss(struct shard *shard)
+{
+    shutdown(shard->fd, SHUT_WR);
+}
+
+void shard_destroy(struct shard *shard)
+{
+    if (!shard)
+        return;
+    if (shard->has_reader) {
+        pthread_mutex_lock(&shard->lock);
+        await(shard, false, GOODBYE_NS);
+        pthread_mutex_unlock(&shard->lock);
+        put_down(shard);
+        pthread_join(shard->reader, NULL);
+    }
+    if (shard->answer)
+        tcpflowgen__shard_reply__free_unpacked(shard->answer, NULL);
+    if (shard->fd >= 0)
+        close(shard->fd);
+    pthread_cond_destroy(&shard->changed);
+    pthread_mutex_destroy(&shard->lock);
+    free(shard->open);
+    free(shard);
+}

@@ -1,0 +1,72 @@
+#include "agent/shard_wire.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define LENGTH_SIZE sizeof(uint32_t)
+#define MESSAGE_MAX (1u << 30)
+
+static int send_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size) {
+        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return -1;
+        data += sent;
+        size -= (size_t)sent;
+    }
+    return 0;
+}
+
+static bool receive_all(int fd, uint8_t *data, size_t size)
+{
+    while (size) {
+        ssize_t got = recv(fd, data, size, MSG_WAITALL);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        data += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+int shard_wire_send(int fd, const ProtobufCMessage *message)
+{
+    struct buffer packed = {0};
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *place = size <= MESSAGE_MAX ? buffer_reserve(&packed, LENGTH_SIZE + size) : NULL;
+    if (!place) {
+        errno = ENOMEM;
+        return -1;
+    }
+    uint32_t length = htobe32((uint32_t)size);
+    memcpy(place, &length, LENGTH_SIZE);
+    protobuf_c_message_pack(message, place + LENGTH_SIZE);
+    int failed = send_all(fd, place, LENGTH_SIZE + size);
+    buffer_fini(&packed);
+    return failed;
+}
+
+int shard_wire_receive(int fd, const ProtobufCMessageDescriptor *type, struct buffer *scratch,
+                       ProtobufCMessage **message)
+{
+    uint32_t length;
+    if (!receive_all(fd, (uint8_t *)&length, LENGTH_SIZE))
+        return 0;
+    length = be32toh(length);
+    buffer_clear(scratch);
+    uint8_t *place = length <= MESSAGE_MAX ? buffer_reserve(scratch, length) : NULL;
+    if (!place)
+        return -1;
+    if (!receive_all(fd, place, length))
+        return 0;
+    *message = protobuf_c_message_unpack(type, NULL, length, place);
+    return *message ? 1 : -1;
+}

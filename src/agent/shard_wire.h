@@ -1,0 +1,17 @@
+/* Messages of shard.proto over the socket between an agent and a shard. */
+#ifndef AGENT_SHARD_WIRE_H
+#define AGENT_SHARD_WIRE_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "util/buffer.h"
+
+/* 0, or -1 with errno: the other side is gone. */
+int shard_wire_send(int fd, const ProtobufCMessage *message);
+
+/* Waits for a message, which scratch holds packed.  1 and *message (to be freed with
+ * protobuf_c_message_free_unpacked()), 0 when the other side is gone, -1 for nonsense. */
+int shard_wire_receive(int fd, const ProtobufCMessageDescriptor *type, struct buffer *scratch,
+                       ProtobufCMessage **message);
+
+#endif

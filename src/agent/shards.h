@@ -1,0 +1,39 @@
+/* The shards of a run: its ends spread over child processes, where one process cannot have
+ * descriptors enough for them.  Main thread. */
+#ifndef AGENT_SHARDS_H
+#define AGENT_SHARDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/spool.h"
+#include "engine/engine.h"
+#include "util/error.h"
+
+struct shards; /* opaque */
+
+/* How many shards a run with so many ends wants; 0: none, one engine will do. */
+unsigned shards_wanted(uint64_t ends);
+/* How many ends all of them can have at most. */
+uint64_t shards_ends_max(void);
+
+/* options as for one engine that had all workers and ports. */
+int shards_create(struct shards **out, unsigned count, const struct engine_options *options,
+                  struct spool *spool, struct error *err);
+
+/* As the engine's, which see. */
+int shards_prepare(struct shards *shards, const struct end_spec *specs, size_t count,
+                   struct end_ready *answers, struct error *err);
+void shards_start(struct shards *shards, const struct axis *axis);
+void shards_adjust(struct shards *shards, const struct axis *axis);
+void shards_stop(struct shards *shards);
+struct engine_totals shards_totals(const struct shards *shards);
+
+/* Whether the spool has the report of every end. */
+bool shards_are_over(const struct shards *shards);
+
+/* Ends what still runs, with its reports.  NULL is fine. */
+void shards_destroy(struct shards *shards);
+
+#endif

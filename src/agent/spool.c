@@ -1,0 +1,154 @@
+#include "agent/spool.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "format/spool_record.h"
+#include "util/clock.h"
+
+#define WAITING_MAX (64u << 20) /* bytes; if more wait for the disk, samples are dropped */
+#define FAILURE_MAX 384
+
+struct spool {
+    struct segment *segment;
+    void (*grew)(void *arg);
+    void *arg;
+    pthread_mutex_t lock; /* of what follows, and of appending */
+    uint64_t lost;        /* samples */
+    bool ended;
+    atomic_bool failed;
+    char failure[FAILURE_MAX]; /* written before `failed` is set */
+};
+
+int spool_create(struct spool **out, const char *path, void (*grew)(void *arg), void *arg,
+                 struct error *err)
+{
+    struct spool *spool = calloc(1, sizeof *spool);
+    if (!spool)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    spool->grew = grew;
+    spool->arg = arg;
+    int failed = segment_create(&spool->segment, path, err);
+    if (failed) {
+        free(spool);
+        return failed;
+    }
+    pthread_mutex_init(&spool->lock, NULL);
+    *out = spool;
+    return 0;
+}
+
+/* ---- with the lock ---- */
+
+static void fail(struct spool *spool, const char *why, uint64_t samples)
+{
+    spool->lost += samples;
+    if (atomic_load(&spool->failed))
+        return;
+    snprintf(spool->failure, sizeof spool->failure, "%s", why);
+    atomic_store(&spool->failed, true);
+}
+
+static bool append(struct spool *spool, const struct buffer *framed)
+{
+    struct error err = {0};
+    char text[FAILURE_MAX];
+    int refused = segment_append_framed(spool->segment, framed, &err);
+    if (refused)
+        fail(spool, error_text(&err, text, sizeof text), 0);
+    return refused >= 0;
+}
+
+/* Reports and the like, which are small, are kept in any case. */
+static bool append_without_samples(struct spool *spool, const struct buffer *framed)
+{
+    struct buffer rest = {0};
+    struct spool_head head;
+    const uint8_t *record;
+    size_t size;
+    for (size_t at = 0; segment_unframe(framed, &at, &record, &size);) {
+        if (spool_record_head(record, size, &head, NULL))
+            continue;
+        if (head.kind == SPOOL_SAMPLES)
+            fail(spool, "too much waits for the disk", head.rows);
+        else if (segment_frame(&rest, record, size))
+            fail(spool, "out of memory", 0);
+    }
+    bool appended = append(spool, &rest);
+    buffer_fini(&rest);
+    return appended;
+}
+
+/* ---- without ---- */
+
+void spool_append(struct spool *spool, const struct buffer *framed)
+{
+    pthread_mutex_lock(&spool->lock);
+    uint64_t waiting = segment_waiting(spool->segment);
+    bool much = waiting && waiting + framed->size > WAITING_MAX;
+    bool appended = much ? append_without_samples(spool, framed) : append(spool, framed);
+    pthread_mutex_unlock(&spool->lock);
+    if (appended)
+        spool->grew(spool->arg);
+}
+
+void spool_retry(struct spool *spool)
+{
+    const struct buffer nothing = {0};
+    pthread_mutex_lock(&spool->lock);
+    if (segment_waiting(spool->segment))
+        append(spool, &nothing);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void spool_nudge(struct spool *spool)
+{
+    spool->grew(spool->arg);
+}
+
+void spool_fail(struct spool *spool, const char *why, uint64_t samples)
+{
+    pthread_mutex_lock(&spool->lock);
+    fail(spool, why, samples);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+const char *spool_failure(const struct spool *spool)
+{
+    return atomic_load(&spool->failed) ? spool->failure : NULL;
+}
+
+bool spool_end(struct spool *spool)
+{
+    char problem[FAILURE_MAX + 64] = "";
+    struct buffer record = {0}, framed = {0};
+    pthread_mutex_lock(&spool->lock);
+    if (atomic_load(&spool->failed))
+        snprintf(problem, sizeof problem, "%s; %" PRIu64 " samples were lost", spool->failure,
+                 spool->lost);
+    if (!spool->ended && spool_record_run_end(&record, clock_now(), problem) == 0 &&
+        segment_frame(&framed, record.data, record.size) == 0)
+        spool->ended = append(spool, &framed);
+    bool ended = spool->ended;
+    pthread_mutex_unlock(&spool->lock);
+    buffer_fini(&record);
+    buffer_fini(&framed);
+    return ended;
+}
+
+struct segment *spool_segment(const struct spool *spool)
+{
+    return spool->segment;
+}
+
+void spool_close(struct spool *spool, bool remove_file)
+{
+    if (!spool)
+        return;
+    segment_close(spool->segment, remove_file);
+    pthread_mutex_destroy(&spool->lock);
+    free(spool);
+}

@@ -1,0 +1,325 @@
+/* Runs whose ends are in child processes: this program once more, as a shard. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/run.h"
+#include "agent/shard_server.h"
+#include "agent/shards.h"
+#include "format/spool_record.h"
+#include "util/clock.h"
+
+#define FLOWS       30u
+#define DESCRIPTORS 300 /* too few for 60 ends, with those that an engine spares */
+#define PATIENCE_NS (30 * NS_PER_S)
+
+struct fixture {
+    char directory[64];
+    struct run *run;
+    /* of the spool */
+    unsigned ready, rows, reports[FLOWS][2], run_ends;
+    struct end_report report[FLOWS][2];
+    char problem[512];
+};
+
+static void grew(void *arg)
+{
+    (void)arg;
+}
+
+static struct agent_options agent(const struct fixture *fixture)
+{
+    return (struct agent_options){.spool_directory = fixture->directory, .interval_ns = NS_PER_MS};
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    const struct agent_options options = agent(fixture);
+    const struct run_settings settings = {
+        .id = "0123456789abcdef0123456789abcdef", .interval_ns = 10 * NS_PER_MS, .ends = 2 * FLOWS};
+    struct error err = {0};
+    char text[512];
+    snprintf(fixture->directory, sizeof fixture->directory, "shards-test.XXXXXX");
+    if (!mkdtemp(fixture->directory))
+        return -1;
+    *state = fixture;
+    if (run_create(&fixture->run, &settings, &options, grew, NULL, &err)) {
+        print_error("%s\n", error_text(&err, text, sizeof text));
+        return -1;
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    run_destroy(fixture->run, true);
+    int failed = rmdir(fixture->directory);
+    free(fixture);
+    return failed;
+}
+
+/* The pids of this process's children; returns how many. */
+static unsigned children(pid_t pids[8])
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (count < 8 && fscanf(file, "%d", &pids[count]) == 1)
+        count++;
+    fclose(file);
+    return count;
+}
+
+/* ---- flows ---- */
+
+static struct end_spec spec_of(uint32_t flow, enum flow_end end, int64_t duration_ns)
+{
+    struct end_spec spec = {
+        .flow = flow,
+        .id = (int32_t)flow,
+        .end = end,
+        .source = end == END_SRC,
+        .sink = end == END_DST,
+        .duration_ns = duration_ns,
+        .local_address = "127.0.0.1",
+        .peer_address = "127.0.0.1",
+        .ccalg = "cubic",
+    };
+    snprintf((char *)spec.token, sizeof spec.token, "token %u", flow);
+    return spec;
+}
+
+static void prepare(struct fixture *fixture, int64_t duration_ns)
+{
+    struct end_spec specs[FLOWS];
+    struct end_ready answers[FLOWS] = {0};
+    struct error err = {0};
+    for (int end = END_DST; end >= END_SRC; end--) {
+        for (uint32_t flow = 0; flow < FLOWS; flow++) {
+            specs[flow] = spec_of(flow, (enum flow_end)end, duration_ns);
+            specs[flow].peer_port = end == END_SRC ? answers[flow].port : 0;
+        }
+        if (run_prepare(fixture->run, specs, FLOWS, answers, &err))
+            fail_msg("%s", err.what);
+        for (uint32_t flow = 0; flow < FLOWS; flow++) {
+            assert_int_equal(answers[flow].flow, flow);
+            assert_int_equal(answers[flow].end, end);
+            assert_string_equal(answers[flow].error, "");
+            assert_true(end == END_SRC || answers[flow].port > 0);
+        }
+    }
+}
+
+static void start(struct fixture *fixture)
+{
+    const struct axis axis = {.local_ns = clock_now() + 300 * NS_PER_MS};
+    assert_int_equal(run_start(fixture->run, &axis, NULL), 0);
+}
+
+static void settle(struct fixture *fixture)
+{
+    const int64_t deadline = clock_now() + PATIENCE_NS;
+    while (!run_settle(fixture->run)) {
+        assert_true(clock_now() < deadline);
+        usleep(5000);
+    }
+}
+
+static void read_spool(struct fixture *fixture)
+{
+    struct segment *spool = run_spool(fixture->run);
+    struct buffer record = {0};
+    struct spool_head head;
+    for (uint64_t at = 0; segment_read(spool, at, &record, &at, NULL) > 0;) {
+        assert_int_equal(fixture->run_ends, 0);
+        assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
+        assert_true(head.flow < FLOWS);
+        fixture->ready += head.kind == SPOOL_READY;
+        fixture->rows += head.kind == SPOOL_SAMPLES ? head.rows : 0;
+        if (head.kind == SPOOL_REPORT) {
+            fixture->report[head.flow][head.end] = head.report;
+            fixture->reports[head.flow][head.end]++;
+        } else if (head.kind == SPOOL_RUN_END) {
+            fixture->run_ends++;
+            snprintf(fixture->problem, sizeof fixture->problem, "%s", head.problem);
+        }
+    }
+    buffer_fini(&record);
+}
+
+/* ---- tests ---- */
+
+static void test_how_many(void **state)
+{
+    (void)state;
+    const uint64_t one = DESCRIPTORS - 256, share = one / 4 * 3;
+    assert_int_equal(engine_ends_max(), one);
+    assert_int_equal(shards_wanted(0), 0);
+    assert_int_equal(shards_wanted(one), 0);
+    assert_int_equal(shards_wanted(one + 1), 2);
+    assert_int_equal(shards_wanted(2 * share + 1), 3);
+    assert_int_equal(shards_wanted(UINT64_MAX), 64);
+    assert_int_equal(shards_ends_max(), 64 * share);
+}
+
+static void test_to_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pids[8];
+    prepare(fixture, 100 * NS_PER_MS);
+    assert_int_equal(children(pids), 2);
+    start(fixture);
+    settle(fixture);
+    assert_int_equal(children(pids), 0);
+    assert_null(run_failure(fixture->run));
+    read_spool(fixture);
+    assert_int_equal(fixture->ready, 2 * FLOWS);
+    assert_int_equal(fixture->run_ends, 1);
+    assert_string_equal(fixture->problem, "");
+    uint64_t rows = 0, sent = 0;
+    for (unsigned flow = 0; flow < FLOWS; flow++) {
+        const struct end_report *src = &fixture->report[flow][END_SRC];
+        const struct end_report *dst = &fixture->report[flow][END_DST];
+        assert_int_equal(fixture->reports[flow][END_SRC], 1);
+        assert_int_equal(fixture->reports[flow][END_DST], 1);
+        assert_int_equal(src->status, END_COMPLETE);
+        assert_int_equal(dst->status, END_COMPLETE);
+        assert_int_equal(src->peer_port, dst->local_port);
+        assert_int_equal(src->payload_bytes, dst->payload_bytes);
+        rows += src->samples_taken + dst->samples_taken + 2;
+        sent += src->payload_bytes;
+    }
+    assert_int_equal(fixture->rows, rows);
+    const struct engine_totals totals = run_totals(fixture->run);
+    assert_int_equal(totals.ends, 2 * FLOWS);
+    assert_int_equal(totals.ends_over, 2 * FLOWS);
+    assert_int_equal(totals.received_bytes, sent);
+}
+
+static void test_one_is_killed(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pids[8];
+    unsigned failed = 0;
+    prepare(fixture, NS_PER_S);
+    start(fixture);
+    assert_int_equal(children(pids), 2);
+    usleep(600000);
+    kill(pids[0], SIGKILL);
+    settle(fixture);
+    read_spool(fixture);
+    assert_int_equal(fixture->run_ends, 1);
+    for (unsigned flow = 0; flow < FLOWS; flow++) {
+        const struct end_report *report = fixture->report[flow];
+        assert_int_equal(fixture->reports[flow][END_SRC], 1);
+        assert_int_equal(fixture->reports[flow][END_DST], 1);
+        assert_int_equal(report[END_SRC].status, report[END_DST].status);
+        failed += report[END_SRC].status == END_FAILED;
+        if (report[END_SRC].status == END_FAILED)
+            assert_string_equal(report[END_SRC].error,
+                                "the worker process ended: killed by SIGKILL");
+        else
+            assert_int_equal(report[END_SRC].status, END_COMPLETE);
+    }
+    assert_in_range(failed, 1, FLOWS - 1);
+    assert_int_equal(run_totals(fixture->run).ends_over, 2 * FLOWS);
+}
+
+static void test_one_is_killed_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct end_spec spec = spec_of(0, END_DST, NS_PER_S);
+    struct end_ready answer;
+    struct error err = {0};
+    pid_t pids[8];
+    assert_int_equal(children(pids), 2);
+    kill(pids[0], SIGKILL);
+    kill(pids[1], SIGKILL);
+    assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_SYSTEM);
+    assert_string_equal(err.what, "a worker process ended: killed by SIGKILL");
+    assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_INPUT);
+    settle(fixture);
+    read_spool(fixture);
+    assert_int_equal(fixture->run_ends, 1);
+}
+
+static void test_stopped_before_the_start(void **state)
+{
+    struct fixture *fixture = *state;
+    prepare(fixture, NS_PER_S);
+    run_stop(fixture->run);
+    settle(fixture);
+    read_spool(fixture);
+    assert_int_equal(fixture->run_ends, 1);
+    for (unsigned flow = 0; flow < FLOWS; flow++)
+        assert_int_equal(fixture->report[flow][END_DST].status, END_STOPPED);
+}
+
+/* What was sampled by then is not lost. */
+static void test_destroyed_in_the_middle(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[256];
+    struct buffer bytes = {0};
+    pid_t pids[8];
+    prepare(fixture, 10 * NS_PER_S);
+    start(fixture);
+    usleep(500000);
+    snprintf(path, sizeof path, "%s", segment_path(run_spool(fixture->run)));
+    run_destroy(fixture->run, false);
+    fixture->run = NULL;
+    assert_int_equal(children(pids), 0);
+
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    uint8_t *place = buffer_reserve(&bytes, 64 << 20);
+    bytes.size = fread(place, 1, 64 << 20, file);
+    fclose(file);
+    unlink(path);
+    struct spool_head head;
+    const uint8_t *record;
+    size_t size;
+    unsigned reports = 0;
+    for (size_t at = 0; segment_unframe(&bytes, &at, &record, &size);) {
+        assert_int_equal(spool_record_head(record, size, &head, NULL), 0);
+        reports += head.kind == SPOOL_REPORT && head.report.status == END_STOPPED;
+    }
+    assert_int_equal(reports, 2 * FLOWS);
+    buffer_fini(&bytes);
+}
+
+static int prepare_process(void **state)
+{
+    (void)state;
+    const struct rlimit limit = {DESCRIPTORS, DESCRIPTORS};
+    signal(SIGPIPE, SIG_IGN);
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "shard") == 0)
+        return shard_serve(NULL) ? 1 : 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_how_many),
+        cmocka_unit_test_setup_teardown(test_to_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_is_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_is_killed_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_before_the_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_destroyed_in_the_middle, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, prepare_process, NULL);
+}
