@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "agent/recorder.h"
+#include "agent/spool.h"
+#include "format/segment.h"
 #include "format/spool_record.h"
 #include "util/clock.h"
 
@@ -67,14 +69,33 @@ void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
 struct fixture {
     char directory[32], path[64];
     struct engine engine;
-    struct segment *segment;
+    struct spool *spool;
     struct recorder *recorder;
+    atomic_bool finished;
     atomic_uint grown;
 };
 
 static void grew(void *arg)
 {
     atomic_fetch_add(&((struct fixture *)arg)->grown, 1);
+}
+
+static void append(void *arg, const struct buffer *framed)
+{
+    spool_append(((struct fixture *)arg)->spool, framed);
+}
+
+static void failed(void *arg, const char *why, uint64_t samples)
+{
+    spool_fail(((struct fixture *)arg)->spool, why, samples);
+}
+
+static void finished(void *arg)
+{
+    struct fixture *fixture = arg;
+    while (!spool_end(fixture->spool))
+        usleep(1000);
+    atomic_store(&fixture->finished, true);
 }
 
 static int setup(void **state)
@@ -87,16 +108,16 @@ static int setup(void **state)
     fixture->engine.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     signal(SIGXFSZ, SIG_IGN);
     *state = fixture;
-    return segment_create(&fixture->segment, fixture->path, NULL) ||
-           recorder_create(&fixture->recorder, &fixture->engine, fixture->segment, grew, fixture,
-                           NULL);
+    const struct recorder_sink sink = {fixture, append, failed, finished};
+    return spool_create(&fixture->spool, fixture->path, grew, fixture, NULL) ||
+           recorder_create(&fixture->recorder, &fixture->engine, &sink, NULL);
 }
 
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     recorder_destroy(fixture->recorder);
-    segment_close(fixture->segment, 1);
+    spool_close(fixture->spool, true);
     close(fixture->engine.fd);
     int failed = rmdir(fixture->directory);
     free(fixture);
@@ -118,9 +139,9 @@ static void record(struct fixture *fixture, uint64_t samples)
     atomic_store(&fixture->engine.wanted, samples);
     eventfd_write(fixture->engine.fd, 1);
     int64_t limit = clock_now() + PATIENCE_NS;
-    while (!recorder_finished(fixture->recorder) && clock_now() < limit)
+    while (!atomic_load(&fixture->finished) && clock_now() < limit)
         usleep(1000);
-    assert_true(recorder_finished(fixture->recorder));
+    assert_true(atomic_load(&fixture->finished));
 }
 
 /* What a reader finds in the spool: a report, then the run's end. */
@@ -137,7 +158,8 @@ static struct found read_spool(struct fixture *fixture)
     struct series series = {0};
     struct spool_head head = {0};
     int got;
-    for (uint64_t at = 0; (got = segment_read(fixture->segment, at, &record, &at, NULL)) > 0;) {
+    for (uint64_t at = 0;
+         (got = segment_read(spool_segment(fixture->spool), at, &record, &at, NULL)) > 0;) {
         assert_int_not_equal(head.kind, SPOOL_RUN_END);
         assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
         if (head.kind == SPOOL_SAMPLES) {
@@ -164,7 +186,7 @@ static void test_all_goes_well(void **state)
     assert_int_equal(found.rows, 10000);
     assert_true(found.report);
     assert_string_equal(found.problem, "");
-    assert_null(recorder_failure(fixture->recorder));
+    assert_null(spool_failure(fixture->spool));
     assert_true(atomic_load(&fixture->grown) > 0);
 }
 
@@ -179,7 +201,7 @@ static void test_a_full_disk_loses_nothing_at_first(void **state)
     assert_true(found.report);
     assert_non_null(strstr(found.problem, "spool: cannot write"));
     assert_non_null(strstr(found.problem, "; 0 samples were lost"));
-    assert_non_null(recorder_failure(fixture->recorder));
+    assert_non_null(spool_failure(fixture->spool));
 }
 
 static void test_what_is_too_much_is_counted(void **state)
