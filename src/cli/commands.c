@@ -5,7 +5,8 @@
 #include "cli/suggest.h"
 
 const struct command *const commands[COMMAND_COUNT] = {
-    &command_agent, &command_run, &command_plan, &command_check, &command_summary, &command_help,
+    &command_agent,   &command_run,    &command_plan, &command_check,
+    &command_summary, &command_schema, &command_help,
 };
 
 const struct command *command_find(const char *name)

@@ -50,6 +50,10 @@ struct summary_arguments {
     bool json;
 };
 
+struct schema_arguments {
+    bool markdown;
+};
+
 struct help_arguments {
     const char *command; /* NULL: the program */
 };
@@ -68,6 +72,7 @@ union arguments {
     struct plan_arguments plan;
     struct check_arguments check;
     struct summary_arguments summary;
+    struct schema_arguments schema;
     struct help_arguments help;
     struct seed_arguments seed;
 };
@@ -86,12 +91,12 @@ struct command {
 };
 
 extern const struct command command_agent, command_run, command_plan, command_check,
-    command_summary, command_help;
+    command_summary, command_schema, command_help;
 extern const struct command command_seed;
 extern const struct command command_guardian; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
-#define COMMAND_COUNT 6
+#define COMMAND_COUNT 7
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */

@@ -64,7 +64,7 @@ static void tell_agents(const struct session *session)
         if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_sync_fit(agent);
-        log_info("agent %s: %s, Linux %s, %zu ends, clock within %.0f us", agent->mgmt,
+        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.0f us", agent->mgmt,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
                  (double)fit.error_ns / (double)NS_PER_US);
     }
@@ -124,7 +124,7 @@ static void await_ready(struct session *session)
             session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
             (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
     if (in_order(session))
-        log_info("%zu flows are ready", session->plan->flow_count);
+        log_info("all flows are ready: %zu", session->plan->flow_count);
 }
 
 /* Everything before t0.  A problem takes its flow or agent out; what is left goes on, so that all
@@ -377,8 +377,11 @@ void master_destroy(struct master *master)
     if (!master)
         return;
     release_session(master);
-    if (master->interrupts)
+    if (master->interrupts) {
         master->interrupts->session = NULL;
+        if (!master->interrupts->loop) /* nobody posts to it */
+            free(master->interrupts);
+    }
     local_agents_stop(&master->local);
     free(master);
 }

@@ -139,11 +139,12 @@ static int64_t margin_ns(const struct session *session)
 {
     int64_t slowest = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
-        struct clock_fit fit = clock_sync_fit(&session->agents[i]);
-        if (session_usable(&session->agents[i]) && fit.rtt_min_ns > slowest)
-            slowest = fit.rtt_min_ns;
+        const struct master_agent *agent = &session->agents[i];
+        if (session_usable(agent) && agent->clock.slowest_ns > slowest)
+            slowest = agent->clock.slowest_ns;
     }
-    /* The order is one round trip; the rest is for busy agents, of which many take longer. */
+    /* The order is one round trip; the rest is for busy agents, of which many take longer: how busy
+     * they may be is told by the slowest exchange. */
     return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS;
 }
 

@@ -29,6 +29,7 @@ struct clock_sync {
     struct clock_point points[CLOCK_POINTS_MAX];
     size_t point_count;
     uint32_t exchanges; /* all that were made */
+    int64_t slowest_ns; /* of them */
     char failure[128];  /* why the last burst failed; empty: it did not */
 };
 

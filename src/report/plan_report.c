@@ -110,12 +110,13 @@ static json_t *hosts_json(const struct plan *plan)
 
 static json_t *flow_json(const struct plan *plan, const struct plan_flow *flow)
 {
-    return json_pack(
-        "{s:i, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id, "src",
-        plan->hosts[flow->src].name, "dst", plan->hosts[flow->dst].name, "start_ns",
-        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
-        text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay", (int)flow->nodelay, "connect",
-        scenario_connect_words[flow->connect], "end", scenario_finish_words[flow->finish]);
+    return json_pack("{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id,
+                     "label", text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
+                     plan->hosts[flow->dst].name, "start_ns", (json_int_t)flow->start_ns,
+                     "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
+                     text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay",
+                     (int)flow->nodelay, "connect", scenario_connect_words[flow->connect], "end",
+                     scenario_finish_words[flow->finish]);
 }
 
 static json_t *flows_json(const struct plan *plan)
