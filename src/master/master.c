@@ -377,8 +377,11 @@ void master_destroy(struct master *master)
     if (!master)
         return;
     release_session(master);
-    if (master->interrupts)
+    if (master->interrupts) {
         master->interrupts->session = NULL;
+        if (!master->interrupts->loop) /* nobody posts to it */
+            free(master->interrupts);
+    }
     local_agents_stop(&master->local);
     free(master);
 }

@@ -352,8 +352,8 @@ static int check_files(const char *const *paths, size_t path_count, struct error
     for (size_t i = 0; i < path_count; i++) {
         if (strcmp(paths[i], "-") != 0)
             continue;
-        error_set(err, ERROR_INPUT, "standard input",
-                  "leaving out a warm-up takes two passes, and it can be read only once");
+        error_set(err, ERROR_INPUT, paths[i],
+                  "leaving out a warm-up takes two passes, and standard input can be read once");
         return error_cure(err, "name the file, or take the whole flows with --warmup 0");
     }
     return 0;
