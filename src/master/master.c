@@ -103,6 +103,26 @@ static void look_at_failures(struct session *session)
             session_agent_problem(&session->agents[i], "%s", session->agents[i].info.lost);
 }
 
+/* One problem, for all will have the same cause. */
+static void tell_unconnected(struct session *session, int64_t waited_ns)
+{
+    size_t count = 0, first = 0;
+    for (size_t i = session->plan->flow_count; i-- > 0;) {
+        if (!watch_flow_awaited(session, i))
+            continue;
+        first = i;
+        count++;
+    }
+    char where[64];
+    snprintf(where, sizeof where, "flows[%zu] (id %d)", first, session->plan->flows[first].id);
+    session_problem(
+        session, where,
+        "its connection to %s port %u does not stand after %lld s, as %zu of %zu do not: "
+        "does a firewall drop it? Agents have --data-ports for that",
+        session->flows[first].address[END_DST], session->flows[first].port,
+        (long long)(waited_ns / NS_PER_S), count, session->plan->flow_count);
+}
+
 static bool ready_or_hopeless(struct session *session)
 {
     watch_tend(session, clock_now());
@@ -120,9 +140,7 @@ static void await_ready(struct session *session)
         return;
     look_at_failures(session);
     if (!ready)
-        session_problem(
-            session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
-            (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
+        tell_unconnected(session, limit);
     if (in_order(session))
         log_info("all flows are ready: %zu", session->plan->flow_count);
 }

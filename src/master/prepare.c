@@ -172,6 +172,6 @@ void prepare_start(struct session *session)
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
             session_agent_problem(agent, "it could not be started: %s", agent->call_text);
     }
-    if (session->problems->count == 0 && clock_now() >= session->t0_ns)
+    if (session->problems->count == 0 && !session->interrupts && clock_now() >= session->t0_ns)
         session_problem(session, NULL, "the agents took too long to take the order to start");
 }

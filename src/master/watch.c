@@ -219,20 +219,27 @@ void watch_end(struct session *session)
     session_wait(session, no_streams, clock_now() + NS_PER_S);
 }
 
+bool watch_flow_awaited(const struct session *session, size_t flow)
+{
+    const struct plan_flow *plan = &session->plan->flows[flow];
+    const struct master_flow *state = &session->flows[flow];
+    bool early = plan->connect == CONNECT_AHEAD && plan->start_ns < session->options->lead_ns;
+    if (state->refused || !early)
+        return false;
+    bool awaited = false;
+    for (int end = 0; end < 2; end++) {
+        if (state->report[end] || session_agent(session, (uint32_t)flow, end)->info.lost)
+            return false;
+        awaited |= !state->ready[end];
+    }
+    return awaited;
+}
+
 bool watch_all_ready(struct session *session)
 {
-    for (size_t i = 0; i < session->plan->flow_count; i++) {
-        const struct plan_flow *plan = &session->plan->flows[i];
-        const struct master_flow *flow = &session->flows[i];
-        if (flow->refused || plan->connect != CONNECT_AHEAD ||
-            plan->start_ns >= session->options->lead_ns)
-            continue;
-        bool over = flow->report[END_SRC] || flow->report[END_DST] ||
-                    session_agent(session, (uint32_t)i, END_SRC)->info.lost ||
-                    session_agent(session, (uint32_t)i, END_DST)->info.lost;
-        if (!over && !(flow->ready[END_SRC] && flow->ready[END_DST]))
+    for (size_t i = 0; i < session->plan->flow_count; i++)
+        if (watch_flow_awaited(session, i))
             return false;
-    }
     return true;
 }
 
