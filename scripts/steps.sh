@@ -87,7 +87,7 @@ integration() { # name, build directory, pytest words...
     local name=$1 program=$PWD/$2/src/tcp-flowgen
     shift 2
     [ -x "$program" ] || return # its build was reported as failed
-    TCP_FLOWGEN=$program python_tests "$name" 420 "$@"
+    TCP_FLOWGEN=$program python_tests "$name" 900 "$@"
 }
 
 # One line of totals; the status of the whole.
