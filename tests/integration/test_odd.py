@@ -116,4 +116,4 @@ def test_what_needs_privilege(lab, place, flags):
 def test_few_descriptors(lab, limit):
     outcome = run(lab, lab.namespace("few"), "prlimit", f"--nofile={limit}:{limit}")
     assert outcome.code in (1, 3)
-    assert "descriptors" in outcome.stderr and "ulimit -n" in outcome.stderr
+    assert "descriptors" in outcome.stderr and "ulimit -" in outcome.stderr

@@ -209,6 +209,9 @@ static void test_ipv6_routes(void **state)
     }
     run("ip addr add fd01::11/64 dev t0 nodad && ip addr add fd02::11/64 dev t1 nodad && "
         "ip addr add fe80::77/64 dev t1 nodad");
+    /* The kernel puts routes of IPv6 addresses up a little later. */
+    run("for address in fd01::10 fd01::11 fd02::11 fe80::77; do for i in $(seq 100); do "
+        "ip -6 route show table local | grep -q $address && break; sleep 0.05; done; done");
 
     assert_int_equal(route_check("fd01::11", "fd01::12", "", device, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "would leave by m0, but fd01::11 belongs to t0"));
