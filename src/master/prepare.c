@@ -12,7 +12,7 @@
 #define PIECE_ENDS 2000 /* in one call: well under 1 MiB */
 #define PREPARE_MS 60000
 #define START_MS   5000
-#define MARGIN_NS  (200 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
+#define MARGIN_NS  (400 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
 
 /* One piece for one agent: what goes over the wire, and the model it points into. */
 struct piece {
