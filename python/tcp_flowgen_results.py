@@ -95,9 +95,10 @@ class Flow:
 
     params: object  # messages_pb2.FlowParams
     result: object = None  # messages_pb2.FlowResult; None in files of the earlier program
-    run: object = None  # messages_pb2.Run, at the first flow of a file
+    run: object = None  # messages_pb2.Run, at the first flow of a run
     src: End = field(default_factory=End)
     dst: End = field(default_factory=End)
+    of_run: object = None  # messages_pb2.Run that the flow is of, at every flow of it
 
 
 def records(name):
@@ -122,18 +123,21 @@ def records(name):
 
 
 def read(name):
-    """Yields the file's flows, each with all its parts."""
-    flow = None
+    """Yields the file's flows, each with all its parts: those of the first run, then the next."""
+    flow = run = None
     for record in records(name):
-        if flow is not None and flow.params.id != record.params.id:
+        begins_run = record.HasField("run")
+        if flow is not None and (begins_run or flow.params.id != record.params.id):
             yield flow  # its last part is missing
             flow = None
+        if begins_run:
+            run = record.run
         if flow is None:
-            flow = Flow(params=record.params)
+            flow = Flow(params=record.params, of_run=run)
         if record.HasField("result"):
             flow.result = record.result
-        if record.HasField("run"):
-            flow.run = record.run
+        if begins_run:
+            flow.run = run
         _add(flow.src, record.TxTCPInfo, record.src_columns)
         _add(flow.dst, record.RxTCPInfo, record.dst_columns)
         # The earlier program knew neither parts nor columns.

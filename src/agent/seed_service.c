@@ -285,7 +285,7 @@ static void serve_listen(struct rpc_call *call, const ProtobufCMessage *message,
 {
     const Tcpflowgen__FlowParams *params = (const Tcpflowgen__FlowParams *)message;
     struct error err = {0};
-    struct end_spec spec;
+    struct end_spec spec = {0};
     uint16_t port = 0;
     if (read_params(&spec, END_DST, params, &err) ||
         add_flow(ctx, &spec, begin_of(call, params), &port, &err)) {
@@ -301,7 +301,7 @@ static void serve_start_flow(struct rpc_call *call, const ProtobufCMessage *mess
 {
     const Tcpflowgen__FlowParams *params = (const Tcpflowgen__FlowParams *)message;
     struct error err = {0};
-    struct end_spec spec;
+    struct end_spec spec = {0};
     uint16_t unused;
     int failed = read_params(&spec, END_SRC, params, &err);
     if (!failed && (params->port == 0 || params->port > UINT16_MAX))

@@ -3,10 +3,15 @@
 #define CLI_BOUNDS_H
 
 #include "model/flow.h"
+#include "model/scenario.h"
 #include "util/clock.h"
 
 #define CLI_INTERVAL_MAX_NS  (3600 * NS_PER_S)
 #define CLI_LEAD_MAX_NS      (3600 * NS_PER_S)
+#define CLI_REPEAT_MAX       1000000
+#define CLI_PAUSE_NS         NS_PER_S
+#define CLI_PAUSE_MAX_NS     (86400 * NS_PER_S)
+#define CLI_WARMUP_MAX_NS    SCENARIO_TIME_MAX
 #define CLI_SIZE_MAX         (INT64_C(16) << 20) /* bytes a read or write */
 #define CLI_WORKERS_MAX      1024
 #define CLI_PORT             8840            /* of an agent, unless told */

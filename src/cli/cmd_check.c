@@ -20,14 +20,18 @@ static int check(const struct check_arguments *given, const struct plan *plan)
     if (temporary_create(&temporary, &err))
         return say_error("", &err);
     const struct master_options options = {
-        .output = temporary.file,
         .lead_ns = LEAD_NS,
         .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
         .local = given->local,
         .check_only = true,
     };
-    struct master_outcome outcome;
-    int failed = master_run(plan, &options, &outcome, &problems, &err);
+    const struct master_repeat once = {.number = 1, .of = 1, .output = temporary.file};
+    struct master *master = NULL;
+    struct master_outcome outcome = {0};
+    int failed = master_create(&master, plan, &options, &err);
+    if (!failed)
+        failed = master_run(master, &once, &outcome, &problems, &err);
+    master_destroy(master);
     temporary_remove(&temporary);
     for (size_t i = 0; i < problems.count; i++)
         say_error("", &problems.items[i]);

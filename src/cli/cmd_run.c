@@ -9,12 +9,13 @@
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
+#include "cli/repeats.h"
 #include "cli/say.h"
 #include "cli/temporary.h"
-#include "master/master.h"
 #include "report/summary.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/random.h"
 
 #define TABLE_FLOWS 40
 
@@ -24,16 +25,17 @@ static bool is_stdout(const char *output)
 }
 
 /* The results went to standard output: they cannot be read again. */
-static void print_counts(const struct master_outcome *outcome, FILE *out)
+static void print_counts(const struct repeats_outcome *outcome, FILE *out)
 {
     fprintf(out, "flows: %" PRIu64 " complete, %" PRIu64 " partial, %" PRIu64 " failed\n",
             outcome->complete, outcome->partial, outcome->failed);
 }
 
-static int print_summary(const char *results, bool json, struct error *err)
+static int print_summary(const struct repeats_outcome *outcome, bool json, struct error *err)
 {
     struct summary summary = {0};
-    int failed = summary_load(&summary, results, err);
+    int failed =
+        summary_load(&summary, (const char *const *)outcome->files, outcome->file_count, -1, err);
     if (failed)
         return failed;
     if (!json)
@@ -44,48 +46,54 @@ static int print_summary(const char *results, bool json, struct error *err)
     return failed;
 }
 
-static int outcome_status(const struct master_outcome *outcome)
-{
-    if (outcome->interrupted)
-        return EXIT_INTERRUPTED;
-    return outcome->partial || outcome->failed || outcome->troubled ? EXIT_FLOWS : EXIT_FINE;
-}
-
-/* A run took place, or was interrupted before it did. */
+/* Runs may have been written also where the last one failed. */
 static int report(const struct run_arguments *given, const char *output,
-                  const struct master_outcome *outcome)
+                  const struct repeats_outcome *outcome, int status)
 {
     struct error err = {0};
-    if (!outcome->wrote_result)
-        return outcome_status(outcome);
+    if (outcome->file_count == 0)
+        return status;
     if (is_stdout(output)) {
         print_counts(outcome, stderr);
-    } else if (print_summary(output, given->json, &err)) {
+    } else if (print_summary(outcome, given->json, &err)) {
         say_error(output, &err);
         return EXIT_FLOWS;
     }
-    return outcome_status(outcome);
+    return status;
+}
+
+static uint64_t seed_of(const struct run_arguments *given)
+{
+    uint64_t seed = given->seed.value;
+    if (!given->seed.given)
+        random_bytes(&seed, sizeof seed);
+    return seed;
 }
 
 static int run_plan(const struct run_arguments *given, const struct plan *plan, const char *output)
 {
-    const struct master_options options = {
+    const struct repeats repeats = {
+        .plan = plan,
+        .master =
+            {
+                .lead_ns = given->lead_ns,
+                .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
+                .best_effort = given->best_effort,
+                .local = given->local,
+                .progress = !given->quiet && isatty(STDERR_FILENO),
+            },
+        .count = (uint32_t)given->repeat,
+        .pause_ns = given->pause_ns,
+        .warmup_ns = given->warmup_ns,
+        .seed = seed_of(given),
         .output = output,
-        .lead_ns = given->lead_ns,
-        .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
-        .best_effort = given->best_effort,
-        .local = given->local,
+        .separate = given->separate,
         .shutdown_agents = given->shutdown,
-        .progress = !given->quiet && isatty(STDERR_FILENO),
     };
-    struct master_outcome outcome = {0};
-    struct error_list problems = {0};
-    struct error err = {0};
-    int failed = master_run(plan, &options, &outcome, &problems, &err);
-    for (size_t i = 0; i < problems.count; i++)
-        say_error("", &problems.items[i]);
-    int status = failed ? say_error("", &err) : report(given, output, &outcome);
-    error_list_fini(&problems);
+    struct repeats_outcome outcome;
+    int status = repeats_run(&repeats, &outcome);
+    status = report(given, output, &outcome, status);
+    repeats_outcome_fini(&outcome);
     return status;
 }
 
@@ -104,17 +112,28 @@ static int run_temporary(const struct run_arguments *given, const struct plan *p
     return status;
 }
 
+static int check_output(const struct run_arguments *given, struct error *err)
+{
+    bool to_stdout = given->output && is_stdout(given->output);
+    if (given->json && to_stdout) {
+        error_set(err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
+        return error_cure(err, "write the results to a file");
+    }
+    if (given->separate && (!given->output || to_stdout)) {
+        error_set(err, ERROR_INPUT, NULL, "--separate needs the name of a file");
+        return error_cure(err, "give one with --output");
+    }
+    return 0;
+}
+
 static int run(const union arguments *arguments)
 {
     const struct run_arguments *given = &arguments->run;
     if (given->quiet)
         log_set_level(LOG_QUIET);
-    if (given->json && given->output && is_stdout(given->output)) {
-        struct error err = {0};
-        error_set(&err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
-        error_cure(&err, "write the results to a file");
+    struct error err = {0};
+    if (check_output(given, &err))
         return say_error("run", &err);
-    }
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,
         .read_size = (uint32_t)given->read_size,
@@ -145,6 +164,16 @@ static const struct option_row rows[] = {
      "bytes a write"},
     {"lead", 0, false, OPTION_DURATION, "DUR", PLACE(lead_ns), 0, CLI_LEAD_MAX_NS,
      "connect flows so long before their start (2s)"},
+    {"repeat", 0, false, OPTION_NUMBER, "N", PLACE(repeat), 1, CLI_REPEAT_MAX,
+     "run it N times, one after another"},
+    {"pause", 0, false, OPTION_DURATION, "DUR", PLACE(pause_ns), 0, CLI_PAUSE_MAX_NS,
+     "wait so long between repeats (1s)"},
+    {"separate", 0, false, OPTION_FLAG, NULL, PLACE(separate), 0, 0,
+     "a result file for each repeat, its number\nbefore the extension: results-1.pb.gz"},
+    {"warmup", 0, false, OPTION_DURATION, "DUR", PLACE(warmup_ns), 0, CLI_WARMUP_MAX_NS,
+     "leave the first part of each flow out of\nthe summary's figures, not of the results"},
+    {"seed", 0, false, OPTION_UINT64, "N", PLACE(seed), 0, 0,
+     "of what is random in the traffic, the same for\nall repeats (default: random)"},
     {"label", 0, false, OPTION_TEXT, "TEXT", PLACE(label), 1, 0, "a name for the run"},
     {"shutdown", 0, false, OPTION_FLAG, NULL, PLACE(shutdown), 0, 0,
      "tell the agents to exit after the run"},
@@ -159,11 +188,14 @@ const struct command command_run = {
              "its hosts name, and prints a summary.  Interval and sizes are those given here,\n"
              "else the scenario's, else each agent's own.\n"
              "\n"
+             "With --repeat the summary has medians and spreads, and the exit status is that\n"
+             "of the worst repeat; an agent that cannot be used, or an interrupt, ends them.\n"
+             "\n"
              "Exit status: 0 all flows ran to their end, 1 some did not, 2 wrong usage or\n"
              "scenario, 3 an agent cannot be used, 130 interrupted.\n",
     .operand = "SCENARIO",
     .operand_place = PLACE(scenario),
     .options = {STYLE_GNU, rows, COUNT_OF(rows)},
-    .defaults.run = {.lead_ns = LEAD_NS},
+    .defaults.run = {.lead_ns = LEAD_NS, .repeat = 1, .pause_ns = CLI_PAUSE_NS},
     .run = run,
 };

@@ -1,7 +1,8 @@
-/* `tcp-flowgen summary`: the figures of a result file. */
+/* `tcp-flowgen summary`: the figures of result files. */
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cli/bounds.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/say.h"
@@ -14,8 +15,10 @@ static int run(const union arguments *arguments)
     struct summary summary = {0};
     struct error err = {0};
     int status = EXIT_FINE;
-    if (summary_load(&summary, given->results, &err))
-        return say_error(given->results, &err);
+    const struct operands *results = &given->results;
+    if (summary_load(&summary, (const char *const *)results->words, results->count,
+                     given->warmup_ns, &err))
+        return say_error(results->count == 1 ? results->words[0] : "summary", &err);
     if (!given->json) {
         summary_text(&summary, stdout, 0);
     } else if (summary_json(&summary, stdout)) {
@@ -29,16 +32,20 @@ static int run(const union arguments *arguments)
 #define PLACE(field) offsetof(struct summary_arguments, field)
 
 static const struct option_row rows[] = {
+    {"warmup", 0, false, OPTION_DURATION, "DUR", PLACE(warmup_ns), 0, CLI_WARMUP_MAX_NS,
+     "leave the first part of each flow out of the\nfigures (default: as the run says)"},
     {"json", 0, false, OPTION_FLAG, NULL, PLACE(json), 0, 0, "print the summary as JSON"},
 };
 
 const struct command command_summary = {
     .name = "summary",
-    .summary = "summarise a result file",
-    .about = "Prints the figures of the result file RESULTS (- is standard input), which may\n"
-             "be gzipped.\n",
-    .operand = "RESULTS",
+    .summary = "summarise result files",
+    .about = "Prints the figures of the result files RESULTS (- is standard input), which may\n"
+             "be gzipped.  Of several runs, in one file or several, it prints medians and\n"
+             "spreads, flow by flow.\n",
+    .operand = "RESULTS...",
     .operand_place = PLACE(results),
     .options = {STYLE_GNU, rows, COUNT_OF(rows)},
+    .defaults.summary = {.warmup_ns = -1},
     .run = run,
 };

@@ -6,7 +6,8 @@
 #include "util/cleanup.h"
 
 const struct command *const commands[COMMAND_COUNT] = {
-    &command_agent, &command_run, &command_plan, &command_check, &command_summary, &command_help,
+    &command_agent,   &command_run,    &command_plan, &command_check,
+    &command_summary, &command_schema, &command_help,
 };
 
 static const struct command *const hidden[] = {&command_guardian, &command_shard};
@@ -33,7 +34,13 @@ int command_unknown(const char *name, struct error *err)
     return ERROR_INPUT;
 }
 
-/* Takes the command's own operand from the front. */
+static bool takes_many(const struct command *command)
+{
+    size_t size = strlen(command->operand);
+    return size > 3 && strcmp(command->operand + size - 3, "...") == 0;
+}
+
+/* Takes the command's own operand, or operands, from the front. */
 static int take_operand(const struct command *command, struct operands *operands,
                         union arguments *arguments, struct error *err)
 {
@@ -43,11 +50,17 @@ static int take_operand(const struct command *command, struct operands *operands
         return 0;
     if (operands->count == 0)
         return error_set(err, ERROR_INPUT, NULL, "%s is missing", command->operand);
-    if (!operands->words[0][0])
-        return error_set(err, ERROR_INPUT, NULL, "%s is empty", command->operand);
-    *(const char **)((char *)arguments + command->operand_place) = operands->words[0];
-    operands->words++;
-    operands->count--;
+    size_t count = takes_many(command) ? operands->count : 1;
+    for (size_t i = 0; i < count; i++)
+        if (!operands->words[i][0])
+            return error_set(err, ERROR_INPUT, NULL, "%s is empty", command->operand);
+    void *place = (char *)arguments + command->operand_place;
+    if (takes_many(command))
+        *(struct operands *)place = *operands;
+    else
+        *(const char **)place = operands->words[0];
+    operands->words += count;
+    operands->count -= count;
     return 0;
 }
 

@@ -29,6 +29,9 @@ struct run_arguments {
     bool local, best_effort, shutdown, json, quiet;
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
+    int64_t repeat, pause_ns, warmup_ns;
+    bool separate; /* a file for each repeat */
+    struct optional_uint64 seed;
 };
 
 struct plan_arguments {
@@ -42,8 +45,13 @@ struct check_arguments {
 };
 
 struct summary_arguments {
-    const char *results;
+    struct operands results;
+    int64_t warmup_ns; /* -1: what each run says */
     bool json;
+};
+
+struct schema_arguments {
+    bool markdown;
 };
 
 struct help_arguments {
@@ -64,11 +72,13 @@ union arguments {
     struct plan_arguments plan;
     struct check_arguments check;
     struct summary_arguments summary;
+    struct schema_arguments schema;
     struct help_arguments help;
     struct seed_arguments seed;
 };
 
-/* One operand at most, a text; optional where its name is in brackets. */
+/* One operand at most, a text; optional where its name is in brackets.  Where the name ends in
+ * "...", one or more, as struct operands. */
 struct command {
     const char *name;    /* "" for the form without a command word */
     const char *summary; /* one line */
@@ -81,12 +91,12 @@ struct command {
 };
 
 extern const struct command command_agent, command_run, command_plan, command_check,
-    command_summary, command_help;
+    command_summary, command_schema, command_help;
 extern const struct command command_seed;
 extern const struct command command_guardian, command_shard; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
-#define COMMAND_COUNT 6
+#define COMMAND_COUNT 7
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */

@@ -33,6 +33,18 @@ static int read_number(const struct option_row *row, const char *text, int64_t *
     return 0;
 }
 
+static int read_uint64(const char *text, struct optional_uint64 *out, struct error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno)
+        return error_set(err, ERROR_INPUT, NULL, "'%s' is not a whole number from 0 to %" PRIu64,
+                         text, UINT64_MAX);
+    *out = (struct optional_uint64){.given = true, .value = number};
+    return 0;
+}
+
 static int read_duration(const struct option_row *row, const char *text, int64_t *out,
                          struct error *err)
 {
@@ -94,6 +106,8 @@ static int read_value(const struct option_row *row, const char *text, void *valu
         return endpoint_parse(text, place, err);
     case OPTION_PORTS:
         return read_ports(text, place, err);
+    case OPTION_UINT64:
+        return read_uint64(text, place, err);
     }
     return ERROR_INPUT;
 }

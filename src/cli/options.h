@@ -18,10 +18,16 @@ enum option_kind {
     OPTION_DURATION, /* int64_t ns, min..max */
     OPTION_ENDPOINT, /* struct endpoint */
     OPTION_PORTS,    /* struct port_range */
+    OPTION_UINT64,   /* struct optional_uint64 */
 };
 
 struct port_range {
     uint16_t first, last; /* 0: none */
+};
+
+struct optional_uint64 {
+    bool given;
+    uint64_t value;
 };
 
 struct option_row {

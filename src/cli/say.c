@@ -10,6 +10,9 @@ int say_error(const char *subject, const struct error *err)
 {
     char text[sizeof *err + 16];
     error_text(err, text, sizeof text);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' '; /* an agent, or a file, may have worded it */
     /* A problem of the file itself names it already. */
     size_t size = strlen(subject);
     bool named = size == 0 || (strncmp(text, subject, size) == 0 && text[size] == ':');

@@ -63,36 +63,61 @@ const char *json_show_text(const char *text, char out[JSON_SHOWN_MAX])
 
 /* Names of keys */
 
-/* name in lower case and without '_'; false if it is too long to be a key's. */
-static bool fold(const char *name, char out[KEY_LENGTH_MAX])
+/* The next letter that counts, in lower case, going behind it; '\0' at the end. */
+static char next_letter(const char **at)
 {
-    size_t used = 0;
-
-    for (; *name; name++) {
-        if (*name == '_')
-            continue;
-        if (used + 1 == KEY_LENGTH_MAX)
-            return false;
-        out[used] = *name;
-        if (*name >= 'A' && *name <= 'Z')
-            out[used] = (char)(*name - 'A' + 'a');
-        used++;
-    }
-    out[used] = '\0';
-    return true;
+    while (**at == '_')
+        (*at)++;
+    char letter = **at;
+    if (letter)
+        (*at)++;
+    if (letter >= 'A' && letter <= 'Z')
+        letter = (char)(letter - 'A' + 'a');
+    return letter;
 }
 
-static const struct json_key *find_key(const struct json_key *keys, size_t count, const char *name)
+static bool same_key(const char *a, const char *b)
 {
-    char wanted[KEY_LENGTH_MAX] = "", known[KEY_LENGTH_MAX] = "";
+    for (;;) {
+        char letter = next_letter(&a);
+        if (letter != next_letter(&b))
+            return false;
+        if (!letter)
+            return true;
+    }
+}
 
-    if (!fold(name, wanted))
-        return NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (fold(keys[i].name, known) && strcmp(wanted, known) == 0)
-            return &keys[i];
+static const struct json_key *find_key(const struct json_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (same_key(name, table->keys[i].name))
+            return &table->keys[i];
     }
     return NULL;
+}
+
+json_t *json_member(const json_t *object, const char *key)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        if (!json_is_null(value) && same_key(name, key))
+            return value;
+    }
+    return NULL;
+}
+
+/* The letters of name that count; false if it is too long to be a key's. */
+static bool fold(const char *name, char out[KEY_LENGTH_MAX])
+{
+    for (size_t i = 0; i < KEY_LENGTH_MAX; i++) {
+        out[i] = next_letter(&name);
+        if (!out[i])
+            return true;
+    }
+    return false;
 }
 
 static size_t least(size_t a, size_t b)
@@ -124,8 +149,7 @@ static size_t distance(const char *a, const char *b)
 }
 
 /* The key that was probably meant: at most two letters, and half of the name, are wrong. */
-static const struct json_key *nearest_key(const struct json_key *keys, size_t count,
-                                          const char *name)
+static const struct json_key *nearest_key(const struct json_table *table, const char *name)
 {
     const struct json_key *nearest = NULL;
     char wanted[KEY_LENGTH_MAX] = "", known[KEY_LENGTH_MAX] = "";
@@ -133,32 +157,32 @@ static const struct json_key *nearest_key(const struct json_key *keys, size_t co
 
     if (!fold(name, wanted))
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!fold(keys[i].name, known))
+    for (size_t i = 0; i < table->count; i++) {
+        if (!fold(table->keys[i].name, known))
             continue;
         size_t wrong = distance(wanted, known);
         if (wrong < best && wrong * 2 <= strlen(known)) {
             best = wrong;
-            nearest = &keys[i];
+            nearest = &table->keys[i];
         }
     }
     return nearest;
 }
 
-static void report_unknown(struct json_reader *reader, const struct json_key *keys, size_t count,
+static void report_unknown(struct json_reader *reader, const struct json_table *table,
                            const struct json_key *near, const char *where, const char *name)
 {
     char shown[JSON_SHOWN_MAX], known[192] = "";
     struct error err = {0};
     size_t used = 0;
 
-    error_set(&err, ERROR_INPUT, where, "there is no key %s", json_show_text(name, shown));
+    error_set(&err, ERROR_INPUT, where, "unknown key %s", json_show_text(name, shown));
     if (near) {
         error_cure(&err, "did you mean \"%s\"?", near->name);
     } else {
-        for (size_t i = 0; i < count && used < sizeof known; i++)
+        for (size_t i = 0; i < table->count && used < sizeof known; i++)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-                                     keys[i].name);
+                                     table->keys[i].name);
         error_cure(&err, "the keys here are %s", known);
     }
     json_report(reader, &err);
@@ -175,12 +199,14 @@ static const char *type_name(enum json_key_type type)
     case KEY_BOOLEAN:
         return "true or false";
     case KEY_OBJECT:
+    case KEY_MAP:
         return "an object in braces";
-    case KEY_ARRAY:
+    case KEY_LIST:
         return "a list in brackets";
     case KEY_TEXT:
     case KEY_DURATION:
     case KEY_CHOICE:
+    case KEY_ANY:
         break;
     }
     return "a text in quotes";
@@ -194,9 +220,12 @@ static bool has_type(const json_t *value, enum json_key_type type)
     case KEY_BOOLEAN:
         return json_is_boolean(value);
     case KEY_OBJECT:
+    case KEY_MAP:
         return json_is_object(value);
-    case KEY_ARRAY:
+    case KEY_LIST:
         return json_is_array(value);
+    case KEY_ANY:
+        return true;
     case KEY_TEXT:
     case KEY_DURATION:
     case KEY_CHOICE:
@@ -295,8 +324,10 @@ static int read_choice(const struct json_key *key, const json_t *value, void *ou
                      json_show(value, shown));
 }
 
-static int read_typed(struct json_reader *reader, const struct json_key *key, json_t *value,
-                      void *target, struct error *err)
+/* As deep as the tables are, whatever the file says. */
+/* NOLINTBEGIN(misc-no-recursion) */
+static int read_typed(struct json_reader *reader, const struct json_key *key, const char *where,
+                      json_t *value, void *target, struct error *err)
 {
     void *place = (char *)target + key->place;
     char shown[JSON_SHOWN_MAX];
@@ -317,8 +348,14 @@ static int read_typed(struct json_reader *reader, const struct json_key *key, js
         *(bool *)place = json_is_true(value);
         return 0;
     case KEY_OBJECT:
-    case KEY_ARRAY:
-        key->read(reader, value, target);
+        json_read_object(reader, key->members, where, value, NULL, place);
+        return 0;
+    case KEY_MAP:
+    case KEY_LIST:
+        key->read(reader, key, value, target);
+        return 0;
+    case KEY_ANY:
+        break;
     }
     return 0;
 }
@@ -336,82 +373,117 @@ bool json_expect_object(struct json_reader *reader, const char *where, const jso
     return false;
 }
 
-static void set_where(struct error *err, const char *where, const char *key)
+/* The path of a key in the object at where. */
+static const char *path_of(const char *where, const char *key, char out[JSON_PLACE_MAX])
 {
-    error_where(err, "%s%s%s", where, where[0] ? "." : "", key);
+    snprintf(out, JSON_PLACE_MAX, "%s%s%s", where, where[0] ? "." : "", key);
+    return out;
 }
 
+/* quiet: what may be wrong with the value is reported already. */
 static void read_value(struct json_reader *reader, const struct json_key *key, const char *where,
-                       json_t *value, void *target)
+                       json_t *value, bool quiet, void *target)
 {
+    char path[JSON_PLACE_MAX];
     struct error err = {0};
-    int failed = read_typed(reader, key, value, target, &err);
+    int failed = read_typed(reader, key, path_of(where, key->name, path), value, target, &err);
 
     if (failed == ERROR_SYSTEM) {
         reader->no_memory = true;
-    } else if (failed) {
+    } else if (failed && !quiet) {
         if (!err.cure[0])
             error_cure(&err, "write %s", key->right);
-        set_where(&err, where, key->name);
+        error_where(&err, "%s", path);
         json_report(reader, &err);
-    } else if (key->has) {
+    } else if (!failed && key->has) {
         *((bool *)target + key->has) = true;
     }
+}
+
+static void put_fallback(const struct json_key *key, void *target)
+{
+    void *place = (char *)target + key->place;
+    const int number = (int)key->fallback;
+
+    if (key->type == KEY_DURATION)
+        *(int64_t *)place = key->fallback;
+    else if (key->type == KEY_INTEGER || key->type == KEY_CHOICE)
+        memcpy(place, &number, sizeof number);
+    else if (key->type == KEY_BOOLEAN)
+        *(bool *)place = key->fallback != 0;
 }
 
 static void report_twice(struct json_reader *reader, const struct json_key *key, const char *where,
                          const char *name)
 {
-    char shown[JSON_SHOWN_MAX];
+    char shown[JSON_SHOWN_MAX], path[JSON_PLACE_MAX];
     struct error err = {0};
 
-    error_set(&err, ERROR_INPUT, NULL, "it is given twice, here as %s",
+    error_set(&err, ERROR_INPUT, path_of(where, key->name, path), "it is given twice, here as %s",
               json_show_text(name, shown));
     error_cure(&err, "keep one: neither case nor '_' make a difference");
-    set_where(&err, where, key->name);
     json_report(reader, &err);
 }
 
 static void report_missing(struct json_reader *reader, const struct json_key *key,
                            const char *where)
 {
+    char path[JSON_PLACE_MAX];
     struct error err = {0};
 
-    error_set(&err, ERROR_INPUT, NULL, "it is missing");
+    error_set(&err, ERROR_INPUT, path_of(where, key->name, path), "it is missing");
     error_cure(&err, "add %s", key->right);
-    set_where(&err, where, key->name);
     json_report(reader, &err);
 }
 
-void json_read_object(struct json_reader *reader, const struct json_key *keys, size_t count,
-                      const char *where, const char *name, json_t *object, void *target)
+/* What an object says of each key of a table. */
+struct members {
+    json_t *values[KEYS_MAX]; /* NULL: nothing, or null */
+    bool misspelt[KEYS_MAX];  /* so not missing as well */
+};
+
+static void match_members(struct json_reader *reader, const struct json_table *table,
+                          const char *where, const json_t *object, struct members *out)
 {
-    bool seen[KEYS_MAX] = {false}, given[KEYS_MAX] = {false};
-    const char *member;
+    bool seen[KEYS_MAX] = {false};
+    const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)object, member, value)
+    json_object_foreach((json_t *)object, name, value)
     {
-        const struct json_key *key = find_key(keys, count, member);
+        const struct json_key *key = find_key(table, name);
         if (!key) {
-            const struct json_key *near = nearest_key(keys, count, member);
-            report_unknown(reader, keys, count, near, where[0] ? where : name, member);
+            const struct json_key *near = nearest_key(table, name);
+            report_unknown(reader, table, near, where[0] ? where : reader->name, name);
             if (near)
-                given[near - keys] = true; /* misspelt, so not missing as well */
+                out->misspelt[near - table->keys] = true;
             continue;
         }
-        size_t i = (size_t)(key - keys);
-        if (seen[i]) {
-            report_twice(reader, key, where, member);
-            continue;
-        }
+        size_t i = (size_t)(key - table->keys);
+        if (seen[i])
+            report_twice(reader, key, where, name);
+        else if (!json_is_null(value))
+            out->values[i] = value;
         seen[i] = true;
-        given[i] |= !json_is_null(value);
-        if (!json_is_null(value))
-            read_value(reader, key, where, value, target);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (keys[i].required && !given[i])
-            report_missing(reader, &keys[i], where);
     }
 }
+
+void json_read_object(struct json_reader *reader, const struct json_table *table, const char *where,
+                      const json_t *object, const json_t *defaults, void *target)
+{
+    struct members members = {0};
+
+    match_members(reader, table, where, object, &members);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct json_key *key = &table->keys[i];
+        json_t *own = members.values[i];
+        json_t *value = own ? own : json_member(defaults, key->name);
+        if (value)
+            read_value(reader, key, where, value, !own, target);
+        else if (key->required && !table->partial && !members.misspelt[i])
+            report_missing(reader, key, where);
+        else
+            put_fallback(key, target);
+    }
+}
+/* NOLINTEND(misc-no-recursion) */

@@ -7,7 +7,7 @@
 
 #include "model/scenario.h"
 
-#define AXIS_TIME_MAX (INT64_C(1) << 62)
+#define AXIS_TIME_MAX (INT64_C(1) << 61) /* times on such an axis do not overflow */
 #define AXIS_RATE_MAX 0.01
 
 /* ---- ends ---- */

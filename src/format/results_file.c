@@ -119,11 +119,22 @@ int results_file_write(struct results_file *file, const void *data, size_t size,
     for (size_t done = 0; done < size;) {
         size_t part = size - done < FILE_BUFFER ? size - done : FILE_BUFFER;
         errno = 0;
-        if (gzwrite(file->file, (const char *)data + done, (unsigned)part) != (int)part)
-            return write_failed(file, errno ? errno : EIO, err);
+        if (gzwrite(file->file, (const char *)data + done, (unsigned)part) != (int)part) {
+            file->error = errno ? errno : EIO;
+            return write_failed(file, file->error, err);
+        }
         done += part;
     }
     return 0;
+}
+
+int results_file_sync(struct results_file *file, struct error *err)
+{
+    errno = 0;
+    if (gzflush(file->file, Z_SYNC_FLUSH) == Z_OK && (!file->temporary || fsync(file->fd) == 0))
+        return 0;
+    file->error = errno ? errno : EIO;
+    return write_failed(file, file->error, err);
 }
 
 static void forget(struct results_file *file)
@@ -142,8 +153,13 @@ static int publish(struct results_file *file, struct error *err)
     errno = 0;
     int failed = gzclose_w(file->file);
     file->file = NULL;
-    if (failed != Z_OK)
+    if (failed != Z_OK && !file->error)
         return write_failed(file, errno ? errno : EIO, err);
+    if (file->error && file->temporary)
+        return error_set(err, ERROR_SYSTEM, file->temporary,
+                         "it holds what could be written, and does not get its name");
+    if (file->error)
+        return write_failed(file, file->error, err);
     if (!file->temporary)
         return 0;
     if (fsync(file->fd))

@@ -165,6 +165,7 @@ static int take_run(struct results_reader *reader, struct error *err)
     Tcpflowgen__Run *run = tcpflowgen__run__unpack(NULL, reader->field.size, reader->field.data);
     if (!run)
         return broken(reader, "the run's data are unreadable", err);
+    run_info_fini(&reader->run);
     int failed = run_from_message(&reader->run, run);
     tcpflowgen__run__free_unpacked(run, NULL);
     reader->record.run = &reader->run;
@@ -261,7 +262,7 @@ static void begin_record(struct results_reader *reader)
     record->flow = (struct flow_result){.report[END_DST].end = END_DST};
     record->part = 0;
     reader->in_record = true;
-    reader->last_said = reader->has_result = reader->has_columns = false;
+    reader->last_said = reader->has_result = reader->has_columns = reader->has_run = false;
 }
 
 static void begin_piece(struct results_reader *reader)

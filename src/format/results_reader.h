@@ -21,8 +21,9 @@ struct results_record {
     uint32_t part;
     bool last;                /* the flow has no further part */
     struct series samples[2]; /* by enum flow_end; times on the axis */
-    const struct run_info
-        *run; /* last piece of the first record of a file that has it, else NULL */
+    /* In the last piece of a run's first record, else NULL.  This flow and those up to the next
+     * run's first are of the run; a file has one run or several, or none (the seed's). */
+    const struct run_info *run;
 };
 
 int results_reader_open(struct results_reader **out, const char *path,
@@ -30,7 +31,7 @@ int results_reader_open(struct results_reader **out, const char *path,
 /* 1 and *record, 0 at the end, ERROR_INPUT for a broken file (place and offset are said). */
 int results_reader_next(struct results_reader *reader, const struct results_record **record,
                         struct error *err);
-/* Hands the run over, to be freed by the caller, if it was read and is still there. */
+/* Hands the record's run over, to be freed by the caller, if it has one that is still there. */
 bool results_reader_take_run(struct results_reader *reader, struct run_info *out);
 void results_reader_close(struct results_reader *reader); /* NULL is fine */
 

@@ -32,7 +32,7 @@ struct flow_writer {
     uint32_t part;
     struct buffer head;   /* reused */
     struct buffer result; /* ends the flow's last part */
-    struct buffer run;    /* ends the file's first record */
+    struct buffer run;    /* ends the run's first record */
 };
 
 static int no_memory(struct error *err)
@@ -65,6 +65,11 @@ static void release(struct results_writer *writer)
     scratch_fini(&writer->scratch);
     buffer_fini(&writer->chunk);
     free(writer);
+}
+
+int results_writer_sync(struct results_writer *writer, struct error *err)
+{
+    return results_file_sync(&writer->file, err);
 }
 
 int results_writer_close(struct results_writer *writer, struct error *err)

@@ -25,12 +25,16 @@ int results_writer_open(struct results_writer **out, const char *path, uint64_t 
 typedef int series_source(void *arg, enum flow_end end, const struct series **piece,
                           struct error *err);
 
-/* Writes one flow.  run is given with the first flow of the file, NULL with the others. */
+/* Writes one flow.  run is given with the first flow of each run, NULL with the others. */
 int results_writer_flow(struct results_writer *writer, const struct flow_result *flow,
                         const struct run_info *run, series_source *source, void *arg,
                         struct error *err);
 
-/* Flushes, syncs, renames.  Frees the writer in every case; on failure NAME.tmp is left. */
+/* All that was written is on the disk of NAME.tmp: its sources may go. */
+int results_writer_sync(struct results_writer *writer, struct error *err);
+
+/* Flushes, syncs, renames.  Frees the writer in every case; on failure NAME.tmp is left, and it is
+ * one if a write had failed before: what was written whole can be read there. */
 int results_writer_close(struct results_writer *writer, struct error *err);
 void results_writer_abort(struct results_writer *writer); /* removes NAME.tmp; NULL is fine */
 

@@ -121,6 +121,10 @@ Tcpflowgen__Run *run_to_message(const struct run_info *run)
     out->t0_ns = run->t0_ns;
     out->scenario = text(run->scenario, &failed);
     out->interrupted = run->interrupted;
+    out->repeat = run->repeat;
+    out->repeats = run->repeats;
+    out->seed = run->seed;
+    out->warmup_ns = run->warmup_ns;
     lists_to_message(out, run, &failed);
     if (failed) {
         tcpflowgen__run__free_unpacked(out, NULL);
@@ -187,6 +191,10 @@ int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
         .started_unix_ns = message->started_unix_ns,
         .t0_ns = message->t0_ns,
         .interrupted = message->interrupted,
+        .repeat = message->repeat,
+        .repeats = message->repeats,
+        .seed = message->seed,
+        .warmup_ns = message->warmup_ns > 0 ? message->warmup_ns : 0,
         .hosts = array(message->n_hosts, sizeof *out->hosts, &failed),
         .agents = array(message->n_agents, sizeof *out->agents, &failed),
     };

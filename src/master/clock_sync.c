@@ -46,7 +46,8 @@ static void fail_burst(struct master_agent *agent, const struct rpc_status *stat
     if (status->code == RPC_DEADLINE_EXCEEDED)
         snprintf(sync->failure, sizeof sync->failure, "an exchange took over %d ms", EXCHANGE_MS);
     else
-        snprintf(sync->failure, sizeof sync->failure, "%s", status->text);
+        snprintf(sync->failure, sizeof sync->failure, "it does not answer any more (%s)",
+                 status->text);
     end_burst(agent);
 }
 
@@ -63,6 +64,8 @@ static void on_clock(struct rpc_call *call, const ProtobufCMessage *message,
         exchange->t2 = reply->received_ns;
         exchange->t3 = reply->sent_ns;
         exchange->t4 = now;
+        if (now - exchange->t1 > sync->slowest_ns)
+            sync->slowest_ns = now - exchange->t1;
         agent->heard_ns = now;
     } else if (status->code != RPC_OK) {
         fail_burst(agent, status);

@@ -8,7 +8,7 @@
 #include "util/log.h"
 #include "util/version.h"
 
-#define HELLO_MS     5000
+#define HELLO_MS     4000 /* less than gRPC takes to give a connection up */
 #define CCALGS_MAX   64
 #define SAMPLE_BYTES 200 /* of one in a spool, at most about */
 
@@ -201,7 +201,7 @@ static void tell_unreachable(struct master_agent *agent)
     else
         session_agent_problem(
             agent,
-            "no answer (%s): is it running? Start it there with: tcp-flowgen agent "
+            "no answer (%s): does an agent run there? Start it with: tcp-flowgen agent "
             "--listen %s",
             agent->call_text, agent->mgmt);
 }

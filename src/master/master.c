@@ -1,5 +1,5 @@
-/* The order of life: hello, clock, prepare, ready, start, watch, finish, clock, write, forget.
- * Any problem known before t0 starts nothing. */
+/* The order of life of a run: hello, clock, prepare, ready, start, watch, finish, clock, write,
+ * forget. Any problem known before t0 starts nothing. */
 #include "master/master.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@
 
 /* ---- signals ---- */
 
-/* Outlives the run: the signal thread keeps it. */
+/* It and its loop are never freed: the signal thread posts to them until the process ends. */
 struct interrupts {
     struct session *session; /* in the loop's thread; NULL: no run */
     struct rpc_loop *loop;
@@ -64,7 +64,7 @@ static void tell_agents(const struct session *session)
         if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_sync_fit(agent);
-        log_info("agent %s: %s, Linux %s, %zu ends, clock within %.0f us", agent->mgmt,
+        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.0f us", agent->mgmt,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
                  (double)fit.error_ns / (double)NS_PER_US);
     }
@@ -103,6 +103,26 @@ static void look_at_failures(struct session *session)
             session_agent_problem(&session->agents[i], "%s", session->agents[i].info.lost);
 }
 
+/* One problem, for all will have the same cause. */
+static void tell_unconnected(struct session *session, int64_t waited_ns)
+{
+    size_t count = 0, first = 0;
+    for (size_t i = session->plan->flow_count; i-- > 0;) {
+        if (!watch_flow_awaited(session, i))
+            continue;
+        first = i;
+        count++;
+    }
+    char where[64];
+    snprintf(where, sizeof where, "flows[%zu] (id %d)", first, session->plan->flows[first].id);
+    session_problem(
+        session, where,
+        "its connection to %s port %u does not stand after %lld s, as %zu of %zu do not: "
+        "does a firewall drop it? Agents have --data-ports for that",
+        session->flows[first].address[END_DST], session->flows[first].port,
+        (long long)(waited_ns / NS_PER_S), count, session->plan->flow_count);
+}
+
 static bool ready_or_hopeless(struct session *session)
 {
     watch_tend(session, clock_now());
@@ -120,11 +140,9 @@ static void await_ready(struct session *session)
         return;
     look_at_failures(session);
     if (!ready)
-        session_problem(
-            session, NULL, "not every connection stands after %lld s: %zu of %zu ends do",
-            (long long)(limit / NS_PER_S), session->ends_ready, session->plan->flow_count * 2);
+        tell_unconnected(session, limit);
     if (in_order(session))
-        log_info("%zu flows are ready", session->plan->flow_count);
+        log_info("all flows are ready: %zu", session->plan->flow_count);
 }
 
 /* Everything before t0.  A problem takes its flow or agent out; what is left goes on, so that all
@@ -251,55 +269,137 @@ static int go(struct session *session, struct master_outcome *outcome, struct er
     }
     outcome->interrupted = session->interrupts > 0;
     outcome->troubled = session->troubled;
-    if (session->options->shutdown_agents && !failed)
-        session_tell_all(session, AGENT_SHUTDOWN);
     return failed;
+}
+
+/* ---- a run ---- */
+
+struct master {
+    const struct plan *plan;
+    const struct master_options *options;
+    struct local_agents local;
+    struct interrupts *interrupts;
+    struct session session; /* the last run's, until the next */
+};
+
+/* Interrupts that come between runs are the next one's. */
+static void release_session(struct master *master)
+{
+    struct session *session = &master->session;
+    roster_fini(session);
+    run_info_fini(&session->run);
+    *session = (struct session){.interrupts = session->interrupts};
+}
+
+static int open_session(struct master *master, const struct master_repeat *repeat,
+                        struct error_list *problems, struct error *err)
+{
+    struct session *session = &master->session;
+    release_session(master);
+    session->plan = master->plan;
+    session->options = master->options;
+    session->repeat = repeat;
+    session->problems = problems;
+    session->loop = master->interrupts->loop;
+    random_id(session->id);
+    int failed = roster_build(session, err);
+    if (!failed)
+        failed = collect_create(&session->collect, repeat->output, session->plan->flow_count, err);
+    if (!failed)
+        failed = roster_connect(session, master->local.ports, err);
+    return failed;
+}
+
+int master_run(struct master *master, const struct master_repeat *repeat,
+               struct master_outcome *outcome, struct error_list *problems, struct error *err)
+{
+    struct session *session = &master->session;
+    *outcome = (struct master_outcome){0};
+    if (repeat->of > 1)
+        log_info("run %u of %u", repeat->number, repeat->of);
+    int failed = open_session(master, repeat, problems, err);
+    if (!failed)
+        failed = go(session, outcome, err);
+    bool keep_part = failed == ERROR_SYSTEM && session->t0_ns;
+    if (keep_part)
+        log_error("what was collected stays in %s", collect_path(session->collect));
+    collect_destroy(session->collect, !keep_part);
+    session->collect = NULL;
+    return failed;
+}
+
+static bool never(struct session *session)
+{
+    (void)session;
+    return false;
+}
+
+bool master_pause(struct master *master, int64_t pause_ns)
+{
+    if (master->session.interrupts == 0)
+        session_wait(&master->session, never, clock_now() + pause_ns);
+    return master->session.interrupts == 0;
+}
+
+void master_shutdown_agents(struct master *master)
+{
+    session_tell_all(&master->session, AGENT_SHUTDOWN);
 }
 
 /* ---- the whole ---- */
 
-static int open_session(struct session *session, struct local_agents *local,
-                        struct interrupts *interrupts, struct error *err)
+static int start_local_agents(struct master *master, struct error *err)
 {
-    const struct master_options *options = session->options;
-    int failed = roster_build(session, err);
-    if (!failed && options->local)
-        failed = local_agents_start(local, session->agent_count, err);
-    signals_block(); /* an interrupt must not leave the part file behind */
+    struct session roster = {.plan = master->plan};
+    int failed = roster_build(&roster, err);
     if (!failed)
-        failed = collect_create(&session->collect, options->output, session->plan->flow_count, err);
-    if (!failed)
-        failed = rpc_loop_create(&session->loop, err);
-    interrupts->loop = session->loop;
-    if (!failed)
-        failed = signals_watch(on_signal, interrupts, err);
-    if (!failed)
-        failed = roster_connect(session, options->local ? local->ports : NULL, err);
+        failed = local_agents_start(&master->local, roster.agent_count, err);
+    roster_fini(&roster);
     return failed;
 }
 
-int master_run(const struct plan *plan, const struct master_options *options,
-               struct master_outcome *outcome, struct error_list *problems, struct error *err)
+/* Interrupts are blocked first: gRPC's threads inherit that, and nothing that is begun from here on
+ * is left behind. */
+static int open_loop(struct master *master, struct error *err)
 {
-    struct session session = {.plan = plan, .options = options, .problems = problems};
-    struct local_agents local = {0};
-    /* It and the loop are never freed: the signal thread posts to them until the process ends. */
     struct interrupts *interrupts = calloc(1, sizeof *interrupts);
-    *outcome = (struct master_outcome){0};
     if (!interrupts)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    interrupts->session = &session;
-    random_id(session.id);
-    int failed = open_session(&session, &local, interrupts, err);
+    interrupts->session = &master->session;
+    master->interrupts = interrupts;
+    signals_block();
+    int failed = rpc_loop_create(&interrupts->loop, err);
+    return failed ? failed : signals_watch(on_signal, interrupts, err);
+}
+
+int master_create(struct master **out, const struct plan *plan,
+                  const struct master_options *options, struct error *err)
+{
+    struct master *master = calloc(1, sizeof *master);
+    if (!master)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    master->plan = plan;
+    master->options = options;
+    int failed = options->local ? start_local_agents(master, err) : 0;
     if (!failed)
-        failed = go(&session, outcome, err);
-    interrupts->session = NULL;
-    bool keep_part = failed == ERROR_SYSTEM && session.t0_ns;
-    if (keep_part)
-        log_error("what was collected stays in %s", collect_path(session.collect));
-    roster_fini(&session);
-    collect_destroy(session.collect, !keep_part);
-    run_info_fini(&session.run);
-    local_agents_stop(&local);
+        failed = open_loop(master, err);
+    if (failed)
+        master_destroy(master);
+    else
+        *out = master;
     return failed;
+}
+
+void master_destroy(struct master *master)
+{
+    if (!master)
+        return;
+    release_session(master);
+    if (master->interrupts) {
+        master->interrupts->session = NULL;
+        if (!master->interrupts->loop) /* nobody posts to it */
+            free(master->interrupts);
+    }
+    local_agents_stop(&master->local);
+    free(master);
 }

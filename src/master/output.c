@@ -48,6 +48,10 @@ static int fill_run(struct session *session, struct error *err)
     run->label = copy(plan->label);
     run->scenario = copy(plan->scenario_text);
     run->interrupted = session->interrupts > 0;
+    run->repeat = session->repeat->number;
+    run->repeats = session->repeat->of;
+    run->seed = session->repeat->seed;
+    run->warmup_ns = session->repeat->warmup_ns;
     run->hosts = calloc(plan->host_count, sizeof *run->hosts);
     run->agents = calloc(session->agent_count, sizeof *run->agents);
     if (!run->hosts || !run->agents)
@@ -154,16 +158,15 @@ static void count_flow(struct master_outcome *outcome, enum flow_status status)
     outcome->failed += status == FLOW_FAILED || status == FLOW_UNKNOWN;
 }
 
-static int write_flows(struct session *session, struct results_writer *writer,
-                       struct master_outcome *outcome, struct error *err)
+static int write_flows(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         struct flow_result flow;
         fill_flow(&flow, session, i);
         count_flow(outcome, flow.status);
         struct source source = {.session = session, .flow = i, .open_end = -1};
-        int failed = results_writer_flow(writer, &flow, i == 0 ? &session->run : NULL, next_piece,
-                                         &source, err);
+        int failed = results_writer_flow(*session->repeat->results, &flow,
+                                         i == 0 ? &session->run : NULL, next_piece, &source, err);
         collect_close(&source.cursor);
         if (failed)
             return failed;
@@ -173,16 +176,14 @@ static int write_flows(struct session *session, struct results_writer *writer,
 
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
 {
-    struct results_writer *writer = NULL;
+    const struct master_repeat *repeat = session->repeat;
     int failed = fill_run(session, err);
+    if (!failed && !*repeat->results)
+        failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)
-        failed = results_writer_open(&writer, session->options->output, 0, err);
+        failed = write_flows(session, outcome, err);
     if (!failed)
-        failed = write_flows(session, writer, outcome, err);
-    if (failed)
-        results_writer_abort(writer);
-    else
-        failed = results_writer_close(writer, err);
+        failed = results_writer_sync(*repeat->results, err);
     disown_agents(&session->run);
     outcome->wrote_result = !failed;
     return failed;

@@ -1,11 +1,11 @@
-/* From what was collected to the result file. */
+/* From what was collected to the results. */
 #ifndef MASTER_OUTPUT_H
 #define MASTER_OUTPUT_H
 
 #include "master/session.h"
 
-/* Writes the result file and counts the flows into outcome.  The session's run_info takes the hosts
- * and agents over from the agents. */
+/* Appends the run to its results, for good, and counts the flows into outcome.  The session's
+ * run_info takes the hosts and agents over from the agents. */
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err);
 
 #endif

@@ -141,12 +141,12 @@ static int64_t margin_ns(const struct session *session)
 {
     int64_t slowest = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
-        struct clock_fit fit = clock_sync_fit(&session->agents[i]);
-        if (session_usable(&session->agents[i]) && fit.rtt_min_ns > slowest)
-            slowest = fit.rtt_min_ns;
+        const struct master_agent *agent = &session->agents[i];
+        if (session_usable(agent) && agent->clock.slowest_ns > slowest)
+            slowest = agent->clock.slowest_ns;
     }
-    /* The order is one round trip; the rest is for busy agents: many of them, or with many flows,
-     * take longer. */
+    /* The order is one round trip; the rest is for busy agents, of which many, or such with many
+     * flows, take longer: how busy they may be is told by the slowest exchange. */
     return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
            (int64_t)session->plan->flow_count * MARGIN_FLOW_NS;
 }
@@ -174,6 +174,6 @@ void prepare_start(struct session *session)
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
             session_agent_problem(agent, "it could not be started: %s", agent->call_text);
     }
-    if (session->problems->count == 0 && clock_now() >= session->t0_ns)
+    if (session->problems->count == 0 && !session->interrupts && clock_now() >= session->t0_ns)
         session_problem(session, NULL, "the agents took too long to take the order to start");
 }

@@ -29,7 +29,10 @@ void progress_show(struct progress *progress, const struct session *session, int
     progress->open = true;
     char rate[UNITS_TEXT_MAX];
     size_t ends = session->plan->flow_count * 2;
-    fprintf(stderr, "\r%6.1f s of %.1f s   %zu of %zu ends over   %s received\033[K",
+    fputc('\r', stderr);
+    if (session->repeat->of > 1)
+        fprintf(stderr, "run %u of %u   ", session->repeat->number, session->repeat->of);
+    fprintf(stderr, "%6.1f s of %.1f s   %zu of %zu ends over   %s received\033[K",
             (double)(now_ns - session->t0_ns) / (double)NS_PER_S,
             (double)session->plan->end_ns / (double)NS_PER_S, session->ends_over, ends,
             units_rate(progress->rate_bps, rate));

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "util/log.h"
+
+#define OWN_FDS 32 /* that files and gRPC take */
 
 /* ---- from the plan ---- */
 
@@ -17,6 +20,22 @@ static struct master_agent *agent_for(struct session *session, const char *mgmt)
     agent->session = session;
     agent->mgmt = mgmt;
     return agent;
+}
+
+/* A connection to each, perhaps a new one beside the old. */
+static int need_descriptors(size_t agents, struct error *err)
+{
+    const rlim_t need = 2 * agents + OWN_FDS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_max >= need && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return 0;
+    error_set(err, ERROR_SYSTEM, NULL, "too few descriptors for %zu agents: %llu can be open",
+              agents, (unsigned long long)limit.rlim_max);
+    return error_cure(err, "raise the limit of open files to %llu (ulimit -n)",
+                      (unsigned long long)need);
 }
 
 int roster_build(struct session *session, struct error *err)
@@ -37,7 +56,7 @@ int roster_build(struct session *session, struct error *err)
             host->agent->end_count++;
         }
     }
-    return 0;
+    return need_descriptors(session->agent_count, err);
 }
 
 int roster_connect(struct session *session, const uint16_t *local_ports, struct error *err)

@@ -97,13 +97,14 @@ static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
     struct master_agent *agent = arg;
-    (void)call;
     if (message) {
         agent->heard_ns = clock_now();
         if (agent->reply)
             agent->reply(agent, message);
         return;
     }
+    if (agent->call == call)
+        agent->call = NULL;
     agent->call_code = status->code;
     snprintf(agent->call_text, sizeof agent->call_text, "%s", status->text);
     agent->session->outstanding--;
@@ -115,18 +116,13 @@ void session_call(struct master_agent *agent, enum agent_method method,
     agent->reply = reply;
     agent->call_code = RPC_OK;
     agent->session->outstanding++;
-    if (!rpc_start(agent->peer, &agent_methods[method], request, deadline_ms, false, on_reply,
-                   agent)) {
+    agent->call = rpc_start(agent->peer, &agent_methods[method], request, deadline_ms, false,
+                            on_reply, agent);
+    if (!agent->call) {
         agent->call_code = RPC_RESOURCE_EXHAUSTED;
         snprintf(agent->call_text, sizeof agent->call_text, "out of memory");
         agent->session->outstanding--;
     }
-}
-
-void session_settle(struct session *session)
-{
-    while (session->outstanding)
-        rpc_loop_run(session->loop, TURN_MS);
 }
 
 bool session_wait(struct session *session, bool (*done)(struct session *session),
@@ -144,6 +140,15 @@ bool session_wait(struct session *session, bool (*done)(struct session *session)
 static bool all_answered(struct session *session)
 {
     return session->outstanding == 0;
+}
+
+void session_settle(struct session *session)
+{
+    if (session_wait(session, all_answered, INT64_MAX))
+        return;
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session->agents[i].call)
+            rpc_cancel(session->agents[i].call);
 }
 
 void session_tell_all(struct session *session, enum agent_method method)

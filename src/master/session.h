@@ -29,6 +29,7 @@ struct clock_sync {
     struct clock_point points[CLOCK_POINTS_MAX];
     size_t point_count;
     uint32_t exchanges; /* all that were made */
+    int64_t slowest_ns; /* of them */
     char failure[128];  /* why the last burst failed; empty: it did not */
 };
 
@@ -52,6 +53,7 @@ struct master_agent {
     char boot[64], netns[32]; /* its machine; its network namespace there */
     struct run_agent info;    /* for the result; owned */
     /* the one simple call under way */
+    struct rpc_call *call;
     agent_reply *reply;
     int call_code;
     char call_text[256];
@@ -97,6 +99,7 @@ struct master_flow {
 struct session {
     const struct plan *plan;
     const struct master_options *options;
+    const struct master_repeat *repeat; /* which run of how many; only while it is under way */
     struct error_list *problems;
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
@@ -142,7 +145,8 @@ struct master_agent *session_agent(const struct session *session, uint32_t flow,
 void session_call(struct master_agent *agent, enum agent_method method,
                   const ProtobufCMessage *request, int64_t deadline_ms, agent_reply *reply);
 
-/* Waits for all calls under way; their deadlines bound it. */
+/* Waits for all calls under way; their deadlines bound it.  An interrupt cancels them: their agents
+ * have not answered then, though nothing is said in call_code. */
 void session_settle(struct session *session);
 
 /* Waits until done(session), until deadline_ns (master's clock), or for an interrupt beyond those

@@ -3,6 +3,7 @@
  * agent_timeout_ns, one whose port refuses connections sooner. */
 #include "master/watch.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,12 @@ static bool take_records(struct master_agent *agent, const Tcpflowgen__WatchRepl
     return true;
 }
 
+/* Not a connection that broke, which a network does that may heal. */
+static bool is_refused(const struct rpc_status *status)
+{
+    return status->code == RPC_UNAVAILABLE && strstr(status->text, strerrordesc_np(ECONNREFUSED));
+}
+
 static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
@@ -138,8 +145,8 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
     if (!message) {
         agent->watch = NULL;
         agent->retry_ns = now + RETRY_NS;
-        bool refused = status->code == RPC_UNAVAILABLE && now - agent->heard_ns > REFUSED_NS;
-        if (!agent->ended && (status->code == RPC_NOT_FOUND || refused))
+        bool gone = is_refused(status) && now - agent->heard_ns > REFUSED_NS;
+        if (!agent->ended && (status->code == RPC_NOT_FOUND || gone))
             lose(agent, "%s", status->text);
         return;
     }
@@ -212,20 +219,27 @@ void watch_end(struct session *session)
     session_wait(session, no_streams, clock_now() + NS_PER_S);
 }
 
+bool watch_flow_awaited(const struct session *session, size_t flow)
+{
+    const struct plan_flow *plan = &session->plan->flows[flow];
+    const struct master_flow *state = &session->flows[flow];
+    bool early = plan->connect == CONNECT_AHEAD && plan->start_ns < session->options->lead_ns;
+    if (state->refused || !early)
+        return false;
+    bool awaited = false;
+    for (int end = 0; end < 2; end++) {
+        if (state->report[end] || session_agent(session, (uint32_t)flow, end)->info.lost)
+            return false;
+        awaited |= !state->ready[end];
+    }
+    return awaited;
+}
+
 bool watch_all_ready(struct session *session)
 {
-    for (size_t i = 0; i < session->plan->flow_count; i++) {
-        const struct plan_flow *plan = &session->plan->flows[i];
-        const struct master_flow *flow = &session->flows[i];
-        if (flow->refused || plan->connect != CONNECT_AHEAD ||
-            plan->start_ns >= session->options->lead_ns)
-            continue;
-        bool over = flow->report[END_SRC] || flow->report[END_DST] ||
-                    session_agent(session, (uint32_t)i, END_SRC)->info.lost ||
-                    session_agent(session, (uint32_t)i, END_DST)->info.lost;
-        if (!over && !(flow->ready[END_SRC] && flow->ready[END_DST]))
+    for (size_t i = 0; i < session->plan->flow_count; i++)
+        if (watch_flow_awaited(session, i))
             return false;
-    }
     return true;
 }
 

@@ -20,6 +20,11 @@ struct id_entry {
     size_t flow;
 };
 
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
 /* What one plan_build() works with; the two indices are sorted, for thousands of flows. */
 struct builder {
     const struct scenario *scenario;
@@ -134,17 +139,54 @@ static uint32_t find_host(struct builder *b, const struct scenario_flow *flow, c
     return 0;
 }
 
+/* Both are held to SCENARIO_TIME_MAX, so their sum fits. */
+static int64_t end_of(const struct scenario_flow *flow)
+{
+    return flow->start_ns + flow->duration_ns;
+}
+
 static void check_times(struct builder *b, const struct scenario_flow *flow)
 {
     struct error err = {0};
     char start[DURATION_TEXT_MAX], duration[DURATION_TEXT_MAX];
 
-    if (!flow->has_duration || flow->start_ns <= SCENARIO_TIME_MAX - flow->duration_ns)
+    if (!flow->has_duration || end_of(flow) <= SCENARIO_TIME_MAX)
         return;
     error_set(&err, ERROR_INPUT, NULL, "start %s and duration %s end more than 366 days on",
               duration_format(flow->start_ns, start), duration_format(flow->duration_ns, duration));
     error_where(&err, "flows[%zu].duration", flow->place);
     error_cure(&err, "let each flow end within 366 days of the run's start");
+    report(b, &err);
+}
+
+/* The flow that is over last, of those whose times are right; NULL: there is none. */
+static const struct scenario_flow *find_last(const struct scenario *s)
+{
+    const struct scenario_flow *last = NULL;
+
+    for (size_t i = 0; i < s->flow_count; i++) {
+        const struct scenario_flow *flow = &s->flows[i];
+        if (flow->has_duration && end_of(flow) <= SCENARIO_TIME_MAX &&
+            (!last || end_of(flow) > end_of(last)))
+            last = flow;
+    }
+    return last;
+}
+
+static void check_length(struct builder *b, const struct scenario_flow *last)
+{
+    const int64_t max_ns = b->scenario->max_duration_ns;
+    struct error err = {0};
+    char length[DURATION_TEXT_MAX], limit[DURATION_TEXT_MAX];
+
+    if (max_ns == 0 || end_of(last) <= max_ns)
+        return;
+    duration_format(end_of(last), length);
+    error_set(&err, ERROR_INPUT, NULL, "the run would last %s, more than %s", length,
+              duration_format(max_ns, limit));
+    error_where(&err, "flows[%zu].duration", last->place);
+    error_cure(&err, "if that is meant, write \"max_duration\": \"%s\" at the top of the file",
+               length);
     report(b, &err);
 }
 
@@ -166,11 +208,7 @@ static void build_flow(struct builder *b, size_t index)
     to->nodelay = from->nodelay;
     to->connect = from->connect;
     to->finish = from->finish;
-}
-
-static const char *or_empty(const char *text)
-{
-    return text ? text : "";
+    to->label = or_empty(from->label);
 }
 
 static void build_hosts(struct plan *plan, const struct scenario *s)
@@ -219,13 +257,11 @@ static void build(struct builder *b)
     build_hosts(plan, s);
     for (size_t i = 0; i < s->flow_count; i++)
         build_flow(b, i);
-    if (b->errors->count > 0 || b->status < 0)
-        return; /* times may be nonsense: nothing is added up */
-    for (size_t i = 0; i < s->flow_count; i++) {
-        int64_t end_ns = plan->flows[i].start_ns + plan->flows[i].duration_ns;
-        if (end_ns > plan->end_ns)
-            plan->end_ns = end_ns;
-    }
+    const struct scenario_flow *last = find_last(s);
+    if (!last)
+        return;
+    plan->end_ns = end_of(last);
+    check_length(b, last);
 }
 
 void plan_free(struct plan *plan)

@@ -23,6 +23,7 @@ struct plan_flow {
     bool ecn, nodelay;
     enum connect_mode connect;
     enum finish_mode finish;
+    const char *label; /* "" : none */
 };
 
 struct plan {

@@ -42,6 +42,9 @@ struct run_info {
     char **warnings;
     size_t warning_count;
     bool interrupted;
+    uint32_t repeat, repeats; /* 1..repeats; both 0 where nothing is known of them */
+    uint64_t seed;            /* of random traffic */
+    int64_t warmup_ns;        /* begin of each flow that summaries leave out */
 };
 
 int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /* 0, -1: no memory */

@@ -40,6 +40,7 @@ static void free_flow(struct scenario_flow *flow)
     free(flow->src);
     free(flow->dst);
     free(flow->ccalg);
+    free(flow->label);
 }
 
 void scenario_free(struct scenario *scenario)
@@ -50,6 +51,8 @@ void scenario_free(struct scenario *scenario)
         free_host(&scenario->hosts[i]);
     for (size_t i = 0; i < scenario->flow_count; i++)
         free_flow(&scenario->flows[i]);
+    free_host(&scenario->host_defaults);
+    free_flow(&scenario->flow_defaults);
     free(scenario->hosts);
     free(scenario->flows);
     free(scenario->label);

@@ -36,14 +36,19 @@ struct scenario_flow {
     bool ecn, nodelay;
     enum connect_mode connect;
     enum finish_mode finish;
+    char *label;               /* NULL: none */
     bool has_id, has_duration; /* false: missing or unreadable */
 };
 
 struct scenario {
     char *text; /* the file, whole; kept for the result */
     char *label;
-    int64_t interval_ns;            /* 0: the agents' own */
-    uint32_t read_size, write_size; /* 0: the agents' own */
+    int64_t interval_ns;                /* 0: the agents' own */
+    uint32_t read_size, write_size;     /* 0: the agents' own */
+    uint32_t max_flows;                 /* 0: no guard */
+    int64_t max_duration_ns;            /* 0: no guard; of the whole run */
+    struct scenario_host host_defaults; /* "defaults" itself; hosts and flows have it already */
+    struct scenario_flow flow_defaults;
     struct scenario_host *hosts;
     size_t host_count;
     struct scenario_flow *flows;

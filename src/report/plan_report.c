@@ -5,26 +5,15 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "report/table.h"
 #include "util/duration.h"
 #include "util/error.h"
 
-/* Text.  A table's rows are made twice: to measure the columns, and to print them. */
+/* Text. */
 
-#define COLUMNS_MAX 9
-
-struct row {
-    const char *cells[COLUMNS_MAX];
-    char id[12], start[DURATION_TEXT_MAX], duration[DURATION_TEXT_MAX]; /* room for cells */
-};
-
-struct table {
-    size_t rows, columns;
-    const char *head[COLUMNS_MAX];
-    void (*fill)(const struct plan *plan, size_t index, struct row *row);
-};
-
-static void fill_host(const struct plan *plan, size_t index, struct row *row)
+static void fill_host(const void *of, size_t index, struct table_row *row)
 {
+    const struct plan *plan = of;
     const struct plan_host *host = &plan->hosts[index];
     const char *cells[] = {host->name, host->mgmt, host->host,
                            host->bind[0] ? host->bind : host->host,
@@ -40,60 +29,22 @@ static const char *options(const struct plan_flow *flow)
     return flow->nodelay ? "nodelay" : "-";
 }
 
-static void fill_flow(const struct plan *plan, size_t index, struct row *row)
+static void fill_flow(const void *of, size_t index, struct table_row *row)
 {
+    const struct plan *plan = of;
     const struct plan_flow *flow = &plan->flows[index];
 
-    snprintf(row->id, sizeof row->id, "%" PRId32, flow->id);
-    const char *cells[] = {row->id,
+    snprintf(row->room[0], TABLE_CELL_MAX, "%" PRId32, flow->id);
+    const char *cells[] = {row->room[0],
                            plan->hosts[flow->src].name,
                            plan->hosts[flow->dst].name,
-                           duration_format(flow->start_ns, row->start),
-                           duration_format(flow->duration_ns, row->duration),
+                           duration_format(flow->start_ns, row->room[3]),
+                           duration_format(flow->duration_ns, row->room[4]),
                            flow->ccalg[0] ? flow->ccalg : "default",
                            scenario_connect_words[flow->connect],
                            scenario_finish_words[flow->finish],
                            options(flow)};
     memcpy(row->cells, cells, sizeof cells);
-}
-
-/* Characters of UTF-8: bytes that do not go on with one. */
-static int width(const char *text)
-{
-    int count = 0;
-
-    for (; *text; text++)
-        count += (*text & 0xc0) != 0x80;
-    return count;
-}
-
-static void print_row(const struct table *table, const char *const *cells, const int *widths,
-                      FILE *out)
-{
-    for (size_t i = 0; i + 1 < table->columns; i++)
-        fprintf(out, "%s%*s", cells[i], widths[i] - width(cells[i]) + 2, "");
-    fprintf(out, "%s\n", cells[table->columns - 1]);
-}
-
-static void print_table(const struct table *table, const struct plan *plan, FILE *out)
-{
-    struct row row;
-    int widths[COLUMNS_MAX];
-
-    for (size_t i = 0; i < table->columns; i++)
-        widths[i] = width(table->head[i]);
-    for (size_t n = 0; n < table->rows; n++) {
-        table->fill(plan, n, &row);
-        for (size_t i = 0; i < table->columns; i++) {
-            int wide = width(row.cells[i]);
-            widths[i] = wide > widths[i] ? wide : widths[i];
-        }
-    }
-    print_row(table, table->head, widths, out);
-    for (size_t n = 0; n < table->rows; n++) {
-        table->fill(plan, n, &row);
-        print_row(table, row.cells, widths, out);
-    }
 }
 
 static void print_settings(const struct plan *plan, FILE *out)
@@ -115,18 +66,19 @@ static void print_settings(const struct plan *plan, FILE *out)
 void plan_text(const struct plan *plan, FILE *out)
 {
     const struct table hosts = {
-        plan->host_count, 5, {"host", "mgmt", "address", "bind", "device"}, fill_host};
+        plan->host_count, 5, {"host", "mgmt", "address", "bind", "device"}, fill_host, plan};
     const struct table flows = {
         plan->flow_count,
         9,
         {"flow", "src", "dst", "start", "duration", "ccalg", "connect", "end", "options"},
-        fill_flow};
+        fill_flow,
+        plan};
     char end[DURATION_TEXT_MAX];
 
     print_settings(plan, out);
-    print_table(&hosts, plan, out);
+    table_print(&hosts, out);
     fprintf(out, "\n");
-    print_table(&flows, plan, out);
+    table_print(&flows, out);
     fprintf(out, "\n%zu host%s, %zu flow%s, over %s after the start of the run\n", plan->host_count,
             plan->host_count == 1 ? "" : "s", plan->flow_count, plan->flow_count == 1 ? "" : "s",
             duration_format(plan->end_ns, end));
@@ -158,12 +110,13 @@ static json_t *hosts_json(const struct plan *plan)
 
 static json_t *flow_json(const struct plan *plan, const struct plan_flow *flow)
 {
-    return json_pack(
-        "{s:i, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id, "src",
-        plan->hosts[flow->src].name, "dst", plan->hosts[flow->dst].name, "start_ns",
-        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
-        text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay", (int)flow->nodelay, "connect",
-        scenario_connect_words[flow->connect], "end", scenario_finish_words[flow->finish]);
+    return json_pack("{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id,
+                     "label", text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
+                     plan->hosts[flow->dst].name, "start_ns", (json_int_t)flow->start_ns,
+                     "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
+                     text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay",
+                     (int)flow->nodelay, "connect", scenario_connect_words[flow->connect], "end",
+                     scenario_finish_words[flow->finish]);
 }
 
 static json_t *flows_json(const struct plan *plan)

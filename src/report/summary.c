@@ -1,9 +1,15 @@
-/* Reads a result file once and keeps a few figures a flow. */
+/* Reads result files and keeps a few figures a flow.
+ *
+ * A flow's samples stand before the report that tells when its first data byte came, and a run's
+ * warm-up stands behind its first flow.  So where a warm-up is to be left out, the files are read
+ * a second time, with what the first pass knows. */
 #include "report/summary.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/results_reader.h"
+#include "report/over_repeats.h"
 #include "util/clock.h"
 
 #define BITS_PER_BYTE 8.0
@@ -11,12 +17,15 @@
 
 /* Of the flow that is being read, over its parts. */
 struct figures {
+    int64_t from_ns; /* rows before it do not count */
+
     bool has_row; /* of the src end: a row was seen */
     uint64_t acked;
     double rtt_sum_us;
     uint64_t rtt_count;
     int64_t rtt_smallest_us;
     int64_t min_rtt_us; /* the kernel's own, last one */
+    uint64_t retransmits_before;
 
     bool receiving; /* the dst end: a row with data was seen */
     int64_t first_ns, grown_ns;
@@ -25,17 +34,32 @@ struct figures {
 
 struct loader {
     struct summary *out;
+    const struct summary *known; /* by the first pass; NULL: this is it */
     size_t capacity;
     bool open; /* the last flow of out has a part to come */
     struct figures figures;
 };
 
+static int no_memory(struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+}
+
 /* ---- samples ---- */
+
+/* Rows are in the order of time. */
+static size_t rows_to_skip(const struct figures *figures, const struct series *rows)
+{
+    size_t count = 0;
+    while (count < rows->count && rows->t_ns[count] < figures->from_ns)
+        count++;
+    return count;
+}
 
 /* An RTT counts while data move: before and after, it only ages. */
 static void add_src_rows(struct figures *figures, const struct series *rows)
 {
-    for (size_t i = 0; i < rows->count; i++) {
+    for (size_t i = rows_to_skip(figures, rows); i < rows->count; i++) {
         uint64_t acked = (uint64_t)rows->field[TCP_bytes_acked][i];
         int64_t rtt = rows->field[TCP_rtt][i], min_rtt = rows->field[TCP_min_rtt][i];
         if (figures->has_row && acked > figures->acked && rtt > 0) {
@@ -51,22 +75,25 @@ static void add_src_rows(struct figures *figures, const struct series *rows)
 }
 
 /* The kernel's counter only grows, but for a connection that was reset: the largest is the last. */
-static void add_retransmits(struct flow_summary *flow, const struct series *rows)
+static void add_retransmits(struct flow_summary *flow, struct figures *figures,
+                            const struct series *rows)
 {
     if (!tcp_field_exists(rows->info_length, TCP_total_retrans))
         return;
-    for (size_t i = 0; i < rows->count; i++) {
+    for (size_t i = rows_to_skip(figures, rows); i < rows->count; i++) {
         uint64_t value = (uint64_t)rows->field[TCP_total_retrans][i];
+        if (!flow->has_retransmits && figures->from_ns > INT64_MIN)
+            figures->retransmits_before = value;
         if (value > flow->retransmits)
             flow->retransmits = value;
         flow->has_retransmits = true;
     }
 }
 
-/* For files without reports: from the first row with data to the last that has more. */
+/* From the first row with data to the last that has more: all that files without reports tell. */
 static void add_dst_rows(struct figures *figures, const struct series *rows)
 {
-    for (size_t i = 0; i < rows->count; i++) {
+    for (size_t i = rows_to_skip(figures, rows); i < rows->count; i++) {
         uint64_t bytes = (uint64_t)rows->field[TCP_bytes_received][i];
         if (!figures->receiving && bytes > 0) {
             figures->receiving = true;
@@ -91,19 +118,36 @@ static void set_goodput(struct flow_summary *flow, uint64_t bytes, int64_t from_
     flow->goodput_bps = (double)bytes * BITS_PER_BYTE / ((double)span / (double)NS_PER_S);
 }
 
+/* Behind the warm-up: the row there tells what had come before. */
+static void set_goodput_after(struct flow_summary *flow, const struct figures *figures)
+{
+    const struct end_report *dst = &flow->flow.report[END_DST];
+    uint64_t until_stop = dst->payload_bytes_stop + dst->preamble_bytes;
+    if (figures->receiving && figures->first_bytes <= until_stop)
+        set_goodput(flow, until_stop - figures->first_bytes, figures->first_ns, dst->at[T_STOP]);
+}
+
 static void finish_goodput(struct flow_summary *flow, const struct figures *figures)
 {
     const struct end_report *dst = &flow->flow.report[END_DST];
     const uint32_t needed = 1u << T_FIRST_BYTE | 1u << T_STOP;
-    if (!flow->flow.has_report[END_DST]) {
+    if (!flow->flow.has_report[END_DST])
         set_goodput(flow, figures->bytes - figures->first_bytes, figures->first_ns,
                     figures->grown_ns);
-        return;
-    }
-    if ((dst->times & needed) == needed)
+    else if ((dst->times & needed) == needed && figures->from_ns > INT64_MIN)
+        set_goodput_after(flow, figures);
+    else if ((dst->times & needed) == needed)
         set_goodput(flow, dst->payload_bytes_stop, dst->at[T_FIRST_BYTE], dst->at[T_STOP]);
     if (dst->payload_bytes > dst->payload_bytes_stop)
         flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
+}
+
+static void finish_begin(struct flow_summary *flow, const struct figures *figures)
+{
+    const struct end_report *dst = &flow->flow.report[END_DST];
+    bool reported = flow->flow.has_report[END_DST];
+    flow->has_begin = reported ? dst->times >> T_FIRST_BYTE & 1 : figures->receiving;
+    flow->begin_ns = reported ? dst->at[T_FIRST_BYTE] : figures->first_ns;
 }
 
 static void finish_rtt(struct flow_summary *flow, const struct figures *figures)
@@ -116,29 +160,25 @@ static void finish_rtt(struct flow_summary *flow, const struct figures *figures)
     flow->rtt_min_ns = smallest * NS_PER_US;
 }
 
-static void count_status(struct summary *summary, enum flow_status status)
-{
-    summary->complete += status == FLOW_COMPLETE;
-    summary->partial += status == FLOW_PARTIAL;
-    summary->failed += status == FLOW_FAILED;
-}
-
 static void finish_flow(struct loader *loader)
 {
     if (!loader->open)
         return;
     struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
-    finish_goodput(flow, &loader->figures);
-    finish_rtt(flow, &loader->figures);
-    count_status(loader->out, flow->flow.status);
+    const struct figures *figures = &loader->figures;
+    finish_begin(flow, figures);
+    finish_goodput(flow, figures);
+    finish_rtt(flow, figures);
+    flow->retransmits -= figures->retransmits_before;
     loader->open = false;
 }
 
-/* ---- the file ---- */
+/* ---- flows and runs ---- */
 
 static int begin_flow(struct loader *loader)
 {
     struct summary *out = loader->out;
+    const struct summary *known = loader->known;
     if (out->flow_count == loader->capacity) {
         size_t capacity = loader->capacity ? loader->capacity * 2 : 16;
         struct flow_summary *flows = reallocarray(out->flows, capacity, sizeof *flows);
@@ -147,10 +187,39 @@ static int begin_flow(struct loader *loader)
         out->flows = flows;
         loader->capacity = capacity;
     }
-    out->flows[out->flow_count++] = (struct flow_summary){0};
-    loader->figures = (struct figures){0};
+    int64_t from_ns = known && out->flow_count < known->flow_count
+                          ? known->flows[out->flow_count].from_ns
+                          : INT64_MIN;
+    out->flows[out->flow_count++] = (struct flow_summary){.from_ns = from_ns};
+    loader->figures = (struct figures){.from_ns = from_ns};
     loader->open = true;
     return 0;
+}
+
+static struct run_summary *last_run(const struct summary *summary)
+{
+    return &summary->runs[summary->run_count - 1];
+}
+
+static int begin_run(struct summary *out, size_t first_flow, struct error *err)
+{
+    struct run_summary *runs = reallocarray(out->runs, out->run_count + 1, sizeof *runs);
+    if (!runs)
+        return no_memory(err);
+    out->runs = runs;
+    runs[out->run_count++] = (struct run_summary){.first_flow = first_flow};
+    return 0;
+}
+
+/* The run's data stand with its first flow, the one that was read last. */
+static int take_run(struct summary *out, struct results_reader *reader, struct error *err)
+{
+    size_t flow = out->flow_count - 1;
+    const struct run_summary *run = last_run(out);
+    int failed = run->has_run || run->first_flow < flow ? begin_run(out, flow, err) : 0;
+    if (!failed)
+        last_run(out)->has_run = results_reader_take_run(reader, &last_run(out)->run);
+    return failed;
 }
 
 /* The part belongs to the flow before it, unless that one's end is missing. */
@@ -165,31 +234,21 @@ static int add_record(struct loader *loader, const struct results_record *record
     if (!goes_on(loader, record)) {
         finish_flow(loader);
         if (begin_flow(loader))
-            return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+            return no_memory(err);
     }
     struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
     flow->flow = record->flow; /* the last part's counts */
     for (int end = 0; end < 2; end++)
         flow->samples[end] += record->samples[end].count;
     add_src_rows(&loader->figures, &record->samples[END_SRC]);
-    add_retransmits(flow, &record->samples[END_SRC]);
+    add_retransmits(flow, &loader->figures, &record->samples[END_SRC]);
     add_dst_rows(&loader->figures, &record->samples[END_DST]);
     if (record->last)
         finish_flow(loader);
     return 0;
 }
 
-static void find_shared_agents(struct summary *summary)
-{
-    const struct run_info *run = &summary->run;
-    for (size_t i = 0; i < summary->flow_count; i++) {
-        struct flow_summary *flow = &summary->flows[i];
-        uint32_t src = flow->flow.src_host, dst = flow->flow.dst_host;
-        if (src < run->host_count && dst < run->host_count)
-            flow->same_agent = run->hosts[src].agent == run->hosts[dst].agent &&
-                               run->hosts[src].agent < run->agent_count;
-    }
-}
+/* ---- files ---- */
 
 static int read_records(struct loader *loader, struct results_reader *reader, struct error *err)
 {
@@ -197,34 +256,143 @@ static int read_records(struct loader *loader, struct results_reader *reader, st
     int got;
     while ((got = results_reader_next(reader, &record, err)) > 0) {
         int failed = add_record(loader, record, err);
+        if (!failed && record->run)
+            failed = take_run(loader->out, reader, err);
         if (failed)
             return failed;
-        if (record->run && !loader->out->has_run)
-            loader->out->has_run = results_reader_take_run(reader, &loader->out->run);
     }
     finish_flow(loader);
-    find_shared_agents(loader->out);
     return got;
 }
 
-int summary_load(struct summary *out, const char *path, struct error *err)
+static int read_file(struct loader *loader, const char *path, struct error *err)
 {
     struct results_reader *reader;
-    struct loader loader = {.out = out};
-    *out = (struct summary){0};
-    int failed = results_reader_open(&reader, path, err);
+    int failed = begin_run(loader->out, loader->out->flow_count, err);
+    if (!failed)
+        failed = results_reader_open(&reader, path, err);
     if (failed)
         return failed;
-    failed = read_records(&loader, reader, err);
+    failed = read_records(loader, reader, err);
     results_reader_close(reader);
+    return failed;
+}
+
+static void settle_flow(struct flow_summary *flow, struct run_summary *run)
+{
+    enum flow_status status = flow->flow.status;
+    uint32_t src = flow->flow.src_host, dst = flow->flow.dst_host;
+    if (src < run->run.host_count && dst < run->run.host_count)
+        flow->same_agent = run->run.hosts[src].agent == run->run.hosts[dst].agent &&
+                           run->run.hosts[src].agent < run->run.agent_count;
+    run->complete += status == FLOW_COMPLETE;
+    run->partial += status == FLOW_PARTIAL;
+    run->failed += status == FLOW_FAILED;
+}
+
+/* Gives each run its flows. */
+static void settle_runs(struct summary *summary)
+{
+    for (size_t r = 0; r < summary->run_count; r++) {
+        struct run_summary *run = &summary->runs[r];
+        size_t end = r + 1 < summary->run_count ? run[1].first_flow : summary->flow_count;
+        run->flows = summary->flows + run->first_flow;
+        run->flow_count = end - run->first_flow;
+        for (size_t i = 0; i < run->flow_count; i++) {
+            run->flows[i].run = r;
+            settle_flow(&run->flows[i], run);
+        }
+        summary->complete += run->complete;
+        summary->partial += run->partial;
+        summary->failed += run->failed;
+    }
+}
+
+static int read_files(struct summary *out, const struct summary *known, const char *const *paths,
+                      size_t path_count, struct error *err)
+{
+    struct loader loader = {.out = out, .known = known};
+    int failed = 0;
+    *out = (struct summary){0};
+    for (size_t i = 0; i < path_count && !failed; i++)
+        failed = read_file(&loader, paths[i], err);
     if (failed)
         summary_fini(out);
+    else
+        settle_runs(out);
+    return failed;
+}
+
+/* ---- warm-up ---- */
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t result;
+    return __builtin_add_overflow(a, b, &result) ? INT64_MAX : result;
+}
+
+/* Where the flows' figures shall begin; false: all with their first sample. */
+static bool set_warmups(struct summary *summary, int64_t warmup_ns)
+{
+    bool any = false;
+    for (size_t r = 0; r < summary->run_count; r++) {
+        struct run_summary *run = &summary->runs[r];
+        run->warmup_ns = warmup_ns < 0 ? run->run.warmup_ns : warmup_ns;
+        any |= run->warmup_ns > 0;
+        for (size_t i = 0; i < run->flow_count && run->warmup_ns > 0; i++) {
+            struct flow_summary *flow = &run->flows[i];
+            flow->from_ns = flow->has_begin ? sum(flow->begin_ns, run->warmup_ns) : INT64_MAX;
+        }
+    }
+    return any;
+}
+
+static int check_files(const char *const *paths, size_t path_count, struct error *err)
+{
+    for (size_t i = 0; i < path_count; i++) {
+        if (strcmp(paths[i], "-") != 0)
+            continue;
+        error_set(err, ERROR_INPUT, paths[i],
+                  "leaving out a warm-up takes two passes, and standard input can be read once");
+        return error_cure(err, "name the file, or take the whole flows with --warmup 0");
+    }
+    return 0;
+}
+
+/* Reads again, without the warm-ups that are set in *summary. */
+static int read_again(struct summary *summary, const char *const *paths, size_t path_count,
+                      struct error *err)
+{
+    struct summary cut = {0};
+    int failed = check_files(paths, path_count, err);
+    if (!failed)
+        failed = read_files(&cut, summary, paths, path_count, err);
+    for (size_t r = 0; r < cut.run_count && r < summary->run_count; r++)
+        cut.runs[r].warmup_ns = summary->runs[r].warmup_ns;
+    summary_fini(summary);
+    *summary = cut;
+    return failed;
+}
+
+int summary_load(struct summary *out, const char *const *paths, size_t path_count,
+                 int64_t warmup_ns, struct error *err)
+{
+    int failed = read_files(out, NULL, paths, path_count, err);
+    if (!failed && set_warmups(out, warmup_ns))
+        failed = read_again(out, paths, path_count, err);
+    if (!failed && out->run_count > 1 && over_repeats_build(out)) {
+        summary_fini(out);
+        failed = no_memory(err);
+    }
     return failed;
 }
 
 void summary_fini(struct summary *summary)
 {
-    run_info_fini(&summary->run);
+    for (size_t i = 0; i < summary->run_count; i++)
+        run_info_fini(&summary->runs[i].run);
+    free(summary->runs);
     free(summary->flows);
+    free(summary->repeats);
     *summary = (struct summary){0};
 }

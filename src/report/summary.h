@@ -1,4 +1,4 @@
-/* The figures of a run that people ask for first, from a result file. */
+/* The figures of runs that people ask for first, from their result files. */
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
 
@@ -6,17 +6,23 @@
 #include <stdio.h>
 
 #include "model/result.h"
+#include "model/stats.h"
 #include "util/error.h"
 
 struct flow_summary {
     struct flow_result flow;
+    size_t run; /* index in summary.runs */
+    bool has_begin;
+    int64_t
+        begin_ns; /* the receiver's first data byte; without its report the first row with data */
+    int64_t from_ns; /* samples before it do not count; INT64_MIN: all do */
     bool has_goodput;
     double goodput_bps; /* bit/s: payload received from the receiver's first data byte to start +
                            duration */
     int64_t goodput_ns; /* the time that it was divided by */
     bool has_rtt;
     double rtt_mean_ns; /* over the src end's samples between which bytes were acknowledged */
-    int64_t rtt_min_ns;
+    int64_t rtt_min_ns; /* the kernel's own, of the whole connection */
     bool has_retransmits;
     uint64_t retransmits;   /* segments: the sender's last total_retrans */
     uint64_t drained_bytes; /* received after start + duration */
@@ -24,20 +30,46 @@ struct flow_summary {
     bool same_agent;        /* both ends on one agent */
 };
 
-struct summary {
+struct run_summary {
     struct run_info run; /* empty for a file without it */
     bool has_run;
+    int64_t warmup_ns; /* goodput, RTT and retransmits count from the first sample that is so long
+                          behind the first data byte */
+    size_t first_flow; /* in summary.flows */
     struct flow_summary *flows;
     size_t flow_count;
     size_t complete, partial, failed;
 };
 
-/* Reads the whole file; memory grows with flows, not with samples. */
-int summary_load(struct summary *out, const char *path, struct error *err);
+/* One flow over all runs that have it. */
+struct flow_repeats {
+    const struct flow_summary *first; /* of the first run that has it */
+    size_t runs, complete, partial, failed;
+    const struct flow_summary *trouble; /* the first that is partial or failed; NULL: none is */
+    struct stats goodput_bps, rtt_mean_ns, retransmits;
+};
+
+struct summary {
+    struct run_summary *runs; /* in the order of the files; each file has one or more */
+    size_t run_count;
+    struct flow_summary *flows; /* of all runs, in their order */
+    size_t flow_count;
+    size_t complete, partial, failed;
+    /* Of several runs: */
+    struct flow_repeats *repeats; /* in the order in which the flows were first seen */
+    size_t repeat_count;
+    struct stats goodput_sum_bps; /* a value a run */
+    bool unlike;                  /* not all runs are of one scenario */
+};
+
+/* Reads the files whole; memory grows with flows, not with samples.  warmup_ns < 0: as each run
+ * has it.  With a warm-up the files are read twice, which standard input ("-") cannot be. */
+int summary_load(struct summary *out, const char *const *paths, size_t path_count,
+                 int64_t warmup_ns, struct error *err);
 void summary_fini(struct summary *summary);
 
-/* A table, then totals, clock bounds and warnings.  max_flows: rows printed, then a line that says
- * how many more; 0: all. */
+/* A table, then totals, clock bounds and warnings; of several runs medians and spreads.  max_flows:
+ * rows printed, then a line that says how many more; 0: all. */
 void summary_text(const struct summary *summary, FILE *out, size_t max_flows);
 /* One JSON object, stable keys with units. */
 int summary_json(const struct summary *summary, FILE *out);

@@ -49,10 +49,16 @@ static json_t *run_json(const struct run_info *run)
                                         "text", text(run->events[i].text)));
     for (size_t i = 0; i < run->warning_count; i++)
         json_array_append_new(warnings, text(run->warnings[i]));
-    return json_pack("{s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o}", "id", text(run->id), "label",
-                     text_or_null(run->label), "version", text(run->version), "started_unix_ns",
-                     (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted,
-                     "agents", agents, "events", events, "warnings", warnings);
+    json_t *json =
+        json_pack("{s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o}", "id", text(run->id), "label",
+                  text_or_null(run->label), "version", text(run->version), "started_unix_ns",
+                  (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted, "agents",
+                  agents, "events", events, "warnings", warnings);
+    if (run->repeats > 1) {
+        json_object_set_new(json, "repeat", json_integer(run->repeat));
+        json_object_set_new(json, "repeats", json_integer(run->repeats));
+    }
+    return json;
 }
 
 /* ---- a flow ---- */
@@ -126,9 +132,9 @@ static json_t *flow_json(const struct flow_summary *summary)
     return json;
 }
 
-/* ---- all of it ---- */
+/* ---- a run ---- */
 
-static json_t *totals_json(const struct summary *summary)
+static json_t *totals_json(const struct run_summary *summary)
 {
     double goodput = 0;
     uint64_t payload = 0, retransmits = 0;
@@ -145,16 +151,76 @@ static json_t *totals_json(const struct summary *summary)
                      "retransmits", (json_int_t)retransmits);
 }
 
-int summary_json(const struct summary *summary, FILE *out)
+static json_t *run_summary_json(const struct run_summary *run)
 {
     json_t *flows = json_array();
+    for (size_t i = 0; i < run->flow_count; i++) {
+        if (json_array_append_new(flows, flow_json(&run->flows[i]))) {
+            json_decref(flows);
+            return NULL;
+        }
+    }
+    json_t *json =
+        json_pack("{s:o, s:o, s:o}", "run", run->has_run ? run_json(&run->run) : json_null(),
+                  "flows", flows, "totals", totals_json(run));
+    if (run->warmup_ns > 0)
+        json_object_set_new(json, "warmup_ns", json_integer(run->warmup_ns));
+    return json;
+}
+
+/* ---- several runs ---- */
+
+static json_t *stats_json(const struct stats *stats)
+{
+    if (stats->count == 0)
+        return json_null();
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)stats->count, "median",
+                     real(true, stats->median), "min", real(true, stats->min), "max",
+                     real(true, stats->max), "quartile_1", real(true, stats->quartile_1),
+                     "quartile_3", real(true, stats->quartile_3));
+}
+
+static json_t *repeated_flow_json(const struct flow_repeats *flow)
+{
+    return json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
+                     (int)flow->first->flow.id, "src", text(flow->first->flow.src), "dst",
+                     text(flow->first->flow.dst), "runs", (json_int_t)flow->runs, "complete",
+                     (json_int_t)flow->complete, "partial", (json_int_t)flow->partial, "failed",
+                     (json_int_t)flow->failed, "goodput_bps", stats_json(&flow->goodput_bps),
+                     "rtt_mean_ns", stats_json(&flow->rtt_mean_ns), "retransmits",
+                     stats_json(&flow->retransmits));
+}
+
+static json_t *over_totals_json(const struct summary *summary)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "runs", (json_int_t)summary->run_count,
+                     "flows", (json_int_t)summary->flow_count, "complete",
+                     (json_int_t)summary->complete, "partial", (json_int_t)summary->partial,
+                     "failed", (json_int_t)summary->failed, "goodput_bps",
+                     stats_json(&summary->goodput_sum_bps));
+}
+
+static json_t *repeats_json(const struct summary *summary)
+{
+    json_t *runs = json_array(), *flows = json_array();
     int failed = 0;
-    for (size_t i = 0; i < summary->flow_count && !failed; i++)
-        failed = json_array_append_new(flows, flow_json(&summary->flows[i]));
-    json_t *run = summary->has_run ? run_json(&summary->run) : json_null();
+    for (size_t i = 0; i < summary->run_count && !failed; i++)
+        failed = json_array_append_new(runs, run_summary_json(&summary->runs[i]));
+    for (size_t i = 0; i < summary->repeat_count && !failed; i++)
+        failed = json_array_append_new(flows, repeated_flow_json(&summary->repeats[i]));
+    json_t *json = json_pack("{s:o, s:{s:o, s:o}}", "repeats", runs, "over_repeats", "flows", flows,
+                             "totals", over_totals_json(summary));
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+int summary_json(const struct summary *summary, FILE *out)
+{
     json_t *root =
-        json_pack("{s:o, s:o, s:o}", "run", run, "flows", flows, "totals", totals_json(summary));
-    failed = failed || !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
+        summary->run_count == 1 ? run_summary_json(&summary->runs[0]) : repeats_json(summary);
+    bool failed = !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
     json_decref(root);
     return failed || fputc('\n', out) == EOF || fflush(out) == EOF ? ERROR_SYSTEM : 0;
 }

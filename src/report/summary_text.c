@@ -2,27 +2,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/repeats_text.h"
 #include "report/summary.h"
+#include "report/table.h"
+#include "util/duration.h"
 #include "util/units.h"
-
-#define COLUMNS  10
-#define CELL_MAX 72
-
-struct row {
-    char cell[COLUMNS][CELL_MAX];
-};
-
-static const char *const head[COLUMNS] = {"flow",        "src",   "dst", "goodput", "RTT mean",
-                                          "retransmits", "ccalg", "ecn", "nodelay", "status"};
-
-/* What a file says goes to a terminal: control characters must not. */
-static char *tame(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return text;
-}
 
 static const char *plural(size_t count)
 {
@@ -30,6 +14,9 @@ static const char *plural(size_t count)
 }
 
 /* ---- cells ---- */
+
+#define COLUMNS  10
+#define CELL_MAX TABLE_CELL_MAX
 
 static void print_ms(char out[CELL_MAX], bool known, double ns)
 {
@@ -69,15 +56,26 @@ static const char *status_text(enum flow_status status)
     return "-";
 }
 
-static void fill_row(struct row *row, const struct flow_summary *summary)
+static void print_status(char out[CELL_MAX], const struct flow_result *flow)
 {
+    snprintf(out, CELL_MAX, "%s%s%s", status_text(flow->status), flow->error[0] ? ": " : "",
+             flow->error);
+}
+
+static void fill_row(const void *of, size_t index, struct table_row *row)
+{
+    const struct run_summary *run = of;
+    const struct flow_summary *summary = &run->flows[index];
     const struct flow_result *flow = &summary->flow;
     const struct end_report *src = &flow->report[END_SRC];
     bool known = flow->has_report[END_SRC] && flow->report[END_SRC].ccalg[0];
-    char(*cell)[CELL_MAX] = row->cell;
+    char(*cell)[CELL_MAX] = row->room;
+    for (size_t i = 0; i < COLUMNS; i++)
+        row->cells[i] = row->room[i];
     snprintf(*cell++, CELL_MAX, "%" PRId32, flow->id);
-    snprintf(*cell++, CELL_MAX, "%s", flow->src);
-    snprintf(*cell++, CELL_MAX, "%s", flow->dst);
+    row->cells[1] = flow->src;
+    row->cells[2] = flow->dst;
+    cell += 2;
     units_rate(summary->has_goodput ? summary->goodput_bps : -1, *cell++);
     print_ms(*cell++, summary->has_rtt, summary->rtt_mean_ns);
     if (summary->has_retransmits)
@@ -87,63 +85,26 @@ static void fill_row(struct row *row, const struct flow_summary *summary)
     print_option(*cell++, flow->ccalg[0] ? flow->ccalg : "default", known ? src->ccalg : "?");
     print_switch(*cell++, flow->ecn, known, src->ecn);
     print_switch(*cell++, flow->nodelay, known, src->nodelay);
-    snprintf(*cell, CELL_MAX, "%s", status_text(flow->status));
-    for (size_t i = 0; i < COLUMNS; i++)
-        tame(row->cell[i]);
+    print_status(*cell, flow);
 }
 
-/* ---- the table: its rows are made twice, to measure and to print ---- */
-
-/* Characters of UTF-8: bytes that do not go on with one. */
-static int width(const char *text)
+static void print_flows(const struct run_summary *run, size_t rows, FILE *out)
 {
-    int count = 0;
-    for (; *text; text++)
-        count += (*text & 0xc0) != 0x80;
-    return count;
-}
-
-static void widen(int widths[COLUMNS], size_t column, const char *text)
-{
-    int wide = width(text);
-    widths[column] = wide > widths[column] ? wide : widths[column];
-}
-
-static void print_cell(FILE *out, const char *text, int wide)
-{
-    fprintf(out, "%s%*s", text, wide - width(text) + 2, "");
-}
-
-static void print_table(const struct summary *summary, size_t rows, FILE *out)
-{
-    int widths[COLUMNS] = {0};
-    struct row row;
-    for (size_t i = 0; i < COLUMNS; i++)
-        widen(widths, i, head[i]);
-    for (size_t n = 0; n < rows; n++) {
-        fill_row(&row, &summary->flows[n]);
-        for (size_t i = 0; i < COLUMNS; i++)
-            widen(widths, i, row.cell[i]);
-    }
-    for (size_t i = 0; i + 1 < COLUMNS; i++)
-        print_cell(out, head[i], widths[i]);
-    fprintf(out, "%s\n", head[COLUMNS - 1]);
-    for (size_t n = 0; n < rows; n++) {
-        char error[sizeof summary->flows[n].flow.error];
-        memcpy(error, summary->flows[n].flow.error, sizeof error);
-        fill_row(&row, &summary->flows[n]);
-        for (size_t i = 0; i + 1 < COLUMNS; i++)
-            print_cell(out, row.cell[i], widths[i]);
-        fprintf(out, "%s%s%s\n", row.cell[COLUMNS - 1], error[0] ? ": " : "", tame(error));
-    }
-    if (rows < summary->flow_count)
-        fprintf(out, "... and %zu more flow%s\n", summary->flow_count - rows,
-                plural(summary->flow_count - rows));
+    const struct table table = {rows,
+                                COLUMNS,
+                                {"flow", "src", "dst", "goodput", "RTT mean", "retransmits",
+                                 "ccalg", "ecn", "nodelay", "status"},
+                                fill_row,
+                                run};
+    table_print(&table, out);
+    if (rows < run->flow_count)
+        fprintf(out, "... and %zu more flow%s\n", run->flow_count - rows,
+                plural(run->flow_count - rows));
 }
 
 /* ---- below the table ---- */
 
-static void print_totals(const struct summary *summary, FILE *out)
+static void print_totals(const struct run_summary *summary, FILE *out)
 {
     double goodput = 0;
     uint64_t retransmits = 0;
@@ -163,12 +124,6 @@ static void print_totals(const struct summary *summary, FILE *out)
             units_rate(has_goodput ? goodput : -1, text), retransmits, plural(retransmits));
 }
 
-static void print_tame(FILE *out, const char *text)
-{
-    for (; text && *text; text++)
-        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
-}
-
 static void print_agents(const struct run_info *run, FILE *out)
 {
     for (size_t i = 0; i < run->agent_count; i++) {
@@ -176,7 +131,7 @@ static void print_agents(const struct run_info *run, FILE *out)
         if (agent->clock.exchanges == 0) /* never measured */
             continue;
         fprintf(out, "clock of agent ");
-        print_tame(out, agent->mgmt);
+        table_tame(out, agent->mgmt);
         fprintf(out, ": times are right to %.1f us (rate %+.2f ppm)\n",
                 (double)agent->clock.error_ns / 1e3, agent->clock.rate * 1e6);
     }
@@ -191,24 +146,41 @@ static void print_warnings(const struct run_info *run, FILE *out)
         if (!run->agents[i].lost || !run->agents[i].lost[0])
             continue;
         fprintf(out, "warning: agent ");
-        print_tame(out, run->agents[i].mgmt);
+        table_tame(out, run->agents[i].mgmt);
         fprintf(out, " was lost: ");
-        print_tame(out, run->agents[i].lost);
+        table_tame(out, run->agents[i].lost);
         fprintf(out, "\n");
     }
     for (size_t i = 0; i < run->warning_count; i++) {
         fprintf(out, "warning: ");
-        print_tame(out, run->warnings[i]);
+        table_tame(out, run->warnings[i]);
         fprintf(out, "\n");
     }
 }
 
+static void print_warmup(const struct run_summary *run, FILE *out)
+{
+    char text[DURATION_TEXT_MAX];
+    if (run->warmup_ns > 0)
+        fprintf(out, "the first %s of each flow's data are not in the figures\n",
+                duration_format(run->warmup_ns, text));
+}
+
+static void run_text(const struct run_summary *run, FILE *out, size_t max_flows)
+{
+    size_t rows = max_flows && max_flows < run->flow_count ? max_flows : run->flow_count;
+    print_flows(run, rows, out);
+    fprintf(out, "\n");
+    print_totals(run, out);
+    print_warmup(run, out);
+    print_agents(&run->run, out);
+    print_warnings(&run->run, out);
+}
+
 void summary_text(const struct summary *summary, FILE *out, size_t max_flows)
 {
-    size_t rows = max_flows && max_flows < summary->flow_count ? max_flows : summary->flow_count;
-    print_table(summary, rows, out);
-    fprintf(out, "\n");
-    print_totals(summary, out);
-    print_agents(&summary->run, out);
-    print_warnings(&summary->run, out);
+    if (summary->run_count == 1)
+        run_text(&summary->runs[0], out, max_flows);
+    else
+        repeats_text(summary, out, max_flows);
 }

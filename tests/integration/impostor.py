@@ -8,13 +8,17 @@ dying     answers Hello as an agent would, and is gone
 """
 
 import os
+import re
 import socket
 import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
-PROTOCOL = 1  # AGENT_PROTOCOL of src/rpc/service.h
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = (ROOT / "src/rpc/service.h").read_text()
+PROTOCOL = int(re.search(r"AGENT_PROTOCOL (\d+)", HEADER)[1])
 DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6  # frames
 END_STREAM, END_HEADERS, ACK = 1, 4, 1  # flags
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import signal
+import time
 
 import pytest
 from harness import COMPLETE, END_STOPPED, PARTIAL, ends, read_results, waiting
@@ -113,6 +114,23 @@ def test_interrupt_collects(pair):
     assert flows[0].result.dst.payload_bytes > 0
     assert flows[1].result.dst.payload_bytes == 0
     assert all(agent.alive() for agent in pair.agents)
+    pair.run({"duration": "200ms"}).must(0)
+
+
+def test_interrupt_while_an_agent_hangs(pair):
+    pair.agents[1].signal(signal.SIGSTOP)
+    output = pair.lab.output()
+    path = pair.lab.write(pair.scenario({"duration": "1s"}))
+    master = pair.lab.spawn(pair.where, "run", path, "-o", output, name="master")
+    for _ in waiting("the part file", master):
+        if output.with_name(output.name + ".part").exists():
+            break
+    begin = time.monotonic()
+    master.signal(signal.SIGINT)
+    assert master.wait() == 130
+    assert time.monotonic() - begin < 3, "it waited for the agent all the same"
+    pair.agents[1].signal(signal.SIGCONT)
+    assert list(pair.lab.directory.glob("results-*")) == []
     pair.run({"duration": "200ms"}).must(0)
 
 

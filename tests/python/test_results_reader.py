@@ -126,12 +126,39 @@ def test_parts_are_joined(pb, reader, tmp_path):
     assert len(list(reader.records(tmp_path / "results"))) == 3
 
 
+def test_a_run_in_a_later_record_begins_another(pb, reader, tmp_path):
+    flows = [a_flow(pb, number, last=True) for number in (1, 2, 1, 2, 1)]
+    for flow, repeat in ((flows[0], 1), (flows[2], 2), (flows[4], 3)):
+        flow.run.repeat, flow.run.repeats, flow.run.seed = repeat, 3, 2**64 - 1
+    flows[3].last = False  # the second run's last record is missing
+    put_samples(flows[3], "src", [0.0])
+    got = list(reader.read(write(tmp_path / "results", *flows)))
+    assert [(flow.of_run.repeat, flow.params.id) for flow in got] == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (3, 1),
+    ]
+    assert [flow.run is not None for flow in got] == [True, False, True, False, True]
+    assert got[4].run.repeats == 3 and got[4].of_run.seed == 2**64 - 1
+
+
+def test_a_run_ends_an_open_flow_of_the_same_id(pb, reader, tmp_path):
+    flows = [a_flow(pb), a_flow(pb, last=True)]
+    for repeat, flow in enumerate(flows):
+        put_samples(flow, "src", [0.0])
+        flow.run.repeat = repeat + 1
+    got = list(reader.read(write(tmp_path / "results", *flows)))
+    assert [(len(flow.src), flow.run.repeat) for flow in got] == [(1, 1), (1, 2)]
+
+
 def test_files_of_rows_alone_are_read(pb, reader, tmp_path):
     flows = [a_flow(pb, number) for number in (1, 0)]
     flows[0].TxTCPInfo.add(ts=0.25, RTT=0.001)
     first, second = reader.read(write(tmp_path / "results", *flows))
     assert first.src.columns["RTT"] == [0.001]
-    assert first.result is None and first.run is None
+    assert first.result is None and first.run is None and first.of_run is None
     assert "tick" not in first.src.columns
     assert second.params.id == 0 and len(second.src) == 0
 

@@ -13,15 +13,23 @@
 #include "agent/agent.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/repeats.h"
+#include "format/results_writer.h"
 #include "master/master.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/version.h"
 
 int __wrap_agent_run(const struct agent_options *options, struct error *err);
-int __wrap_master_run(const struct plan *plan, const struct master_options *options,
+int __wrap_master_create(struct master **master, const struct plan *plan,
+                         const struct master_options *options, struct error *err);
+int __wrap_master_run(struct master *master, const struct master_repeat *repeat,
                       struct master_outcome *outcome, struct error_list *problems,
                       struct error *err);
+bool __wrap_master_pause(struct master *master, int64_t pause_ns);
+void __wrap_master_shutdown_agents(struct master *master);
+void __wrap_master_destroy(struct master *master);
 
 /* What the stand-ins were given, and what they shall answer. */
 static struct stand_in {
@@ -33,6 +41,11 @@ static struct stand_in {
     uint32_t read_size;
     struct master_outcome outcome;
     int fails;
+    uint32_t runs, fails_at, interrupted_at; /* the run with that number; 0: every one */
+    uint32_t pauses, interrupted_pause, of;
+    int64_t pause_ns, warmup_ns;
+    uint64_t seed;
+    bool seeds_differ, shut_down, destroyed;
 } seen;
 
 int __wrap_agent_run(const struct agent_options *options, struct error *err)
@@ -43,23 +56,90 @@ int __wrap_agent_run(const struct agent_options *options, struct error *err)
     return seen.fails ? error_set(err, seen.fails, NULL, "the port is in use") : 0;
 }
 
-int __wrap_master_run(const struct plan *plan, const struct master_options *options,
-                      struct master_outcome *outcome, struct error_list *problems,
-                      struct error *err)
+int __wrap_master_create(struct master **master, const struct plan *plan,
+                         const struct master_options *options, struct error *err)
 {
-    seen.master_ran = true;
+    (void)err;
+    *master = (struct master *)&seen;
+    seen.runs = seen.pauses = 0;
+    seen.shut_down = seen.destroyed = seen.seeds_differ = false;
     seen.master = *options;
     seen.interval_ns = plan->interval_ns;
     seen.read_size = plan->read_size;
-    snprintf(seen.output, sizeof seen.output, "%s", options->output);
     snprintf(seen.label, sizeof seen.label, "%s", plan->label);
+    return 0;
+}
+
+static int no_samples(void *arg, enum flow_end end, const struct series **piece, struct error *err)
+{
+    (void)arg, (void)end, (void)piece, (void)err;
+    return 0;
+}
+
+/* As the master does: a flow, and with it the run. */
+static void write_run(const struct master_repeat *repeat)
+{
+    const struct flow_result flow = {.id = 7, .src = "A", .dst = "B", .status = FLOW_COMPLETE};
+    const struct run_info run = {
+        .repeat = repeat->number, .repeats = repeat->of, .warmup_ns = repeat->warmup_ns};
+    struct results_writer **results = repeat->results;
+    if (!*results)
+        assert_int_equal(results_writer_open(results, repeat->output, 0, NULL), 0);
+    assert_int_equal(results_writer_flow(*results, &flow, &run, no_samples, NULL, NULL), 0);
+}
+
+static bool now(uint32_t number)
+{
+    return number == 0 || number == seen.runs;
+}
+
+int __wrap_master_run(struct master *master, const struct master_repeat *repeat,
+                      struct master_outcome *outcome, struct error_list *problems,
+                      struct error *err)
+{
+    assert_ptr_equal(master, &seen);
+    assert_int_equal(repeat->number, ++seen.runs);
+    seen.master_ran = true;
+    seen.of = repeat->of;
+    seen.warmup_ns = repeat->warmup_ns;
+    seen.seeds_differ |= seen.runs > 1 && seen.seed != repeat->seed;
+    seen.seed = repeat->seed;
+    snprintf(seen.output, sizeof seen.output, "%s", repeat->output);
     *outcome = seen.outcome;
+    outcome->interrupted &= now(seen.interrupted_at);
+    if (!seen.fails || !now(seen.fails_at)) {
+        if (outcome->wrote_result)
+            write_run(repeat);
+        return 0;
+    }
+    outcome->wrote_result = false;
     if (seen.fails == ERROR_AGENT) {
         struct error problem;
         error_set(&problem, ERROR_AGENT, "agent x", "%s", seen.problem);
         error_list_add(problems, &problem);
     }
-    return seen.fails ? error_set(err, seen.fails, NULL, "nothing was started") : 0;
+    return error_set(err, seen.fails, NULL, "nothing was started");
+}
+
+bool __wrap_master_pause(struct master *master, int64_t pause_ns)
+{
+    assert_ptr_equal(master, &seen);
+    seen.pause_ns = pause_ns;
+    return ++seen.pauses != seen.interrupted_pause;
+}
+
+/* The results stand by then. */
+void __wrap_master_shutdown_agents(struct master *master)
+{
+    assert_ptr_equal(master, &seen);
+    assert_false(seen.destroyed);
+    seen.shut_down = true;
+}
+
+void __wrap_master_destroy(struct master *master)
+{
+    assert_ptr_equal(master, &seen);
+    seen.destroyed = true;
 }
 
 /* What the program printed. */
@@ -191,6 +271,13 @@ static void wrong_usage(void **state)
     assert_int_equal(program("run", "-i", "250", scenario, NULL), 2);
     assert_says(errors, "run: option '-i': ");
     assert_int_equal(program("run", "--json", "-o", "-", scenario, NULL), 2);
+    assert_int_equal(program("run", "--repeat", "0", scenario, NULL), 2);
+    assert_int_equal(program("run", "--seed", "18446744073709551616", scenario, NULL), 2);
+    assert_says(errors, "is not a whole number from 0 to 18446744073709551615");
+    assert_int_equal(program("run", "--seed", "-1", scenario, NULL), 2);
+    assert_int_equal(program("summary", NULL), 2);
+    assert_says(errors, "summary: RESULTS... is missing; see");
+    assert_int_equal(program("summary", "x", "", NULL), 2);
     assert_false(seen.agent_ran || seen.master_ran);
 }
 
@@ -292,17 +379,17 @@ static void seed_master(void **state)
     (void)state;
     assert_int_equal(program("-master", scenario, NULL), 0);
     assert_true(seen.master_ran && !seen.agent_ran);
-    assert_true(seen.master.shutdown_agents);
+    assert_true(seen.shut_down);
     assert_false(seen.master.local || seen.master.best_effort);
     assert_int_equal(seen.interval_ns, 0);
     assert_int_equal(seen.read_size, 0);
     assert_string_not_equal(seen.output, "");
     assert_int_equal(program("-master", scenario, "-keepalive", "-i=1s", "-readSize=9", NULL), 0);
-    assert_false(seen.master.shutdown_agents);
+    assert_false(seen.shut_down);
     assert_int_equal(seen.interval_ns, NS_PER_S);
     assert_int_equal(seen.read_size, 9);
     assert_int_equal(program("-keepalive=false", "--master", scenario, "-output=x.gz", NULL), 0);
-    assert_true(seen.master.shutdown_agents);
+    assert_true(seen.shut_down);
     assert_string_equal(seen.output, "x.gz");
     assert_int_equal(program("-master", scenario, "-output=", NULL), 0);
     assert_string_not_equal(seen.output, "");
@@ -334,14 +421,14 @@ static void run_options(void **state)
     assert_int_equal(program("run", scenario, NULL), 0);
     assert_int_equal(seen.master.lead_ns, 2 * NS_PER_S);
     assert_true(seen.master.agent_timeout_ns > 0);
-    assert_false(seen.master.local || seen.master.best_effort || seen.master.shutdown_agents);
+    assert_false(seen.master.local || seen.master.best_effort || seen.shut_down);
     assert_false(seen.master.progress);
     assert_string_equal(seen.label, "");
     assert_int_equal(program("run", "--local", "--best-effort", "--shutdown", "--lead=0", "-i",
                              "2ms", "--read-size=5", "--label", "day one", "-ofile", scenario,
                              NULL),
                      0);
-    assert_true(seen.master.local && seen.master.best_effort && seen.master.shutdown_agents);
+    assert_true(seen.master.local && seen.master.best_effort && seen.shut_down);
     assert_int_equal(seen.master.lead_ns, 0);
     assert_int_equal(seen.interval_ns, 2 * NS_PER_MS);
     assert_int_equal(seen.read_size, 5);
@@ -366,7 +453,7 @@ static void run_exit_status(void **state)
 {
     (void)state;
     assert_int_equal(run_ends(0, 0, false, 0), 0);
-    assert_string_equal(out, "");
+    assert_null(strstr(out, "flow "));
     assert_says(errors, "flows: 1 complete, 0 partial, 0 failed\n");
     assert_int_equal(run_ends(1, 0, false, 0), 1);
     assert_int_equal(run_ends(0, 1, false, 0), 1);
@@ -389,6 +476,117 @@ static void run_without_output(void **state)
     assert_non_null(slash);
     *slash = '\0';
     assert_int_equal(access(seen.output, F_OK), -1);
+}
+
+/* ---- repeats ---- */
+
+static char results[80], results_1[80], results_2[80], results_3[80];
+
+/* Runs three repeats; which of the files stand then? */
+static int repeat(const char *option)
+{
+    seen.outcome.complete = 1;
+    seen.outcome.wrote_result = true;
+    unlink(results);
+    unlink(results_1);
+    unlink(results_2);
+    unlink(results_3);
+    return program("run", "--repeat", "3", "--shutdown", "-o", results, scenario, option, NULL);
+}
+
+static bool stands(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static void repeats_share_a_file(void **state)
+{
+    (void)state;
+    assert_int_equal(repeat("--seed=18446744073709551615"), 0);
+    assert_int_equal(seen.runs, 3);
+    assert_int_equal(seen.of, 3);
+    assert_int_equal(seen.pauses, 2);
+    assert_int_equal(seen.pause_ns, NS_PER_S);
+    assert_int_equal(seen.warmup_ns, 0);
+    assert_true(seen.seed == UINT64_MAX && !seen.seeds_differ);
+    assert_true(seen.shut_down && seen.destroyed);
+    assert_true(stands(results) && !stands(results_1));
+    assert_says(out, "3 runs of 1 flow: 3 complete");
+    assert_int_equal(repeat("--warmup=1500ms"), 0);
+    assert_int_equal(seen.warmup_ns, 1500 * NS_PER_MS);
+    assert_false(seen.seeds_differ);
+    assert_int_equal(repeat("--pause=0"), 0);
+    assert_int_equal(seen.pause_ns, 0);
+    assert_int_equal(program("summary", results, results, NULL), 0);
+    assert_says(out, "6 runs of 1 flow: 6 complete");
+}
+
+static void repeats_have_a_file_each(void **state)
+{
+    (void)state;
+    assert_int_equal(repeat("--separate"), 0);
+    assert_string_equal(seen.output, results_3);
+    assert_true(stands(results_1) && stands(results_2) && stands(results_3) && !stands(results));
+    assert_says(out, "3 runs of 1 flow: 3 complete");
+    assert_int_equal(program("summary", results_2, "--json", results_3, NULL), 0);
+    assert_says(out, "\"over_repeats\"");
+    assert_int_equal(program("run", "--separate", scenario, NULL), 2);
+    assert_says(errors, "--separate needs the name of a file");
+    assert_int_equal(program("run", "--separate", "-o-", scenario, NULL), 2);
+}
+
+static void repeats_end_before_their_time(void **state)
+{
+    (void)state;
+    seen.fails = ERROR_AGENT;
+    seen.fails_at = 2;
+    assert_int_equal(repeat("-q"), 3);
+    assert_int_equal(seen.runs, 2);
+    assert_true(stands(results) && !seen.shut_down && seen.destroyed);
+    assert_says(out, "1 flow: 1 complete"); /* the first repeat's */
+    assert_int_equal(repeat("--separate"), 3);
+    assert_true(stands(results_1) && !stands(results_2));
+    seen.fails_at = 1;
+    assert_int_equal(repeat("-q"), 3);
+    assert_true(seen.runs == 1 && !stands(results));
+    assert_string_equal(out, "");
+    seen.fails = 0;
+    seen.outcome.interrupted = true;
+    seen.interrupted_at = 2;
+    assert_int_equal(repeat("-q"), 130);
+    assert_true(seen.runs == 2 && seen.pauses == 1 && seen.shut_down);
+    assert_says(out, "2 runs of 1 flow");
+    seen.outcome.interrupted = false;
+    seen.interrupted_pause = 1;
+    assert_int_equal(repeat("--separate"), 130);
+    assert_true(seen.runs == 1 && stands(results_1));
+}
+
+static void the_worst_repeat_counts(void **state)
+{
+    (void)state;
+    seen.outcome.partial = 1;
+    assert_int_equal(repeat("-q"), 1);
+    assert_int_equal(seen.runs, 3);
+}
+
+static void assert_path(const char *output, uint32_t number, const char *wanted)
+{
+    CLEANUP_FREE char *path = repeats_path(output, number);
+    assert_string_equal(path, wanted);
+}
+
+static void numbers_stand_before_the_extension(void **state)
+{
+    (void)state;
+    assert_path("results.pb.gz", 1, "results-1.pb.gz");
+    assert_path("../a.b/my.results.gz", 12, "../a.b/my-12.results.gz");
+    assert_path("/x/day.one.pb", 3, "/x/day.one-3.pb");
+    assert_path("results", 4, "results-4");
+    assert_path("a.b/results", 4, "a.b/results-4");
+    assert_path(".gz", 5, ".gz-5");
+    assert_path(".hidden.gz", 6, ".hidden-6.gz");
+    assert_path("..gz", 7, ".-7.gz");
 }
 
 static void scenario_with_problems(void **state)
@@ -441,6 +639,10 @@ static int write_scenarios(void **state)
                                "\"duration\": \"1s\"}]}");
     write_file(broken, HOSTS "\"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"B\", "
                              "\"duration\": \"1d\"}]}");
+    snprintf(results, sizeof results, "%s.pb", scenario);
+    snprintf(results_1, sizeof results_1, "%s-1.pb", scenario);
+    snprintf(results_2, sizeof results_2, "%s-2.pb", scenario);
+    snprintf(results_3, sizeof results_3, "%s-3.pb", scenario);
     return 0;
 }
 
@@ -449,6 +651,10 @@ static int remove_scenarios(void **state)
     (void)state;
     unlink(scenario);
     unlink(broken);
+    unlink(results);
+    unlink(results_1);
+    unlink(results_2);
+    unlink(results_3);
     return 0;
 }
 
@@ -468,6 +674,11 @@ int main(void)
         cmocka_unit_test_setup(run_options, begin),
         cmocka_unit_test_setup(run_exit_status, begin),
         cmocka_unit_test_setup(run_without_output, begin),
+        cmocka_unit_test_setup(repeats_share_a_file, begin),
+        cmocka_unit_test_setup(repeats_have_a_file_each, begin),
+        cmocka_unit_test_setup(repeats_end_before_their_time, begin),
+        cmocka_unit_test_setup(the_worst_repeat_counts, begin),
+        cmocka_unit_test(numbers_stand_before_the_extension),
         cmocka_unit_test_setup(scenario_with_problems, begin),
         cmocka_unit_test_setup(plan_and_summary, begin),
     };

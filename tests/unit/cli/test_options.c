@@ -19,6 +19,7 @@ struct values {
     int64_t number, duration;
     struct endpoint endpoint;
     struct port_range ports;
+    struct optional_uint64 count;
 };
 
 #define PLACE(field) offsetof(struct values, field)
@@ -32,6 +33,7 @@ static const struct option_row rows[] = {
      "so long"},
     {"endpoint", 0, false, OPTION_ENDPOINT, "ADDR", PLACE(endpoint), 0, 0, "where"},
     {"ports", 0, false, OPTION_PORTS, "FIRST-LAST", PLACE(ports), 0, 0, "which"},
+    {"count", 0, false, OPTION_UINT64, "N", PLACE(count), 0, 0, "any number"},
     {"secret", 0, true, OPTION_NUMBER, "N", PLACE(number), 0, 0, "not told"},
 };
 static const struct option_table gnu = {STYLE_GNU, rows, COUNT_OF(rows)};
@@ -144,6 +146,17 @@ static void values_are_checked(void **state)
     }
     parse(&gnu, "--duration", "5", NULL);
     assert_refused("option '--duration': ");
+    parse(&gnu, "--count=18446744073709551615", NULL);
+    assert_true(parsed.values.count.given && parsed.values.count.value == UINT64_MAX);
+    parse(&gnu, "--count=0", NULL);
+    assert_true(parsed.values.count.given && parsed.values.count.value == 0);
+    parse(&gnu, "--all", NULL);
+    assert_false(parsed.values.count.given);
+    static const char *const counts[] = {"18446744073709551616", "-1", "1.5", "", " 1"};
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        parse(&gnu, "--count", counts[i], NULL);
+        assert_refused("is not a whole number from 0 to 18446744073709551615");
+    }
     parse(&gnu, "--duration", "10us", NULL);
     assert_refused("option '--duration': '10us' is too short: 1ms or more is possible");
     parse(&gnu, "--duration", "-1s", NULL);

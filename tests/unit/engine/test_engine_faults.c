@@ -240,6 +240,8 @@ static void test_peer_that_never_reads(void **state)
     struct rig *rig = rig_open(NULL);
     struct end_spec spec = rig_flow(0);
     const int fd = listen_plainly(&spec.peer_port);
+    const int little = 1; /* the least there is: a starved source must fill it, too */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
     rig_prepare(rig, &spec);
     rig_start(rig, 0);
     rig_wait_reports(rig, 1);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,7 +202,11 @@ static const struct run_info a_run = {.version = TEXT("1"),
                                       .event_count = 1,
                                       .warnings = run_warnings,
                                       .warning_count = 1,
-                                      .interrupted = true};
+                                      .interrupted = true,
+                                      .repeat = 2,
+                                      .repeats = 3,
+                                      .seed = UINT64_MAX,
+                                      .warmup_ns = 500000000};
 
 static void write_flow(const char *path, uint64_t part_max, struct rows *rows)
 {
@@ -286,6 +292,10 @@ static void check_run(const struct run_info *run)
     assert_string_equal(run->events[0].text, "begun");
     assert_string_equal(run->warnings[0], "careful");
     assert_true(run->interrupted);
+    assert_int_equal(run->repeat, 2);
+    assert_int_equal(run->repeats, 3);
+    assert_true(run->seed == UINT64_MAX);
+    assert_int_equal(run->warmup_ns, 500000000);
 }
 
 /* ---- what is written is read ---- */
@@ -404,6 +414,69 @@ static void test_run_stands_in_the_first_record_alone(void **state)
     results_reader_close(reader);
     free_flow(&rows[0]);
     free_flow(&rows[1]);
+}
+
+/* What was synced is in NAME.tmp, gzipped or not, also for one who does not wait for the name. */
+static void test_what_was_synced_can_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const names[] = {"results.bin", "results.gz"};
+    for (size_t i = 0; i < 2; i++) {
+        struct rows rows = make_flow(5, 5);
+        struct results_writer *writer;
+        struct results_reader *reader;
+        const struct results_record *record;
+        struct error err = {0};
+        char temporary[128];
+        use_name(fixture, names[i]);
+        snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
+        assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
+        assert_int_equal(results_writer_flow(writer, &a_flow, &a_run, give, &rows, NULL), 0);
+        assert_int_equal(results_writer_sync(writer, NULL), 0);
+        assert_int_equal(results_reader_open(&reader, temporary, NULL), 0);
+        read_flow(reader, &rows, &record);
+        check_run(record->run);
+        /* A gzipped file without its end is a cut one. */
+        assert_int_equal(results_reader_next(reader, &record, &err), i ? ERROR_INPUT : 0);
+        results_reader_close(reader);
+        results_writer_abort(writer);
+        free_flow(&rows);
+    }
+}
+
+/* Records of one run, then of the next; the first of each has it. */
+static void test_a_file_has_several_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rows rows[4];
+    struct results_writer *writer;
+    struct results_reader *reader;
+    const struct results_record *record;
+    struct run_info run = a_run, taken;
+    assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        rows[i] = make_flow(i == 2 ? 20000 : 2, 2); /* the third comes in two pieces */
+        run.repeat = i / 2 + 1;
+        assert_int_equal(
+            results_writer_flow(writer, &a_flow, i % 2 ? NULL : &run, give, &rows[i], NULL), 0);
+    }
+    assert_int_equal(results_writer_close(writer, NULL), 0);
+    assert_int_equal(results_reader_open(&reader, fixture->path, NULL), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        read_flow(reader, &rows[i], &record);
+        assert_int_equal(record->run != NULL, i % 2 == 0);
+        if (i % 2 == 0)
+            assert_int_equal(record->run->repeat, i / 2 + 1);
+        if (i == 2) {
+            assert_true(results_reader_take_run(reader, &taken));
+            assert_string_equal(taken.id, "abc");
+            run_info_fini(&taken);
+        }
+    }
+    assert_int_equal(results_reader_next(reader, &record, NULL), 0);
+    results_reader_close(reader);
+    for (size_t i = 0; i < 4; i++)
+        free_flow(&rows[i]);
 }
 
 /* ---- the seed's form ---- */
@@ -701,6 +774,38 @@ static void test_a_missing_directory_is_told(void **state)
     assert_true(err.cure[0] != '\0');
 }
 
+/* A file that misses something never gets its name; what was written stays to be read. */
+static void test_a_failed_write_withholds_the_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rows rows = make_flow(100, 100);
+    struct results_writer *writer;
+    struct error err = {0};
+    struct stat status;
+    struct rlimit limit;
+    int failed = 0;
+    char temporary[128];
+    snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
+    assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit small = {.rlim_cur = 1u << 20, .rlim_max = limit.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (size_t i = 0; i < 1000 && !failed; i++) {
+        rows.next[END_SRC] = rows.next[END_DST] = 0;
+        failed = results_writer_flow(writer, &a_flow, NULL, give, &rows, &err);
+    }
+    assert_int_equal(failed, ERROR_SYSTEM);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(results_writer_sync(writer, &err), ERROR_SYSTEM);
+    assert_int_equal(results_writer_close(writer, &err), ERROR_SYSTEM);
+    assert_string_equal(err.where, temporary);
+    assert_int_equal(stat(fixture->path, &status), -1);
+    assert_int_equal(unlink(temporary), 0);
+    free_flow(&rows);
+}
+
 static int give_error(void *arg, enum flow_end end, const struct series **piece, struct error *err)
 {
     (void)arg, (void)piece;
@@ -730,6 +835,8 @@ int main(void)
         TEST(parts),
         TEST(parts_keep_to_their_size),
         TEST(run_stands_in_the_first_record_alone),
+        TEST(a_file_has_several_runs),
+        TEST(what_was_synced_can_be_read),
         TEST(rows_have_the_seeds_fields),
         TEST(the_seeds_files_are_read),
         TEST(another_order_of_fields_is_read),
@@ -742,6 +849,7 @@ int main(void)
         TEST(a_dead_runs_file_is_replaced),
         TEST(a_device_is_written_in_place),
         TEST(a_missing_directory_is_told),
+        TEST(a_failed_write_withholds_the_name),
         TEST(a_sources_error_is_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

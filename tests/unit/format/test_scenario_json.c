@@ -194,16 +194,18 @@ static void a_key_twice_is_an_error(void **state)
 static void an_unknown_key_is_an_error(void **state)
 {
     (void)state;
-    assert_flow_problem("\"cclag\": \"bbr\"", "flows[0]: there is no key \"cclag\"",
+    assert_flow_problem("\"cclag\": \"bbr\"", "flows[0]: unknown key \"cclag\"",
                         "did you mean \"ccalg\"?");
-    assert_flow_problem("\"rate\": 1", "flows[0]: there is no key \"rate\"",
+    assert_flow_problem("\"ccalgo\": \"bbr\"", "flows[0]: unknown key \"ccalgo\"",
+                        "did you mean \"ccalg\"?");
+    assert_flow_problem("\"rate\": 1", "flows[0]: unknown key \"rate\"",
                         "the keys here are id, src, dst, duration, start, ccalg, ecn, nodelay, "
-                        "connect, end");
-    assert_flow_problem("\"\": 1", "flows[0]: there is no key \"\"", "the keys here are");
-    assert_flow_problem("\"x\\u001by\": 1", "flows[0]: there is no key \"x\\u001By\"", "");
-    assert_top_problem("\"intervall\": \"1s\"", "file.json: there is no key", "\"interval\"");
+                        "connect, end, label, comment");
+    assert_flow_problem("\"\": 1", "flows[0]: unknown key \"\"", "the keys here are");
+    assert_flow_problem("\"x\\u001by\": 1", "flows[0]: unknown key \"x\\u001By\"", "");
+    assert_top_problem("\"intervall\": \"1s\"", "file.json: unknown key", "\"interval\"");
     /* misspelt is not missing as well */
-    assert_host_problem("\"mngt\": \"b:1\", \"host\": \"h\"", "hosts.B: there is no key \"mngt\"",
+    assert_host_problem("\"mngt\": \"b:1\", \"host\": \"h\"", "hosts.B: unknown key \"mngt\"",
                         "did you mean \"mgmt\"?");
 }
 
@@ -220,6 +222,114 @@ static void tells_what_is_missing(void **state)
                    " \"duration\": \"1s\"}]}",
                    "flows[0].id: it is missing", "whole number");
     assert_host_problem("\"host\": \"h\"", "hosts.B.mgmt: it is missing", "HOST:PORT");
+}
+
+static void comments_are_ignored(void **state)
+{
+    struct scenario *s = parse_right(
+        "{\"comment\": [1, {\"hosts\": 2}], \"$schema\": \"x\", \"hosts\": {\"A\": {\"mgmt\": \"a:1\","
+        " \"host\": \"h\", \"Comment\": \"a\\tb\"}}, \"defaults\": {\"comment\": null, \"host\":"
+        " {\"comment\": 1}, \"flow\": {\"comment\": true}}, \"flows\": [{" FLOW
+        ", \"comment\": {\"id\": \"x\"}}]}");
+
+    (void)state;
+    assert_int_equal(s->flows[0].id, 1);
+    scenario_free(s);
+    /* among the hosts it is a host's name */
+    assert_problem("{\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\"}, \"comment\": \"x\"},"
+                   " \"flows\": [{" FLOW "}]}",
+                   "hosts.comment: it must be an object", "");
+}
+
+static void defaults_stand_for_what_is_not_said(void **state)
+{
+    struct scenario *s = parse_right(
+        "{\"flows\": [{\"id\": 1}, {\"id\": 2, \"Duration\": \"2s\", \"src\": \"B\", \"ecn\": false,"
+        " \"ccalg\": \"\", \"end\": \"drain\", \"label\": null}],"
+        " \"hosts\": {\"A\": {\"host\": \"h\"}, \"B\": {\"mgmt\": \"b:1\", \"bind\": null}},"
+        " \"defaults\": {\"host\": {\"mgmt\": \"a:1\", \"host\": \"d\", \"bind\": \"any\"},"
+        " \"flow\": {\"src\": \"A\", \"dst\": \"B\", \"DURATION\": \"1s\", \"start\": \"3s\","
+        " \"ecn\": true, \"ccalg\": \"reno\", \"end\": \"abort\", \"label\": \"l\"}}}");
+    const struct scenario_flow *one = &s->flows[0], *two = &s->flows[1];
+
+    (void)state;
+    assert_string_equal(s->hosts[0].mgmt, "a:1");
+    assert_string_equal(s->hosts[0].host, "h");
+    assert_string_equal(s->hosts[1].mgmt, "b:1");
+    assert_string_equal(s->hosts[1].host, "d");
+    assert_string_equal(s->hosts[1].bind, "any");
+    assert_string_equal(one->src, "A");
+    assert_true(one->has_duration && one->ecn);
+    assert_int_equal(one->duration_ns, NS_PER_S);
+    assert_int_equal(one->start_ns, 3 * NS_PER_S);
+    assert_string_equal(one->ccalg, "reno");
+    assert_int_equal(one->finish, FINISH_ABORT);
+    assert_string_equal(one->label, "l");
+    assert_string_equal(two->src, "B");
+    assert_string_equal(two->dst, "B");
+    assert_int_equal(two->duration_ns, 2 * NS_PER_S);
+    assert_false(two->ecn);
+    assert_string_equal(two->ccalg, "");
+    assert_int_equal(two->finish, FINISH_DRAIN);
+    assert_string_equal(two->label, "l");
+    scenario_free(s);
+}
+
+static void a_wrong_default_is_told_once(void **state)
+{
+    static const struct {
+        const char *defaults, *begins, *has;
+    } rows[] = {
+        {"7", "defaults: it must be an object", "write \"defaults\": {"},
+        {"{\"flows\": {}}", "defaults: unknown key \"flows\"", "did you mean \"flow\"?"},
+        {"{\"flow\": []}", "defaults.flow: it must be an object", "{\"duration\": \"10s\"}"},
+        {"{\"flow\": {\"id\": 1}}", "defaults.flow: unknown key \"id\"", "keys here are src, dst"},
+        {"{\"flow\": {\"ecn\": 1}}", "defaults.flow.ecn: it must be true or false", "is 1"},
+        {"{\"flow\": {\"ecn\": true, \"_ecn\": true}}", "defaults.flow.ecn: ", "twice"},
+        {"{\"host\": {\"bind\": \"x\"}}", "defaults.host.bind: \"x\" is neither", "any"},
+    };
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text,
+                 "{" HOSTS ", \"flows\": [{" FLOW "}, {\"id\": 2, \"src\": \"A\", \"dst\": \"A\","
+                 " \"duration\": \"1s\"}], \"defaults\": %s}",
+                 rows[i].defaults);
+        assert_problem(text, rows[i].begins, rows[i].has);
+    }
+    assert_problem("{" HOSTS ", \"flows\": [{\"id\": 1}, {\"id\": 2}], \"defaults\": {\"flow\":"
+                   " {\"src\": \"A\", \"dst\": \"A\", \"duration\": \"1\"}}}",
+                   "defaults.flow.duration: \"1\"", "unit");
+    /* nor do they excuse what is wrong in the flow itself */
+    assert_problem("{" HOSTS ", \"flows\": [{" FLOW ", \"ecn\": 1}], \"defaults\": {\"flow\":"
+                   " {\"ecn\": true}}}",
+                   "flows[0].ecn: it must be", "");
+}
+
+static void guards_stop_what_is_too_much(void **state)
+{
+    struct scenario *s = parse_right("{" HOSTS ", \"flows\": [{" FLOW "}]}");
+    const char *two = "\"flows\": [{" FLOW "}, {\"id\": 2, \"src\": \"A\", \"dst\": \"A\","
+                      " \"duration\": \"1s\", \"start\": \"24h\"}]}";
+    char text[512], out[512];
+
+    (void)state;
+    assert_int_equal(s->max_flows, 20000);
+    assert_int_equal(s->max_duration_ns, 24 * 3600 * NS_PER_S);
+    scenario_free(s);
+    snprintf(text, sizeof text, "{\"max_duration\": \"48h\", \"max_flows\": 1, " HOSTS ", %s", two);
+    assert_problem(text, "flows: there are 2 of them, more than 1", "write \"max_flows\": 2 at");
+    snprintf(text, sizeof text, "{" HOSTS ", %s", two);
+    assert_problem(text, "flows[1].duration: the run would last 24h0m1s, more than 24h0m0s",
+                   "write \"max_duration\": \"24h0m1s\" at");
+    snprintf(text, sizeof text, "{\"max_duration\": \"24h0m1s\", " HOSTS ", %s", two);
+    assert_string_equal(problems(text, strlen(text), out, sizeof out), "");
+    /* a guard that cannot be read guards nothing, and is told */
+    snprintf(text, sizeof text, "{\"maxDuration\": 24, " HOSTS ", %s", two);
+    assert_problem(text, "max_duration: it must be a text", "\"48h\"");
+    snprintf(text, sizeof text, "{\"max_flows\": 0, " HOSTS ", \"flows\": [{" FLOW "}]}");
+    assert_problem(text, "max_flows: 0 is not between 1 and 1000000", "");
 }
 
 static void checks_flows(void **state)
@@ -439,6 +549,10 @@ int main(void)
         cmocka_unit_test(a_key_twice_is_an_error),
         cmocka_unit_test(an_unknown_key_is_an_error),
         cmocka_unit_test(tells_what_is_missing),
+        cmocka_unit_test(comments_are_ignored),
+        cmocka_unit_test(defaults_stand_for_what_is_not_said),
+        cmocka_unit_test(a_wrong_default_is_told_once),
+        cmocka_unit_test(guards_stop_what_is_too_much),
         cmocka_unit_test(checks_flows),
         cmocka_unit_test(checks_ids_and_durations),
         cmocka_unit_test(checks_hosts),

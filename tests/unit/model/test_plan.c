@@ -15,7 +15,7 @@
 static struct scenario *make(size_t hosts, size_t flows)
 {
     struct scenario *s = calloc(1, sizeof *s);
-    char name[32];
+    char name[32] = "h0";
 
     s->hosts = calloc(hosts + 1, sizeof *s->hosts);
     s->flows = calloc(flows + 1, sizeof *s->flows);
@@ -78,6 +78,7 @@ static void resolves_names_and_copies_the_rest(void **state)
     s->flows[1].finish = FINISH_ABORT;
     rename_text(&s->flows[1].src, "h1");
     rename_text(&s->flows[1].ccalg, "cubic");
+    rename_text(&s->flows[1].label, "a flow's");
 
     struct plan *plan = plan_build(s, &errors);
     assert_non_null(plan);
@@ -102,6 +103,8 @@ static void resolves_names_and_copies_the_rest(void **state)
     assert_false(plan->flows[1].nodelay);
     assert_int_equal(plan->flows[1].connect, CONNECT_AT_START);
     assert_int_equal(plan->flows[1].finish, FINISH_ABORT);
+    assert_string_equal(plan->flows[0].label, "");
+    assert_string_equal(plan->flows[1].label, "a flow's");
     plan_free(plan);
 }
 
@@ -162,6 +165,28 @@ static void a_flow_ends_within_366_days(void **state)
     s = make(1, 1);
     s->flows[0].start_ns = SCENARIO_TIME_MAX - NS_PER_S + 1;
     assert_one_problem(s, "flows[0].duration", "366 days");
+}
+
+static void a_run_is_held_to_max_duration(void **state)
+{
+    struct error_list errors = {0};
+    struct scenario *s = make(1, 3);
+
+    (void)state;
+    s->max_duration_ns = 10 * NS_PER_S;
+    s->flows[1].start_ns = 9 * NS_PER_S;
+    struct plan *plan = plan_build(s, &errors);
+    assert_non_null(plan);
+    assert_int_equal(plan->end_ns, 10 * NS_PER_S);
+    plan_free(plan);
+
+    s = make(1, 3);
+    s->max_duration_ns = 10 * NS_PER_S;
+    s->flows[0].start_ns = 10 * NS_PER_S;
+    s->flows[1].start_ns = 9 * NS_PER_S + 1;
+    s->flows[2].place = 7;
+    s->flows[2].duration_ns = 60 * NS_PER_S; /* the last alone is told */
+    assert_one_problem(s, "flows[7].duration", "the run would last 1m0s, more than 10s");
 }
 
 static void an_empty_scenario_is_an_error(void **state)
@@ -241,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_missing_host_is_told_with_those_there_are),
         cmocka_unit_test(an_id_twice_is_told_with_the_first_flow_that_has_it),
         cmocka_unit_test(a_flow_ends_within_366_days),
+        cmocka_unit_test(a_run_is_held_to_max_duration),
         cmocka_unit_test(an_empty_scenario_is_an_error),
         cmocka_unit_test(what_the_reader_reported_is_not_told_again),
         cmocka_unit_test(finds_every_name_among_many),

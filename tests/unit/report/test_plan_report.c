@@ -19,7 +19,7 @@ static const char full[] =
     " \"flows\": [{\"id\": 100, \"src\": \"Zürich\", \"dst\": \"B\", \"duration\": \"1m\"},"
     " {\"id\": -1, \"src\": \"B\", \"dst\": \"B\", \"start\": \"1.5s\", \"duration\": \"2s\","
     " \"ccalg\": \"cubic\", \"ecn\": true, \"nodelay\": true, \"connect\": \"at_start\","
-    " \"end\": \"abort\"}]}";
+    " \"end\": \"abort\", \"label\": \"f\"}]}";
 static const char bare[] = "{\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\"}},"
                            " \"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"A\","
                            " \"duration\": \"1s\"}]}";
@@ -112,23 +112,26 @@ static void assert_json(const char *scenario, const char *expected)
 static void json_has_exactly_its_keys(void **state)
 {
     (void)state;
-    assert_json(full,
-                "{\"label\": \"l\", \"interval_ns\": 50000000, \"end_ns\": 60000000000,"
-                " \"hosts\": {\"Zürich\": {\"mgmt\": \"a:1\", \"host\": \"10.0.0.1\","
-                " \"bind\": \"any\", \"device\": null}, \"B\": {\"mgmt\": \"b:10\","
-                " \"host\": \"10.0.0.20\", \"bind\": null, \"device\": \"eth1\"}},"
-                " \"flows\": [{\"id\": 100, \"src\": \"Zürich\", \"dst\": \"B\", \"start_ns\": 0,"
-                " \"duration_ns\": 60000000000, \"ccalg\": null, \"ecn\": false,"
-                " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"},"
-                " {\"id\": -1, \"src\": \"B\", \"dst\": \"B\", \"start_ns\": 1500000000,"
-                " \"duration_ns\": 2000000000, \"ccalg\": \"cubic\", \"ecn\": true,"
-                " \"nodelay\": true, \"connect\": \"at_start\", \"end\": \"abort\"}]}");
-    assert_json(bare, "{\"label\": null, \"interval_ns\": null, \"end_ns\": 1000000000,"
-                      " \"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\", \"bind\": null,"
-                      " \"device\": null}},"
-                      " \"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"A\", \"start_ns\": 0,"
-                      " \"duration_ns\": 1000000000, \"ccalg\": null, \"ecn\": false,"
-                      " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"}]}");
+    assert_json(
+        full,
+        "{\"label\": \"l\", \"interval_ns\": 50000000, \"end_ns\": 60000000000,"
+        " \"hosts\": {\"Zürich\": {\"mgmt\": \"a:1\", \"host\": \"10.0.0.1\","
+        " \"bind\": \"any\", \"device\": null}, \"B\": {\"mgmt\": \"b:10\","
+        " \"host\": \"10.0.0.20\", \"bind\": null, \"device\": \"eth1\"}},"
+        " \"flows\": [{\"id\": 100, \"label\": null, \"src\": \"Zürich\", \"dst\": \"B\", \"start_ns\": 0,"
+        " \"duration_ns\": 60000000000, \"ccalg\": null, \"ecn\": false,"
+        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"},"
+        " {\"id\": -1, \"label\": \"f\", \"src\": \"B\", \"dst\": \"B\", \"start_ns\": 1500000000,"
+        " \"duration_ns\": 2000000000, \"ccalg\": \"cubic\", \"ecn\": true,"
+        " \"nodelay\": true, \"connect\": \"at_start\", \"end\": \"abort\"}]}");
+    assert_json(
+        bare,
+        "{\"label\": null, \"interval_ns\": null, \"end_ns\": 1000000000,"
+        " \"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\", \"bind\": null,"
+        " \"device\": null}},"
+        " \"flows\": [{\"id\": 0, \"label\": null, \"src\": \"A\", \"dst\": \"A\", \"start_ns\": 0,"
+        " \"duration_ns\": 1000000000, \"ccalg\": null, \"ecn\": false,"
+        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"}]}");
 }
 
 static void a_full_disk_is_noticed(void **state)

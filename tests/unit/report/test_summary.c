@@ -178,7 +178,8 @@ static int teardown(void **state)
 
 static const struct summary *load(struct fixture *fixture)
 {
-    assert_int_equal(summary_load(&fixture->summary, fixture->path, NULL), 0);
+    const char *path = fixture->path;
+    assert_int_equal(summary_load(&fixture->summary, &path, 1, -1, NULL), 0);
     return &fixture->summary;
 }
 
@@ -238,7 +239,7 @@ static void test_parts_are_one_flow(void **state)
     assert_int_equal(summary->flows[0].samples[END_DST], 1);
     assert_true(summary->flows[0].rtt_mean_ns == 2e6);
     assert_int_equal(summary->flows[0].flow.status, FLOW_COMPLETE);
-    assert_true(summary->has_run);
+    assert_true(summary->runs[0].has_run);
 }
 
 static void test_unknown_times_give_no_rate(void **state)
@@ -255,7 +256,7 @@ static void test_unknown_times_give_no_rate(void **state)
     flow.result.report[END_DST].at[T_STOP] = INT64_MAX;
     write_file(fixture->path, 0, &flow, 1, NULL);
     assert_false(load(fixture)->flows[0].has_goodput);
-    assert_false(fixture->summary.has_run);
+    assert_false(fixture->summary.runs[0].has_run);
     assert_false(fixture->summary.flows[0].same_agent);
 }
 
@@ -264,9 +265,10 @@ static void test_a_broken_file_is_told(void **state)
     struct fixture *fixture = *state;
     struct error err = {0};
     assert_int_equal(truncate(fixture->path, 100), 0);
-    assert_int_equal(summary_load(&fixture->summary, fixture->path, &err), ERROR_INPUT);
+    const char *paths[] = {fixture->path, "no such file"};
+    assert_int_equal(summary_load(&fixture->summary, paths, 1, -1, &err), ERROR_INPUT);
     assert_string_equal(err.where, fixture->path);
-    assert_int_equal(summary_load(&fixture->summary, "no such file", &err), ERROR_INPUT);
+    assert_int_equal(summary_load(&fixture->summary, paths + 1, 1, -1, &err), ERROR_INPUT);
 }
 
 /* ---- for people ---- */
@@ -367,6 +369,296 @@ static void test_json_has_null_where_nothing_is_known(void **state)
     json_decref(json);
 }
 
+/* ---- several runs ---- */
+
+/* The good flow with other figures, and the lost one, as run `number` of `of`. */
+static void append_run(struct results_writer *writer, uint32_t number, uint32_t of, double share)
+{
+    struct made_flow flows[] = {good, lost};
+    struct run_info info = run;
+    info.repeat = number;
+    info.repeats = of;
+    info.interrupted = number == 2;
+    info.warning_count = number != 2;
+    flows[0].result.report[END_DST].payload_bytes_stop = (uint64_t)(share * 1e6);
+    flows[0].rows[END_SRC][3].total_retrans = flows[0].rows[END_SRC][4].total_retrans = 5 * number;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(results_writer_flow(writer, &flows[i].result, i == 0 ? &info : NULL, give,
+                                             &flows[i], NULL),
+                         0);
+        series_fini(&flows[i].series);
+    }
+}
+
+static void write_runs(const char *path, uint32_t count)
+{
+    static const double shares[] = {1, 4, 2, 3};
+    struct results_writer *writer;
+    assert_int_equal(results_writer_open(&writer, path, 0, NULL), 0);
+    for (uint32_t i = 0; i < count; i++)
+        append_run(writer, i + 1, count, shares[i]);
+    assert_int_equal(results_writer_close(writer, NULL), 0);
+}
+
+static void test_runs_of_a_file_are_told_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    write_runs(fixture->path, 3);
+    const struct summary *summary = load(fixture);
+    assert_int_equal(summary->run_count, 3);
+    assert_int_equal(summary->flow_count, 6);
+    assert_int_equal(summary->complete, 3);
+    assert_int_equal(summary->partial, 3);
+    for (size_t r = 0; r < 3; r++) {
+        const struct run_summary *one = &summary->runs[r];
+        assert_int_equal(one->run.repeat, r + 1);
+        assert_int_equal(one->run.repeats, 3);
+        assert_int_equal(one->flow_count, 2);
+        assert_int_equal(one->complete, 1);
+        assert_int_equal(one->flows[0].run, r);
+        assert_int_equal(one->flows[0].flow.id, 1);
+        assert_int_equal(one->flows[0].retransmits, 5 * (r + 1));
+        assert_int_equal(one->flows[1].flow.id, 2);
+        assert_true(one->flows[0].same_agent && !one->flows[1].same_agent);
+    }
+}
+
+static void test_flows_are_joined_over_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    write_runs(fixture->path, 3);
+    const struct summary *summary = load(fixture);
+    assert_int_equal(summary->repeat_count, 2);
+    const struct flow_repeats *flow = &summary->repeats[0];
+    assert_int_equal(flow->first->flow.id, 1);
+    assert_int_equal(flow->runs, 3);
+    assert_int_equal(flow->complete, 3);
+    assert_null(flow->trouble);
+    assert_int_equal(flow->goodput_bps.count, 3);
+    assert_true(flow->goodput_bps.median == 16e6);
+    assert_true(flow->goodput_bps.min == 8e6 && flow->goodput_bps.max == 32e6);
+    assert_true(flow->retransmits.median == 10 && flow->retransmits.max == 15);
+    assert_true(flow->rtt_mean_ns.min == 2e6 && flow->rtt_mean_ns.max == 2e6);
+    flow = &summary->repeats[1];
+    assert_int_equal(flow->partial, 3);
+    assert_ptr_equal(flow->trouble, &summary->flows[1]);
+    assert_int_equal(flow->rtt_mean_ns.count, 0);
+    assert_true(summary->goodput_sum_bps.median == 16e6 + 16000);
+    assert_false(summary->unlike);
+}
+
+static void test_text_of_runs_has_medians(void **state)
+{
+    struct fixture *fixture = *state;
+    write_runs(fixture->path, 3);
+    load(fixture);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "flow  src  dst  goodput      min..max"));
+    assert_non_null(strstr(text, "16.0 Mbit/s  8.00..32.0 Mbit/s  2.000 ms  2.000..2.000 ms  10 "));
+    assert_non_null(strstr(text, "5..15"));
+    assert_non_null(strstr(text, "  3 complete\n"));
+    assert_non_null(strstr(text, "3 partial: run 1: the agent of C was lost\n"));
+    assert_non_null(strstr(text, "3 runs of 2 flows: 3 complete, 3 partial, 0 failed; goodputs of "
+                                 "a run add up to 16.0 Mbit/s (8.02..32.0 Mbit/s)\n"));
+    assert_non_null(strstr(text, "medians of the runs, with their min..max\n"));
+    assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us\n"));
+    assert_non_null(strstr(text, "warning: run 2 was interrupted\n"));
+    assert_non_null(strstr(text, "warning: run 3: agent 10.0.0.2:8840 was lost: it fell silent\n"));
+    assert_non_null(strstr(text, "warning: mind ?[31mthe gap (in 2 of 3 runs)\n"));
+    assert_null(strchr(text, '\x1b'));
+    assert_non_null(strstr(text_of(fixture, 1), "... and 1 more flow\n"));
+}
+
+static void test_four_runs_have_quartiles(void **state)
+{
+    struct fixture *fixture = *state;
+    write_runs(fixture->path, 4);
+    load(fixture);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "flow  src  dst  goodput      quartiles"));
+    assert_null(strstr(text, "min..max"));
+    assert_non_null(strstr(text, "20.0 Mbit/s  14.0..26.0 Mbit/s"));
+}
+
+static void test_json_of_runs_has_each_and_all(void **state)
+{
+    struct fixture *fixture = *state;
+    json_int_t repeat, repeats, count, runs, complete, flows;
+    double median, min, max, first, third;
+    write_runs(fixture->path, 4);
+    load(fixture);
+    json_t *json = json_of(fixture);
+    json_t *each = json_object_get(json, "repeats");
+    assert_int_equal(json_array_size(each), 4);
+    assert_int_equal(json_unpack(json_array_get(each, 2), "{s:{s:I, s:I}, s:[*], s:{s:I}}", "run",
+                                 "repeat", &repeat, "repeats", &repeats, "flows", "totals", "flows",
+                                 &flows),
+                     0);
+    assert_int_equal(repeat, 3);
+    assert_int_equal(repeats, 4);
+    assert_int_equal(flows, 2);
+    json_t *over = json_object_get(json, "over_repeats");
+    json_t *flow = json_array_get(json_object_get(over, "flows"), 0);
+    assert_int_equal(json_unpack(flow, "{s:I, s:I, s:{s:I, s:f, s:f, s:f, s:f, s:f}}", "runs",
+                                 &runs, "complete", &complete, "goodput_bps", "count", &count,
+                                 "median", &median, "min", &min, "max", &max, "quartile_1", &first,
+                                 "quartile_3", &third),
+                     0);
+    assert_int_equal(runs, 4);
+    assert_int_equal(complete, 4);
+    assert_int_equal(count, 4);
+    assert_true(median == 20e6 && min == 8e6 && max == 32e6 && first == 14e6 && third == 26e6);
+    flow = json_array_get(json_object_get(over, "flows"), 1);
+    assert_true(json_is_null(json_object_get(flow, "rtt_mean_ns")));
+    assert_int_equal(json_unpack(over, "{s:{s:I, s:I}}", "totals", "runs", &runs, "flows", &flows),
+                     0);
+    assert_int_equal(runs, 4);
+    assert_int_equal(flows, 8);
+    json_decref(json);
+}
+
+static void test_files_are_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80];
+    struct run_info unlike = run;
+    const char *paths[] = {fixture->path, other, fixture->path};
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    write_file(other, 0, &good, 1, NULL); /* an earlier program's has no run */
+    assert_int_equal(summary_load(&fixture->summary, paths, 3, -1, NULL), 0);
+    assert_int_equal(fixture->summary.run_count, 3);
+    assert_false(fixture->summary.runs[1].has_run);
+    assert_int_equal(fixture->summary.repeats[0].runs, 3);
+    assert_int_equal(fixture->summary.repeats[1].runs, 2);
+    assert_false(fixture->summary.unlike);
+    summary_fini(&fixture->summary);
+
+    unlike.scenario = TEXT("{\"other\": 1}");
+    write_file(other, 0, &good, 1, &unlike);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
+    assert_true(fixture->summary.unlike);
+    assert_non_null(strstr(text_of(fixture, 0), "warning: these are not runs of one scenario\n"));
+    unlink(other);
+}
+
+/* ---- warm-up ---- */
+
+/* 16 bytes of preamble; a row each 250 ms from 2.0 s on, the first data byte at 2.1 s. */
+static const struct made_flow steady = {
+    .result = {.id = 1,
+               .src = "A",
+               .dst = "B",
+               .dst_host = 1,
+               .status = FLOW_COMPLETE,
+               .has_report = {true, true},
+               .report = {{.preamble_bytes = 16},
+                          {.times = 1u << T_FIRST_BYTE | 1u << T_STOP,
+                           .at = {[T_FIRST_BYTE] = 2100 * MS, [T_STOP] = 3100 * MS},
+                           .preamble_bytes = 16,
+                           .payload_bytes = 100000,
+                           .payload_bytes_stop = 90000}}},
+    .rows = {{{2000 * MS, 16, 1000, 1},
+              {2250 * MS, 100, 9000, 10},
+              {2500 * MS, 200, 9000, 20},
+              {2750 * MS, 300, 2000, 23},
+              {3000 * MS, 400, 4000, 24},
+              {3100 * MS, 400, 5000, 24}},
+             {{2000 * MS, 16, 0, 0},
+              {2250 * MS, 1016, 0, 0},
+              {2500 * MS, 10016, 0, 0},
+              {2750 * MS, 40016, 0, 0},
+              {3000 * MS, 80016, 0, 0}}},
+    .count = {6, 5},
+};
+
+static const struct flow_summary *load_warm(struct fixture *fixture, int64_t warmup_ns)
+{
+    const char *path = fixture->path;
+    summary_fini(&fixture->summary);
+    assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup_ns, NULL), 0);
+    return &fixture->summary.flows[0];
+}
+
+/* From the first sample that is 300 ms behind the first byte: the one at 2.5 s. */
+static void test_a_warm_up_is_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture->path, 0, &steady, 1, &run);
+    const struct flow_summary *flow = load_warm(fixture, 300 * MS);
+    assert_int_equal(fixture->summary.runs[0].warmup_ns, 300 * MS);
+    assert_int_equal(flow->goodput_ns, 600 * MS);
+    assert_true(flow->goodput_bps == 80000 * 8 / 0.6);
+    assert_true(flow->rtt_mean_ns == 3e6); /* of 2 and 4 ms: what came after that sample */
+    assert_int_equal(flow->retransmits, 4);
+    assert_int_equal(flow->samples[END_SRC], 6);
+    assert_int_equal(flow->flow.report[END_DST].payload_bytes, 100000);
+    assert_int_equal(flow->drained_bytes, 10000);
+    assert_non_null(strstr(text_of(fixture, 0), "the first 300ms of each flow's data are not in"));
+    json_t *json = json_of(fixture);
+    assert_int_equal(json_integer_value(json_object_get(json, "warmup_ns")), 300 * MS);
+    json_decref(json);
+
+    flow = load_warm(fixture, 0);
+    assert_int_equal(flow->goodput_ns, 1000 * MS);
+    assert_true(flow->goodput_bps == 720000);
+    assert_int_equal(flow->retransmits, 24);
+    assert_null(strstr(text_of(fixture, 0), "not in the figures"));
+}
+
+static void test_a_runs_own_warm_up_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct run_info warm = run;
+    warm.warmup_ns = 650 * MS;
+    write_file(fixture->path, 0, &steady, 1, &warm);
+    assert_int_equal(load_warm(fixture, -1)->goodput_ns, 350 * MS);
+    assert_int_equal(load_warm(fixture, 300 * MS)->goodput_ns, 600 * MS);
+    assert_int_equal(load_warm(fixture, 0)->goodput_ns, 1000 * MS);
+}
+
+static void test_a_flow_shorter_than_its_warm_up(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture->path, 0, &steady, 1, &run);
+    const struct flow_summary *flow = load_warm(fixture, 5000 * MS);
+    assert_false(flow->has_goodput || flow->has_rtt || flow->has_retransmits);
+    flow = load_warm(fixture, INT64_MAX);
+    assert_false(flow->has_goodput);
+    /* No data at all: nothing is behind it. */
+    struct made_flow idle = steady;
+    idle.result.report[END_DST].times = 0;
+    write_file(fixture->path, 0, &idle, 1, &run);
+    assert_false(load_warm(fixture, 1)->has_retransmits);
+}
+
+static void test_a_warm_up_without_a_report(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = lost;
+    write_file(fixture->path, 0, &flow, 1, &run);
+    const struct flow_summary *summary = load_warm(fixture, 400 * MS); /* data from 5.0 s on */
+    assert_int_equal(summary->goodput_ns, 500 * MS);
+    assert_true(summary->goodput_bps == 16000);
+}
+
+static void test_a_warm_up_needs_a_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    const char *path = "-";
+    write_file(fixture->path, 0, &steady, 1, &run);
+    int saved = dup(STDIN_FILENO);
+    for (int64_t warmup = 0; warmup < 2; warmup++) {
+        assert_non_null(freopen(fixture->path, "rb", stdin));
+        assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup, &err),
+                         warmup ? ERROR_INPUT : 0);
+        summary_fini(&fixture->summary);
+    }
+    assert_non_null(strstr(err.cure, "--warmup 0"));
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -381,6 +673,17 @@ int main(void)
         TEST(text_is_cut_at_max_flows),
         TEST(json_has_stable_keys),
         TEST(json_has_null_where_nothing_is_known),
+        TEST(runs_of_a_file_are_told_apart),
+        TEST(flows_are_joined_over_runs),
+        TEST(text_of_runs_has_medians),
+        TEST(four_runs_have_quartiles),
+        TEST(json_of_runs_has_each_and_all),
+        TEST(files_are_runs),
+        TEST(a_warm_up_is_left_out),
+        TEST(a_runs_own_warm_up_counts),
+        TEST(a_flow_shorter_than_its_warm_up),
+        TEST(a_warm_up_without_a_report),
+        TEST(a_warm_up_needs_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

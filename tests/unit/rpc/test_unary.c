@@ -71,6 +71,28 @@ static void test_garbage_request(void **state)
     pair_fini(&pair);
 }
 
+/* Two bytes each, which would be some hundred in memory. */
+static void test_too_many_fields(void **state)
+{
+    (void)state;
+    enum { COUNT = (1 << 17) + 1 };
+    static Tcpflowgen__EndSpec *ends[COUNT];
+    Tcpflowgen__EndSpec end = TCPFLOWGEN__END_SPEC__INIT;
+    for (size_t i = 0; i < COUNT; i++)
+        ends[i] = &end;
+    Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    request.ends = ends;
+    request.n_ends = COUNT;
+    struct pair pair;
+    struct answer answer = {0};
+    pair_init(&pair, serve_clock, NULL);
+    assert_non_null(rpc_start(pair.peer, &agent_methods[AGENT_PREPARE], &request.base, 5000, false,
+                              answer_take, &answer));
+    answer_await(&pair, &answer);
+    assert_int_equal(answer.code, RPC_INVALID_ARGUMENT);
+    pair_fini(&pair);
+}
+
 static void serve_error(struct rpc_call *call, const ProtobufCMessage *request, void *ctx)
 {
     (void)request;
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_unknown_method),
         cmocka_unit_test(test_garbage_request),
+        cmocka_unit_test(test_too_many_fields),
         cmocka_unit_test(test_error_status),
         cmocka_unit_test(test_ok_without_message_is_broken),
         cmocka_unit_test(test_undecodable_reply),

@@ -1,0 +1,458 @@
+/* What a scenario may say: every key, declared once.  Reading (scenario_json.c), the schema and the
+ * manual's tables (scenario_schema.c) come from here.  The reading itself is json_object.c's;
+ * checks that need more than one value are plan_build()'s. */
+#include "format/scenario_keys.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ns.h"
+#include "model/scenario.h"
+#include "util/address.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define HOST_TEXT_MAX 253 /* bytes of a DNS name */
+#define MGMT_TEXT_MAX (HOST_TEXT_MAX + sizeof "[]:65535" - 1)
+#define LABEL_MAX     200
+#define IO_SIZE_MAX   16777216
+
+static_assert(sizeof(enum connect_mode) == sizeof(int), "KEY_CHOICE stores an int");
+static_assert(sizeof(enum finish_mode) == sizeof(int), "KEY_CHOICE stores an int");
+
+/* Rules of texts */
+
+/* An IPv4 or IPv6 address in figures, with or without a scope: fe80::1%eth0. */
+static bool is_numeric(const char *text)
+{
+    struct in6_addr address;
+    char figures[INET6_ADDRSTRLEN];
+    size_t size = strcspn(text, "%");
+    bool scoped = text[size] != '\0';
+
+    if (size >= sizeof figures || strlen(text) >= ADDRESS_MAX || (scoped && !text[size + 1]))
+        return false;
+    memcpy(figures, text, size);
+    figures[size] = '\0';
+    return inet_pton(AF_INET6, figures, &address) == 1 ||
+           (!scoped && inet_pton(AF_INET, figures, &address) == 1);
+}
+
+static int refuse(struct error *err, const char *text, const char *why)
+{
+    char shown[JSON_SHOWN_MAX];
+
+    return error_set(err, ERROR_INPUT, NULL, "%s %s", json_show_text(text, shown), why);
+}
+
+static int check_mgmt(const char *text, struct error *err)
+{
+    struct endpoint endpoint;
+    int failed = endpoint_parse(text, &endpoint, err);
+
+    if (failed)
+        return failed;
+    if (!endpoint.host[0])
+        return refuse(err, text, "has no host in front of its port");
+    if (endpoint.port == 0)
+        return refuse(err, text, "has port 0, where no agent can be");
+    return 0;
+}
+
+static int check_host(const char *text, struct error *err)
+{
+    if (strchr(text, ' '))
+        return refuse(err, text, "has blanks");
+    if (strchr(text, ':') && !is_numeric(text))
+        return refuse(err, text,
+                      "is neither a name nor an address: brackets and port do not "
+                      "belong here");
+    return 0;
+}
+
+static int check_bind(const char *text, struct error *err)
+{
+    if (strcmp(text, "any") != 0 && !is_numeric(text))
+        return refuse(err, text, "is neither \"any\" nor an address in figures");
+    return 0;
+}
+
+static int check_device(const char *text, struct error *err)
+{
+    if (strpbrk(text, " /:") || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+        return refuse(err, text, "cannot be the name of a network interface");
+    return 0;
+}
+
+static int check_ccalg(const char *text, struct error *err)
+{
+    if (text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")])
+        return refuse(err, text, "cannot be the name of a congestion control");
+    return 0;
+}
+
+/* The keys of flows and hosts */
+
+#define FLOW(field) offsetof(struct scenario_flow, field)
+#define HOST(field) offsetof(struct scenario_host, field)
+#define TOP(field)  offsetof(struct scenario, field)
+
+#define RIGHT_BOOLEAN "true or false, without quotes"
+#define RIGHT_LABEL   "a text of up to 200 bytes"
+#define RIGHT_SIZE    "a number of bytes from 1 to 16777216, such as 50000"
+#define AGENTS_OWN    "each agent's own"
+
+#define KEY_COMMENT                                                       \
+    {                                                                     \
+        .name = "comment", .type = KEY_ANY, .help = "for people; ignored" \
+    }
+
+static const struct json_key flow_keys[] = {
+    {.name = "id", /* first, see flow_defaults */
+     .type = KEY_INTEGER,
+     .required = true,
+     .place = FLOW(id),
+     .has = FLOW(has_id),
+     .min = INT32_MIN,
+     .max = INT32_MAX,
+     .help = "names the flow in the result; no two flows may have the same",
+     .right = "a whole number of the flow's own, from -2147483648 to 2147483647"},
+    {.name = "src",
+     .type = KEY_TEXT,
+     .required = true,
+     .place = FLOW(src),
+     .min = 1,
+     .max = SCENARIO_NAME_MAX,
+     .range = "name of a host",
+     .help = "opens the connection and sends",
+     .right = "the name of the host that opens the connection and sends"},
+    {.name = "dst",
+     .type = KEY_TEXT,
+     .required = true,
+     .place = FLOW(dst),
+     .min = 1,
+     .max = SCENARIO_NAME_MAX,
+     .range = "name of a host",
+     .help = "accepts the connection and receives; may be the same host as src",
+     .right = "the name of the host that accepts the connection and receives"},
+    {.name = "duration",
+     .type = KEY_DURATION,
+     .required = true,
+     .place = FLOW(duration_ns),
+     .has = FLOW(has_duration),
+     .min = 1,
+     .max = SCENARIO_TIME_MAX,
+     .help = "how long the flow sends",
+     .right = "a duration of more than 0 and up to 366 days, such as \"10s\" or \"1m30s\""},
+    {.name = "start",
+     .type = KEY_DURATION,
+     .place = FLOW(start_ns),
+     .max = SCENARIO_TIME_MAX,
+     .help = "when it starts to send, from the start of the run",
+     .right = "a duration of 0 or more and up to 366 days, such as \"0s\" or \"1.5s\""},
+    {.name = "ccalg",
+     .type = KEY_TEXT,
+     .place = FLOW(ccalg),
+     .max = CCALG_MAX - 1,
+     .rule = check_ccalg,
+     .pattern = "^[a-z0-9_-]*$",
+     .range = "up to 15 of a-z, 0-9, '_' and '-'",
+     .otherwise = "the sending machine's default, also if empty",
+     .help = "TCP congestion control, such as \"cubic\" or \"bbr\"",
+     .right = "up to 15 of a-z, 0-9, '_' and '-', such as \"cubic\"; empty or left out: the "
+              "host's default"},
+    {.name = "ecn",
+     .type = KEY_BOOLEAN,
+     .place = FLOW(ecn),
+     .help = "use Explicit Congestion Notification",
+     .right = RIGHT_BOOLEAN},
+    {.name = "nodelay",
+     .type = KEY_BOOLEAN,
+     .place = FLOW(nodelay),
+     .help = "set TCP_NODELAY: small writes leave at once",
+     .right = RIGHT_BOOLEAN},
+    {.name = "connect",
+     .type = KEY_CHOICE,
+     .place = FLOW(connect),
+     .fallback = CONNECT_AHEAD,
+     .choices = scenario_connect_words,
+     .help = "when to connect: shortly before start, so that data flows from the first moment, or "
+             "at start",
+     .right = "\"ahead\" or \"at_start\""},
+    {.name = "end",
+     .type = KEY_CHOICE,
+     .place = FLOW(finish),
+     .fallback = FINISH_DRAIN,
+     .choices = scenario_finish_words,
+     .help = "what to do with bytes still under way when duration is over: deliver them, for some "
+             "seconds at most, or reset the connection",
+     .right = "\"drain\" or \"abort\""},
+    {.name = "label",
+     .type = KEY_TEXT,
+     .place = FLOW(label),
+     .max = LABEL_MAX,
+     .help = "a note of yours on the flow, such as \"background\"",
+     .right = RIGHT_LABEL},
+    KEY_COMMENT,
+};
+
+static const struct json_key host_keys[] = {
+    {.name = "mgmt",
+     .type = KEY_TEXT,
+     .required = true,
+     .place = HOST(mgmt),
+     .min = 1,
+     .max = MGMT_TEXT_MAX,
+     .rule = check_mgmt,
+     .pattern = "^([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5}$",
+     .range = "HOST:PORT, port 1 to 65535",
+     .help = "where the host's agent listens, for management: \"10.0.0.1:8840\", "
+             "\"[fd00::1]:8840\"",
+     .right = "HOST:PORT of the host's agent, such as \"10.0.0.1:8840\""},
+    {.name = "host",
+     .type = KEY_TEXT,
+     .required = true,
+     .place = HOST(host),
+     .min = 1,
+     .max = HOST_TEXT_MAX,
+     .rule = check_host,
+     .pattern = "^([^ :" PATTERN_CONTROLS "]+|[0-9A-Fa-f:.]+(%[^ " PATTERN_CONTROLS "]+)?)$",
+     .range = "1 to 253 bytes, no blanks",
+     .help = "address or name that test traffic goes to, such as \"10.0.1.1\"",
+     .right = "the address or name that test traffic goes to, such as \"10.0.1.1\""},
+    {.name = "bind",
+     .type = KEY_TEXT,
+     .place = HOST(bind),
+     .min = 1,
+     .max = ADDRESS_MAX - 1,
+     .rule = check_bind,
+     .pattern = "^(any|[0-9A-Fa-f:.]+(%[^" PATTERN_CONTROLS "]+)?)$",
+     .range = "\"any\", or an address in figures",
+     .otherwise = "the same as host",
+     .help = "local address of the test traffic",
+     .right = "\"any\" or an address such as \"192.168.0.10\", or leave it out to bind to host"},
+    {.name = "device",
+     .type = KEY_TEXT,
+     .place = HOST(device),
+     .min = 1,
+     .max = DEVICE_MAX - 1,
+     .rule = check_device,
+     .pattern = "^(?!\\.{1,2}$)[^ /:" PATTERN_CONTROLS "]+$",
+     .range = "1 to 15 bytes, no blank, '/' or ':'",
+     .help = "network interface that the test traffic is bound to, such as \"eth1\"",
+     .right = "the name of an interface, such as \"eth1\": 1 to 15 bytes, no blank, '/' or ':'"},
+    KEY_COMMENT,
+};
+
+static const struct json_table flow_table = {flow_keys, COUNT_OF(flow_keys), false};
+static const struct json_table host_table = {host_keys, COUNT_OF(host_keys), false};
+
+/* "defaults": the same keys, but none is required, and an id is no two flows' */
+
+static const struct json_table flow_defaults = {flow_keys + 1, COUNT_OF(flow_keys) - 1, true};
+static const struct json_table host_defaults = {host_keys, COUNT_OF(host_keys), true};
+
+static const struct json_key defaults_keys[] = {
+    {.name = "host",
+     .type = KEY_OBJECT,
+     .place = TOP(host_defaults),
+     .members = &host_defaults,
+     .help = "any key of a host: what each host has that does not say it itself",
+     .right = "keys of a host, such as {\"bind\": \"any\"}"},
+    {.name = "flow",
+     .type = KEY_OBJECT,
+     .place = TOP(flow_defaults),
+     .members = &flow_defaults,
+     .help = "any key of a flow but id: what each flow has that does not say it itself",
+     .right = "keys of a flow, such as {\"duration\": \"10s\"}"},
+    KEY_COMMENT,
+};
+
+static const struct json_table defaults_table = {defaults_keys, COUNT_OF(defaults_keys), false};
+
+static const json_t *defaults_of(const struct json_reader *reader, const char *kind)
+{
+    return json_member(json_member(reader->root, "defaults"), kind);
+}
+
+/* "hosts" and "flows" */
+
+static void report_count(struct json_reader *reader, const struct json_key *key, size_t count,
+                         int64_t limit)
+{
+    struct error err = {0};
+
+    error_set(&err, ERROR_INPUT, key->name, "there are %zu of them, more than %" PRId64, count,
+              limit);
+    if ((int64_t)count <= key->max)
+        error_cure(&err, "if so many are meant, write \"max_%s\": %zu at the top of the file",
+                   key->name, count);
+    else
+        error_cure(&err, "split the scenario");
+    json_report(reader, &err);
+}
+
+static bool check_host_name(struct json_reader *reader, const char *name)
+{
+    struct error err = {0};
+    size_t size = strlen(name);
+
+    if (size >= 1 && size <= SCENARIO_NAME_MAX && !json_has_control(name))
+        return true;
+    refuse(&err, name, "cannot be a host's name");
+    error_where(&err, "hosts");
+    error_cure(&err, "write 1 to %d bytes without control characters", SCENARIO_NAME_MAX);
+    json_report(reader, &err);
+    return false;
+}
+
+static void read_hosts(struct json_reader *reader, const struct json_key *key, json_t *object,
+                       void *target)
+{
+    struct scenario *scenario = target;
+    const json_t *defaults = defaults_of(reader, "host");
+    size_t count = json_object_size(object);
+    const char *name;
+    json_t *value;
+
+    if ((int64_t)count > key->max) {
+        report_count(reader, key, count, key->max);
+        return;
+    }
+    scenario->hosts = calloc(count + 1, sizeof *scenario->hosts);
+    reader->no_memory |= !scenario->hosts;
+    json_object_foreach(object, name, value)
+    {
+        char where[JSON_PLACE_MAX];
+        if (!scenario->hosts || !check_host_name(reader, name)) {
+            scenario->bad_hosts = true;
+            continue;
+        }
+        struct scenario_host *host = &scenario->hosts[scenario->host_count];
+        host->name = strdup(name);
+        if (!host->name) {
+            reader->no_memory = true;
+            return;
+        }
+        scenario->host_count++;
+        snprintf(where, sizeof where, "hosts.%s", name);
+        if (json_expect_object(reader, where, value))
+            json_read_object(reader, key->members, where, value, defaults, host);
+    }
+}
+
+static void read_flows(struct json_reader *reader, const struct json_key *key, json_t *array,
+                       void *target)
+{
+    struct scenario *scenario = target;
+    const json_t *defaults = defaults_of(reader, "flow");
+    int64_t limit = scenario->max_flows ? scenario->max_flows : key->max;
+    size_t count = json_array_size(array);
+
+    if ((int64_t)count > limit) {
+        report_count(reader, key, count, limit);
+        return;
+    }
+    scenario->flows = calloc(count + 1, sizeof *scenario->flows);
+    if (!scenario->flows) {
+        reader->no_memory = true;
+        return;
+    }
+    scenario->flow_count = count;
+    for (size_t i = 0; i < count; i++) {
+        char where[JSON_PLACE_MAX];
+        json_t *value = json_array_get(array, i);
+        snprintf(where, sizeof where, "flows[%zu]", i);
+        scenario->flows[i].place = i;
+        if (json_expect_object(reader, where, value))
+            json_read_object(reader, key->members, where, value, defaults, &scenario->flows[i]);
+    }
+}
+
+static const struct json_key top_keys[] = {
+    {.name = "$schema",
+     .type = KEY_ANY,
+     .help = "for editors: where docs/scenario.schema.json is; ignored"},
+    KEY_COMMENT,
+    {.name = "label",
+     .type = KEY_TEXT,
+     .place = TOP(label),
+     .max = LABEL_MAX,
+     .help = "a note of yours that goes into the result, such as \"second try, new cable\"",
+     .right = RIGHT_LABEL},
+    {.name = "interval",
+     .type = KEY_DURATION,
+     .place = TOP(interval_ns),
+     .min = INTERVAL_MIN_NS,
+     .max = SCENARIO_TIME_MAX,
+     .otherwise = AGENTS_OWN,
+     .help = "time between two samples of a flow's TCP statistics, such as \"100ms\"",
+     .right = "a duration of 1ms or more, such as \"250ms\""},
+    {.name = "read_size",
+     .type = KEY_INTEGER,
+     .place = TOP(read_size),
+     .min = 1,
+     .max = IO_SIZE_MAX,
+     .unit = "bytes",
+     .otherwise = AGENTS_OWN,
+     .help = "most bytes that a receiver takes in one call, such as 50000",
+     .right = RIGHT_SIZE},
+    {.name = "write_size",
+     .type = KEY_INTEGER,
+     .place = TOP(write_size),
+     .min = 1,
+     .max = IO_SIZE_MAX,
+     .unit = "bytes",
+     .otherwise = AGENTS_OWN,
+     .help = "bytes that a sender hands over in one call, such as 50000",
+     .right = RIGHT_SIZE},
+    {.name = "max_flows", /* before flows, which it limits */
+     .type = KEY_INTEGER,
+     .place = TOP(max_flows),
+     .min = 1,
+     .max = SCENARIO_FLOWS_MAX,
+     .fallback = 20000,
+     .unit = "flows",
+     .help = "a guard against mistakes: a file with more flows is refused",
+     .right = "a number of flows from 1 to 1000000"},
+    {.name = "max_duration",
+     .type = KEY_DURATION,
+     .place = TOP(max_duration_ns),
+     .min = 1,
+     .max = SCENARIO_TIME_MAX,
+     .fallback = INT64_C(86400) * NS_PER_S,
+     .help = "a guard against mistakes: a run that would last longer, to the end of its last flow, "
+             "is refused",
+     .right = "a duration of more than 0 and up to 366 days, such as \"48h\""},
+    {.name = "defaults",
+     .type = KEY_OBJECT,
+     .members = &defaults_table,
+     .help = "what hosts and flows have that do not say it themselves",
+     .right = "\"defaults\": {\"flow\": {\"duration\": \"10s\"}}"},
+    {.name = "hosts",
+     .type = KEY_MAP,
+     .required = true,
+     .min = 1,
+     .max = SCENARIO_HOSTS_MAX,
+     .members = &host_table,
+     .read = read_hosts,
+     .unit = "hosts",
+     .help = "the machines: name of a host, and what is known of it",
+     .right = "\"hosts\": {\"A\": {\"mgmt\": \"10.0.0.1:8840\", \"host\": \"10.0.1.1\"}}"},
+    {.name = "flows",
+     .type = KEY_LIST,
+     .required = true,
+     .min = 1,
+     .max = SCENARIO_FLOWS_MAX,
+     .members = &flow_table,
+     .read = read_flows,
+     .unit = "flows",
+     .help = "the flows between them",
+     .right = "\"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"B\", \"duration\": \"10s\"}]"},
+};
+
+const struct json_table scenario_keys = {top_keys, COUNT_OF(top_keys), false};

@@ -1,0 +1,29 @@
+/* Tables for people: columns as wide as their widest cell. */
+#ifndef REPORT_TABLE_H
+#define REPORT_TABLE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define TABLE_COLUMNS_MAX 10
+#define TABLE_CELL_MAX    384
+
+struct table_row {
+    const char *cells[TABLE_COLUMNS_MAX];
+    char room[TABLE_COLUMNS_MAX][TABLE_CELL_MAX]; /* for cells whose text stands nowhere else */
+};
+
+/* Rows are made twice, to measure and to print, so that none has to be kept. */
+struct table {
+    size_t rows, columns;
+    const char *head[TABLE_COLUMNS_MAX];
+    void (*fill)(const void *of, size_t index, struct table_row *row);
+    const void *of;
+};
+
+void table_print(const struct table *table, FILE *out);
+
+/* What a file says goes to a terminal: control characters become '?'.  NULL is nothing. */
+void table_tame(FILE *out, const char *text);
+
+#endif
