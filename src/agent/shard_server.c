@@ -46,6 +46,7 @@ static void reply(struct server *server, Tcpflowgen__ShardReply *message)
     }
     if (shard_wire_send(server->fd, &message->base))
         shutdown(server->fd, SHUT_RDWR);
+    message->totals = NULL;
     pthread_mutex_unlock(&server->lock);
 }
 
