@@ -17,10 +17,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define RUNS_MAX  16
-#define TICK_MS   250
-#define PIECE_MAX 65536 /* ends in one Prepare */
-#define ENDS_MAX  (2u * SCENARIO_FLOWS_MAX)
+#define RUNS_MAX    16
+#define TICK_MS     250
+#define IO_SIZE_MAX 16777216u /* bytes a read or write */
+#define PIECE_MAX   65536     /* ends in one Prepare */
+#define ENDS_MAX    (UINT64_C(2) * SCENARIO_FLOWS_MAX)
 
 /* A run and the calls that watch it. */
 struct hosted {
@@ -213,8 +214,8 @@ static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
     return length == RANDOM_ID_MAX - 1 && strspn(request->run, "0123456789abcdef") == length &&
            request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
-           request->lead_ns >= 0 && request->read_size <= 16u << 20 &&
-           request->write_size <= 16u << 20;
+           request->lead_ns >= 0 && request->read_size <= IO_SIZE_MAX &&
+           request->write_size <= IO_SIZE_MAX;
 }
 
 static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
