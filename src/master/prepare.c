@@ -9,10 +9,11 @@
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 
-#define PIECE_ENDS 2000 /* in one call: well under 1 MiB */
-#define PREPARE_MS 60000
-#define START_MS   5000
-#define MARGIN_NS  (400 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
+#define PIECE_ENDS     2000 /* in one call: well under 1 MiB */
+#define PREPARE_MS     60000
+#define START_MS       5000
+#define MARGIN_NS      (400 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
+#define MARGIN_FLOW_NS (20 * NS_PER_US)
 
 /* One piece for one agent: what goes over the wire, and the model it points into. */
 struct piece {
@@ -144,9 +145,10 @@ static int64_t margin_ns(const struct session *session)
         if (session_usable(agent) && agent->clock.slowest_ns > slowest)
             slowest = agent->clock.slowest_ns;
     }
-    /* The order is one round trip; the rest is for busy agents, of which many take longer: how busy
-     * they may be is told by the slowest exchange. */
-    return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS;
+    /* The order is one round trip; the rest is for busy agents, of which many, or such with many
+     * flows, take longer: how busy they may be is told by the slowest exchange. */
+    return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
+           (int64_t)session->plan->flow_count * MARGIN_FLOW_NS;
 }
 
 void prepare_start(struct session *session)

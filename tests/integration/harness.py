@@ -273,19 +273,22 @@ class Lab:
         self.namespaces.append(namespace)
         return namespace
 
-    def spawn(self, where, *words, name="program", monotonic=None, cwd=None, program=PROGRAM):
+    def spawn(
+        self, where, *words, name="program", monotonic=None, cwd=None, program=PROGRAM, before=()
+    ):
         log = self.directory / f"{next(self.serial)}-{name}.log"
-        argv = [*where.enter(monotonic), program, *words]
+        argv = [*where.enter(monotonic), *before, program, *words]
         process = Process(argv, log, cwd or self.directory, shifted=monotonic is not None)
         self.processes.append(process)
         return process
 
-    def agent(self, where, listen, *flags, monotonic=None):
-        """An agent that listens when this returns."""
+    def agent(self, where, listen, *flags, monotonic=None, before=()):
+        """An agent that listens when this returns; before: words that its command begins with."""
         spool = self.directory / f"spool-{next(self.serial)}"
         spool.mkdir()
         words = ["agent", "--listen", listen, "--spool", spool, *flags]
-        agent = self.spawn(where, *words, name=f"agent-{listen}", monotonic=monotonic)
+        name = f"agent-{listen}"
+        agent = self.spawn(where, *words, name=name, monotonic=monotonic, before=before)
         return self.listening(agent, listen)
 
     def listening(self, process, listen):
