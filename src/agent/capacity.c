@@ -1,14 +1,16 @@
 #include "agent/capacity.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/resource.h>
 
 #include "agent/shards.h"
 #include "util/cleanup.h"
 
 #define END_BYTES   (16u << 10) /* of an end: its socket in the kernel, and what is known of it */
 #define FILES_SPARE 1024u       /* open files that are left for others */
+#define LIMIT_MIN   1024u       /* of descriptors: less is not worth while */
 
 /* Memory that can be had without swapping, bytes. */
 static uint64_t memory_available(void)
@@ -32,13 +34,22 @@ static uint64_t files_left(void)
     return most > open + FILES_SPARE ? most - open - FILES_SPARE : 0;
 }
 
+/* Of descriptors: twice what it is, but something sensible. */
+static uint64_t better_limit(void)
+{
+    struct rlimit files;
+    bool known = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < UINT32_MAX;
+    return known && files.rlim_max > LIMIT_MIN / 2 ? 2 * files.rlim_max : LIMIT_MIN;
+}
+
 uint64_t capacity_ends(char *reason, size_t size)
 {
     const uint64_t descriptors = shards_ends_max();
     const uint64_t memory = memory_available() / END_BYTES;
     const uint64_t files = files_left();
     if (descriptors <= memory && descriptors <= files) {
-        snprintf(reason, size, "raise its limit of descriptors there (ulimit -Hn)");
+        snprintf(reason, size, "raise its limit of descriptors there (ulimit -n %" PRIu64 ")",
+                 better_limit());
         return descriptors;
     }
     if (files <= memory) {

@@ -29,7 +29,8 @@ unsigned shards_wanted(uint64_t ends)
 
 uint64_t shards_ends_max(void)
 {
-    return ends_of_one() * SHARDS_MAX;
+    uint64_t alone = engine_ends_max(), together = ends_of_one() * SHARDS_MAX;
+    return together > alone ? together : alone;
 }
 
 /* Both ends of a flow have one shard.  The golden ratio spreads any regular choice of flows, such

@@ -15,7 +15,7 @@ struct shards; /* opaque */
 
 /* How many shards a run with so many ends wants; 0: none, one engine will do. */
 unsigned shards_wanted(uint64_t ends);
-/* How many ends all of them can have at most. */
+/* How many ends a run can have at most, with shards or without. */
 uint64_t shards_ends_max(void);
 
 /* options as for one engine that had all workers and ports. */

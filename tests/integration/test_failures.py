@@ -565,7 +565,7 @@ MATRIX = [
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
     Row(data_ports_in_use, 3, "no port of the data ports 9001-9002 is free.*widen --data-ports"),
-    Row(too_few_descriptors, 3, B + r".*limit of descriptors .*ulimit -Hn"),
+    Row(too_few_descriptors, 3, B + r".*limit of descriptors .*ulimit -n 1024"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),
     Row(spool_directory_vanished, 3, B + r".*/spool-B: no spool can be kept there: .*make that"),
     Row(agent_without_spool_directory, 2, r"/absent: no spool can be kept there: .* --spool"),
