@@ -56,10 +56,10 @@ static void add_number(struct options *options, const char *name, uint32_t numbe
         add_option(options, name, text);
 }
 
-static const char *list_options(const struct plan_flow *flow, char out[TABLE_CELL_MAX])
+static const char *list_options(const struct plan_flow *flow, struct table_row *row, size_t cell)
 {
     const struct tuning *tuning = &flow->tuning;
-    struct options options = {out, 0};
+    struct options options = {.text = row->room[cell]};
 
     if (flow->ecn)
         add_option(&options, "ecn", "");
@@ -71,7 +71,9 @@ static const char *list_options(const struct plan_flow *flow, char out[TABLE_CEL
     add_number(&options, "send_buffer", tuning->send_buffer);
     add_number(&options, "receive_buffer", tuning->receive_buffer);
     add_number(&options, "mss", tuning->mss);
-    return options.used ? out : "-";
+    if (!options.used)
+        add_option(&options, "-", "");
+    return options.text;
 }
 
 static void fill_flow(const void *of, size_t index, struct table_row *row)
@@ -88,7 +90,7 @@ static void fill_flow(const void *of, size_t index, struct table_row *row)
                            flow->ccalg[0] ? flow->ccalg : "default",
                            scenario_connect_words[flow->connect],
                            scenario_finish_words[flow->finish],
-                           list_options(flow, row->room[8])};
+                           list_options(flow, row, 8)};
     memcpy(row->cells, cells, sizeof cells);
 }
 

@@ -41,6 +41,7 @@ static void test_send_rate(void **state)
         spec.tuning.send_rate = rates[flow % 4];
         rig_prepare_flow(rig, rig, &spec);
     }
+    rig_wait_ready(rig, 8); /* a schedule counts from the connection if that comes late */
     run_to_the_end(rig, rig, 8);
     for (uint32_t flow = 0; flow < 8; flow++) {
         rig_check_complete(rig, rig, flow);
@@ -68,6 +69,8 @@ static void test_read_rate(void **state)
     spec.tuning.read_rate = 16 * MBIT;
     spec.tuning.send_buffer = spec.tuning.receive_buffer = 65536;
     rig_prepare_flow(src, dst, &spec);
+    rig_wait_ready(src, 1);
+    rig_wait_ready(dst, 1);
     run_to_the_end(src, dst, 1);
     rig_check_complete(src, dst, 0);
     const struct end_report *sent = rig_report(src, 0, END_SRC);
@@ -91,6 +94,8 @@ static void test_both_ways(void **state)
     spec.sink = true;
     spec.tuning.send_rate = spec.tuning.read_rate = 8 * MBIT;
     rig_prepare_flow(src, dst, &spec);
+    rig_wait_ready(src, 1);
+    rig_wait_ready(dst, 1);
     run_to_the_end(src, dst, 1);
     for (enum flow_end end = END_SRC; end <= END_DST; end++) {
         const struct end_report *report = rig_report(end == END_SRC ? src : dst, 0, end);
@@ -111,6 +116,7 @@ static void test_adjust_in_mid_run(void **state)
     spec.duration_ns = 400 * NS_PER_MS;
     spec.tuning.send_rate = 8 * MBIT;
     rig_prepare_flow(rig, rig, &spec);
+    rig_wait_ready(rig, 2);
     const int64_t t0 = clock_now();
     rig_start(rig, 0);
     for (int i = 1; i <= 6; i++) {
