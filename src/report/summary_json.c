@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "report/summary.h"
+#include "report/tuning_json.h"
 
 static json_t *text(const char *value)
 {
@@ -78,11 +79,47 @@ static const char *status_text(enum flow_status status)
     return "unknown";
 }
 
-static json_t *options_json(bool known, const char *ccalg, bool ecn, bool nodelay)
+static json_t *options_json(const char *ccalg, bool ecn, bool nodelay, const struct tuning *tuning)
 {
-    return known ? json_pack("{s:o, s:b, s:b}", "ccalg", text_or_null(ccalg), "ecn", (int)ecn,
-                             "nodelay", (int)nodelay)
-                 : json_null();
+    json_t *json = json_pack("{s:o, s:b, s:b}", "ccalg", text_or_null(ccalg), "ecn", (int)ecn,
+                             "nodelay", (int)nodelay);
+    if (json_object_update_new(json, tuning_json(tuning)) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static json_t *asked_json(const struct flow_result *flow)
+{
+    return options_json(flow->ccalg, flow->ecn, flow->nodelay, &flow->tuning);
+}
+
+/* What the kernels had: the receive buffer at the receiver, all else at the sender.  The two rates
+ * are the program's own. */
+static json_t *effective_json(const struct flow_result *flow)
+{
+    const struct end_report *src = &flow->report[END_SRC], *dst = &flow->report[END_DST];
+    const struct tuning tuning = {
+        .send_rate = flow->tuning.send_rate,
+        .read_rate = flow->tuning.read_rate,
+        .pacing_rate = src->pacing_rate,
+        .send_buffer = src->send_buffer,
+        .receive_buffer = flow->has_report[END_DST] ? dst->receive_buffer : 0,
+        .mss = src->mss,
+    };
+    if (!flow->has_report[END_SRC] || !src->ccalg[0])
+        return json_null();
+    return options_json(src->ccalg, src->ecn, src->nodelay, &tuning);
+}
+
+/* {"paced_bytes", "skipped_bytes"} of an end that has a rate to keep to; null: it has none. */
+static json_t *pace_json(const struct flow_result *flow, enum flow_end end, uint64_t rate)
+{
+    const struct end_report *report = &flow->report[end];
+    if (!rate || !flow->has_report[end])
+        return json_null();
+    return json_pack("{s:I, s:I}", "paced_bytes", (json_int_t)report->paced_bytes, "skipped_bytes",
+                     (json_int_t)report->skipped_bytes);
 }
 
 static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum end_time time)
@@ -111,18 +148,16 @@ static json_t *figures_json(const struct flow_summary *summary)
 static json_t *flow_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
-    const struct end_report *src = &flow->report[END_SRC];
-    json_t *json =
-        json_pack("{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:I, s:I}, s:b}", "id",
-                  (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
-                  status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
-                  (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns,
-                  "family", text_or_null(flow->family), "asked",
-                  options_json(true, flow->ccalg, flow->ecn, flow->nodelay), "effective",
-                  options_json(flow->has_report[END_SRC] && src->ccalg[0], src->ccalg, src->ecn,
-                               src->nodelay),
-                  "samples", "src", (json_int_t)summary->samples[END_SRC], "dst",
-                  (json_int_t)summary->samples[END_DST], "same_agent", (int)summary->same_agent);
+    json_t *json = json_pack(
+        "{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:I, s:I}, s:b}", "id",
+        (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
+        status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
+        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "family",
+        text_or_null(flow->family), "asked", asked_json(flow), "effective", effective_json(flow),
+        "pace", "src", pace_json(flow, END_SRC, flow->tuning.send_rate), "dst",
+        pace_json(flow, END_DST, flow->tuning.read_rate), "samples", "src",
+        (json_int_t)summary->samples[END_SRC], "dst", (json_int_t)summary->samples[END_DST],
+        "same_agent", (int)summary->same_agent);
     json_t *figures = figures_json(summary);
     if (json_object_update(json, figures)) {
         json_decref(json);

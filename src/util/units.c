@@ -74,7 +74,7 @@ static int refuse_unit(const char *text, const char *unit, struct error *err)
         not_a_rate(text, "missing unit", err);
         return error_cure(err, "write for example \"%.*sMbit/s\"", number, text);
     }
-    if (strpbrk(unit, "Bo")) { /* MB/s, KiB/s, byte/s, octets */
+    if (strstr(unit, "B/s") || strstr(unit, "byte") || strstr(unit, "Bps")) {
         not_a_rate(text, "rates count bits, not bytes", err);
         return error_cure(err, "a byte is 8 bits: 10 MB/s are \"80Mbit/s\"");
     }

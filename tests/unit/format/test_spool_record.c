@@ -206,6 +206,12 @@ static void test_a_report_comes_back(void **state)
         .read_size = 50000,
         .device = "eth0",
         .cpu = -1,
+        .send_buffer = UINT32_MAX,
+        .receive_buffer = 131072,
+        .mss = 1448,
+        .pacing_rate = UINT64_MAX,
+        .paced_bytes = UINT64_MAX - 1,
+        .skipped_bytes = 3,
     };
     struct buffer record = {0};
     struct spool_head head;
@@ -228,6 +234,10 @@ static void test_a_report_comes_back(void **state)
     assert_true(back->ecn && !back->ecn_seen && back->nodelay);
     assert_string_equal(back->device, "eth0");
     assert_int_equal(back->cpu, -1);
+    assert_true(back->send_buffer == UINT32_MAX && back->pacing_rate == UINT64_MAX);
+    assert_int_equal(back->receive_buffer, 131072);
+    assert_int_equal(back->mss, 1448);
+    assert_true(back->paced_bytes == UINT64_MAX - 1 && back->skipped_bytes == 3);
     buffer_fini(&record);
 }
 
