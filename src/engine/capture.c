@@ -34,7 +34,8 @@ enum tap_state {
 };
 
 /* Packets that wait, and their bytes. */
-struct catch {
+struct catch
+{
     struct buffer packets; /* struct packet, one after another */
     struct buffer data;
 };
@@ -81,10 +82,9 @@ static int64_t place(const struct capture *capture, int64_t real_ns, int64_t *er
     const int64_t by_older = real_ns - capture->older.low_ns;
     const bool now_fits = by_now >= capture->older.at_ns && by_now <= capture->now.at_ns;
     const bool older_fits = by_older >= capture->older.at_ns && by_older <= capture->now.at_ns;
-    *error_ns = now_fits && older_fits ? llabs(by_now - by_older)
-                : now_fits || older_fits
-                    ? capture->now.high_ns - capture->now.low_ns
-                    : capture->now.at_ns - capture->older.at_ns;
+    *error_ns = now_fits && older_fits   ? llabs(by_now - by_older)
+                : now_fits || older_fits ? capture->now.high_ns - capture->now.low_ns
+                                         : capture->now.at_ns - capture->older.at_ns;
     if (now_fits || older_fits)
         return now_fits ? by_now : by_older;
     return capture->now.at_ns;
@@ -97,9 +97,9 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     int64_t error_ns;
     /* tv_usec holds ns: that precision was asked for. */
     const struct packet packet = {
-        .t_ns = place(tap->capture,
-                      (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
-                      &error_ns),
+        .t_ns =
+            place(tap->capture, (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
+                  &error_ns),
         .length = header->len,
         .captured = packet_headers(tap->link_type, bytes, header->caplen),
     };
@@ -172,8 +172,8 @@ static nfds_t fill_polls(const struct capture *capture, struct pollfd fds[])
     fds[0] = (struct pollfd){.fd = capture->wake_fd, .events = POLLIN};
     for (size_t i = 0; i < capture->tap_count; i++)
         if (capture->taps[i]->state == TAP_OPEN)
-            fds[count++] = (struct pollfd){
-                .fd = pcap_get_selectable_fd(capture->taps[i]->pcap), .events = POLLIN};
+            fds[count++] = (struct pollfd){.fd = pcap_get_selectable_fd(capture->taps[i]->pcap),
+                                           .events = POLLIN};
     return count;
 }
 
@@ -208,7 +208,8 @@ int capture_create(struct capture **out, int recorder_fd, struct error *err)
     pthread_mutex_init(&capture->lock, NULL);
     capture->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (capture->wake_fd < 0) {
-        const int failed = error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an eventfd");
+        const int failed =
+            error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an eventfd");
         capture_destroy(capture);
         return failed;
     }
@@ -261,7 +262,8 @@ static int start_thread(struct capture *capture, struct error *err)
     const int failed = pthread_create(&capture->thread, NULL, run, capture);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
-        return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start the capture's thread");
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
+                               "cannot start the capture's thread");
     capture->has_thread = true;
     return 0;
 }
@@ -359,7 +361,8 @@ void capture_aim(struct tap *tap, uint16_t port)
     else
         snprintf(text, sizeof text, "tcp and port %u", port);
     pthread_mutex_lock(&capture->lock);
-    if (tap->state != TAP_OPEN || pcap_compile(tap->pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+    if (tap->state != TAP_OPEN ||
+        pcap_compile(tap->pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
         fail(tap, tap->pcap ? pcap_geterr(tap->pcap) : "closed before its flow began");
     } else {
         if (pcap_setfilter(tap->pcap, &filter) < 0)

@@ -87,9 +87,9 @@ struct engine_item {
     enum engine_item_kind kind;
     uint32_t flow;
     enum flow_end end;
-    int64_t t_ns;                    /* ENGINE_READY */
-    const struct sample *sample;     /* ENGINE_SAMPLE: valid during the call */
-    const struct end_report *report; /* ENGINE_REPORT: likewise */
+    int64_t t_ns;                          /* ENGINE_READY */
+    const struct sample *sample;           /* ENGINE_SAMPLE: valid during the call */
+    const struct end_report *report;       /* ENGINE_REPORT: likewise */
     const struct packet_batch *packets;    /* ENGINE_PACKETS: likewise */
     const struct capture_report *captured; /* ENGINE_CAPTURED: likewise */
 };

@@ -254,9 +254,8 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
     error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
               setup->port_first, setup->port_last,
               *listener->local ? listener->local : "any address");
-    return error_cure(err,
-                      "widen --data-ports: each worker needs one for each address, for each "
-                      "receive_buffer and mss, and for each captured flow");
+    return error_cure(err, "widen --data-ports: each worker needs one for each address, for each "
+                           "receive_buffer and mss, and for each captured flow");
 }
 
 static int get_port(struct listener *listener, struct error *err)
@@ -316,8 +315,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     SLIST_FOREACH(listener, &worker->reception.listeners, next)
     {
         if (!listener->end && !listener->sole && !wanted.sole &&
-            listener->family == wanted.family &&
-            strcmp(listener->local, wanted.local) == 0 &&
+            listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
             strcmp(listener->ccalg, wanted.ccalg) == 0 &&
             handshake_equal(&listener->handshake, &wanted.handshake))

@@ -75,9 +75,8 @@ static int each(const Tcpflowgen__Packets *message, packet_consumer *consumer, v
         return broken(err);
     for (size_t i = 0; !failed && i < message->n_t_ns; i++) {
         t_ns += (uint64_t)message->t_ns[i];
-        const struct packet packet = {.t_ns = (int64_t)t_ns,
-                                      .length = message->length[i],
-                                      .captured = message->captured[i]};
+        const struct packet packet = {
+            .t_ns = (int64_t)t_ns, .length = message->length[i], .captured = message->captured[i]};
         if (packet.captured > message->data.len - at || packet.captured > packet.length)
             return broken(err);
         failed = consumer(arg, message->link_type, &packet, message->data.data + at, err);

@@ -101,8 +101,7 @@ static int write_section(struct pcapng *file, const struct pcapng_about *about, 
     return end_block(file, err);
 }
 
-static int write_interface(struct pcapng *file, const struct pcapng_about *about,
-                           struct error *err)
+static int write_interface(struct pcapng *file, const struct pcapng_about *about, struct error *err)
 {
     const uint16_t link_type[2] = {(uint16_t)about->link_type, 0};
     const uint8_t resolution = NANOSECONDS;

@@ -10,8 +10,8 @@
 #define LINKTYPE_ETHERNET 1   /* https://www.tcpdump.org/linktypes.html */
 #define LINKTYPE_RAW      101 /* begins with the IP header */
 
-#define CAPTURE_SNAP  192 /* bytes: Ethernet with tags, IPv6 with extensions, TCP with options */
-#define CAPTURES_MAX  64  /* ends that one agent captures at a time */
+#define CAPTURE_SNAP 192 /* bytes: Ethernet with tags, IPv6 with extensions, TCP with options */
+#define CAPTURES_MAX 64  /* ends that one agent captures at a time */
 
 struct packet {
     int64_t t_ns;      /* CLOCK_MONOTONIC of the agent, until the master puts it elsewhere */
@@ -34,10 +34,10 @@ struct packet_batch {
 struct capture_report {
     uint32_t flow;
     enum flow_end end;
-    uint64_t packets;  /* kept */
-    uint64_t dropped;  /* by the kernel, whose buffer was full */
-    uint64_t lost;     /* by the agent, whose spool was too slow */
-    int64_t error_ns;  /* a time is wrong by at most this, on the agent's own clock */
+    uint64_t packets; /* kept */
+    uint64_t dropped; /* by the kernel, whose buffer was full */
+    uint64_t lost;    /* by the agent, whose spool was too slow */
+    int64_t error_ns; /* a time is wrong by at most this, on the agent's own clock */
     char device[DEVICE_MAX];
     char error[128]; /* empty: none */
 };

@@ -3,9 +3,9 @@
  * second, a suspended machine): what NTP slews, it slews in both.  So that constant is measured
  * before and after a stamp, and the stamp counts only if the two measurements agree.
  *
- * A measurement is a bracket: the constant lies within low_ns..high_ns.  A stamp is converted to the
- * side that the caller can bear, so that the bracket's width widens his bound and never breaks it.
- * All but bracket_read() is pure. */
+ * A measurement is a bracket: the constant lies within low_ns..high_ns.  A stamp is converted to
+ * the side that the caller can bear, so that the bracket's width widens his bound and never breaks
+ * it. All but bracket_read() is pure. */
 #ifndef UTIL_BRACKET_H
 #define UTIL_BRACKET_H
 

@@ -111,8 +111,9 @@ static void test_adjust_in_mid_run(void **state)
     spec.duration_ns = 400 * NS_PER_MS;
     spec.tuning.send_rate = 8 * MBIT;
     rig_prepare_flow(rig, rig, &spec);
-    const int64_t t0 = clock_now();
-    rig_start(rig, 0);
+    const int64_t t0 = clock_now() + 100 * NS_PER_MS; /* the connection stands by then */
+    engine_start(rig->engine, &(struct axis){.local_ns = t0}, NULL);
+    rig_sleep_ms(100);
     for (int i = 1; i <= 6; i++) {
         rig_sleep_ms(50);
         engine_adjust(rig->engine, &(struct axis){.local_ns = t0 + (i % 2 ? 30 : 0) * NS_PER_MS});
