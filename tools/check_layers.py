@@ -30,6 +30,7 @@ LIBRARIES = {
     "grpc/": ("rpc",),
     "jansson.h": ("format", "report", "cli"),
     "libmnl/": ("engine",),
+    "pcap/": ("engine",),
     "protobuf-c/": ("format", "rpc", "agent", "master", "cli"),
     "zlib.h": ("format",),
 }

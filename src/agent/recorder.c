@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "format/packets_record.h"
 #include "format/segment.h"
 #include "format/spool_record.h"
 #include "util/clock.h"
@@ -99,6 +100,16 @@ static void take(void *arg, const struct engine_item *item)
         if (spool_record_report(&recorder->scratch, item->report) == 0)
             frame(recorder, &recorder->reports);
         break;
+    case ENGINE_PACKETS:
+        if (packets_record_encode(&recorder->scratch, item->packets) == 0)
+            frame(recorder, &recorder->framed);
+        else
+            out_of_memory(recorder, 0);
+        break;
+    case ENGINE_CAPTURED:
+        if (packets_record_report(&recorder->scratch, item->captured) == 0)
+            frame(recorder, &recorder->framed);
+        break;
     }
 }
 
@@ -153,7 +164,8 @@ static void put_out(struct recorder *recorder)
 static void finish(struct recorder *recorder)
 {
     if (recorder->finished || recorder->reports.size ||
-        recorder->reports_seen < atomic_load(&recorder->expected))
+        recorder->reports_seen < atomic_load(&recorder->expected) ||
+        engine_is_capturing(recorder->engine))
         return;
     recorder->finished = true;
     recorder->sink.finished(recorder->sink.arg);

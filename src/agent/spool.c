@@ -74,6 +74,8 @@ static bool append_without_samples(struct spool *spool, const struct buffer *fra
             continue;
         if (head.kind == SPOOL_SAMPLES)
             fail(spool, "too much waits for the disk", head.rows);
+        else if (head.kind == SPOOL_PACKETS)
+            fail(spool, "too much waits for the disk, captured packets were lost", 0);
         else if (segment_frame(&rest, record, size))
             fail(spool, "out of memory", 0);
     }

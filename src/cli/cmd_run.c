@@ -81,6 +81,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
                 .best_effort = given->best_effort,
                 .local = given->local,
                 .progress = !given->quiet && isatty(STDERR_FILENO),
+                .captures = given->captures,
             },
         .count = (uint32_t)given->repeat,
         .pause_ns = given->pause_ns,
@@ -126,6 +127,20 @@ static int check_output(const struct run_arguments *given, struct error *err)
     return 0;
 }
 
+/* Beside a result that is not kept no file could be kept either. */
+static int check_captures(const struct run_arguments *given, const struct plan *plan,
+                          struct error *err)
+{
+    const bool kept = given->output && !is_stdout(given->output);
+    for (size_t i = 0; !kept && !given->captures && i < plan->flow_count; i++)
+        if (plan->flows[i].capture != CAPTURE_NONE) {
+            error_set(err, ERROR_INPUT, NULL, "flow %d is captured, but nothing says where to",
+                      plan->flows[i].id);
+            return error_cure(err, "name a directory with --captures, or an --output file");
+        }
+    return 0;
+}
+
 static int run(const union arguments *arguments)
 {
     const struct run_arguments *given = &arguments->run;
@@ -143,6 +158,10 @@ static int run(const union arguments *arguments)
     struct plan *plan = load_plan(given->scenario, &overrides);
     if (!plan)
         return EXIT_USAGE;
+    if (check_captures(given, plan, &err)) {
+        plan_free(plan);
+        return say_error("run", &err);
+    }
     int status = given->output ? run_plan(given, plan, given->output) : run_temporary(given, plan);
     plan_free(plan);
     return status;
@@ -153,6 +172,8 @@ static int run(const union arguments *arguments)
 static const struct option_row rows[] = {
     {"output", 'o', false, OPTION_TEXT, "FILE", PLACE(output), 1, 0,
      "keep the results in FILE; gzip if it ends in\n.gz, - is standard output"},
+    {"captures", 0, false, OPTION_TEXT, "DIR", PLACE(captures), 1, 0,
+     "keep captured packets in DIR (OUTPUT.captures)"},
     {"local", 0, false, OPTION_FLAG, NULL, PLACE(local), 0, 0,
      "start the agents here, whatever the hosts'\nmgmt says"},
     {"best-effort", 0, false, OPTION_FLAG, NULL, PLACE(best_effort), 0, 0,

@@ -24,8 +24,9 @@ struct agent_arguments {
 
 struct run_arguments {
     const char *scenario;
-    const char *output; /* NULL: a temporary file */
-    const char *label;  /* NULL: the scenario's own */
+    const char *output;   /* NULL: a temporary file */
+    const char *captures; /* directory; NULL: beside the output */
+    const char *label;    /* NULL: the scenario's own */
     bool local, best_effort, shutdown, json, quiet;
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;

@@ -33,6 +33,7 @@ struct listener {
     char local[ADDRESS_MAX], device[DEVICE_MAX];
     char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
     struct handshake handshake;
+    bool sole; /* of one flow, so that its port names it in captures */
 };
 
 /* A place for one; never freed while the worker runs, as events may still name it. */
@@ -253,9 +254,8 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
     error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
               setup->port_first, setup->port_last,
               *listener->local ? listener->local : "any address");
-    return error_cure(err,
-                      "widen --data-ports: each worker needs one for each address, and for each "
-                      "receive_buffer and mss");
+    return error_cure(err, "widen --data-ports: each worker needs one for each address, for each "
+                           "receive_buffer and mss, and for each captured flow");
 }
 
 static int get_port(struct listener *listener, struct error *err)
@@ -303,6 +303,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
     wanted.handshake = tuning_handshake(spec);
+    wanted.sole = spec->capture != CAPTURE_NONE;
     if (spec->no_token) {
         wanted.end = end;
         return open_listener(worker, &wanted, err);
@@ -313,8 +314,8 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     const struct listener *listener;
     SLIST_FOREACH(listener, &worker->reception.listeners, next)
     {
-        if (!listener->end && listener->family == wanted.family &&
-            strcmp(listener->local, wanted.local) == 0 &&
+        if (!listener->end && !listener->sole && !wanted.sole &&
+            listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
             strcmp(listener->ccalg, wanted.ccalg) == 0 &&
             handshake_equal(&listener->handshake, &wanted.handshake))

@@ -37,6 +37,7 @@ void message_from_end_spec(Tcpflowgen__EndSpec *out, struct end_spec *spec)
     out->mss = spec->tuning.mss;
     out->connect = spec->connect;
     out->finish = spec->finish;
+    out->capture = spec->capture;
     out->no_token = spec->no_token;
     if (!spec->no_token)
         out->token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = spec->token};
@@ -113,6 +114,8 @@ static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
         return "connect is neither 0 nor 1";
     if (m->finish > FINISH_ABORT)
         return "finish is neither 0 nor 1";
+    if (m->capture > CAPTURE_HEADERS)
+        return "capture is neither 0 nor 1";
     if (!is_time_span(m->start_ns, m->duration_ns))
         return "start and duration are out of range";
     if (*m->local_address && !is_address(m->local_address))
@@ -161,6 +164,7 @@ int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message
             },
         .connect = (enum connect_mode)message->connect,
         .finish = (enum finish_mode)message->finish,
+        .capture = (enum capture_mode)message->capture,
         .no_token = message->no_token,
     };
     strcpy(out->local_address, message->local_address);

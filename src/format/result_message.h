@@ -11,6 +11,7 @@ struct result_message {
     Tcpflowgen__FlowParams params;
     Tcpflowgen__FlowResult result;
     Tcpflowgen__EndReport report[2];
+    Tcpflowgen__Capture captured[2];
 };
 
 void result_to_message(struct result_message *out, const struct flow_result *flow);

@@ -77,6 +77,20 @@ static int broken(struct error *err)
     return error_set(err, ERROR_INPUT, NULL, "a broken spool record");
 }
 
+static void take_capture(struct spool_head *out, const Tcpflowgen__CaptureReport *message)
+{
+    out->captured = (struct capture_report){
+        .flow = out->flow,
+        .end = out->end,
+        .packets = message->packets,
+        .dropped = message->dropped,
+        .lost = message->lost,
+        .error_ns = message->error_ns > 0 ? message->error_ns : 0,
+    };
+    utf8_copy(out->captured.device, sizeof out->captured.device, message->device);
+    utf8_copy(out->captured.error, sizeof out->captured.error, message->error);
+}
+
 static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *record)
 {
     if (record->event && record->event->kind == TCPFLOWGEN__END_EVENT__KIND__READY) {
@@ -91,6 +105,9 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
         out->kind = SPOOL_RUN_END;
         out->t_ns = record->run_end->t_ns;
         utf8_copy(out->problem, sizeof out->problem, record->run_end->problem);
+    } else if (record->captured) {
+        out->kind = SPOOL_CAPTURED;
+        take_capture(out, record->captured);
     }
 }
 
@@ -103,7 +120,7 @@ static uint32_t count_rows(const struct wire_field *columns)
     return counted ? (uint32_t)field.value : 0;
 }
 
-/* Samples, which are most records, are recognised by their tag alone. */
+/* Samples and packets, which are most records, are recognised by their tags alone. */
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
 {
     struct wire wire = {.at = data, .left = size};
@@ -122,11 +139,13 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
         } else if (field.number == 3 && field.type == WIRE_BYTES) {
             out->kind = SPOOL_SAMPLES;
             out->rows = count_rows(&field);
+        } else if (field.number == 12 && field.type == WIRE_BYTES) {
+            out->kind = SPOOL_PACKETS;
         }
     }
     if (got < 0)
         return broken(err);
-    if (out->kind == SPOOL_SAMPLES)
+    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS)
         return 0;
     Tcpflowgen__SpoolRecord *record =
         size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);

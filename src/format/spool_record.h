@@ -7,12 +7,21 @@
 #include <stdint.h>
 
 #include "model/flow.h"
+#include "model/packet.h"
 #include "model/sample.h"
 #include "model/series.h"
 #include "util/buffer.h"
 #include "util/error.h"
 
-enum spool_kind { SPOOL_SAMPLES, SPOOL_READY, SPOOL_REPORT, SPOOL_RUN_END, SPOOL_OTHER };
+enum spool_kind {
+    SPOOL_SAMPLES,
+    SPOOL_READY,
+    SPOOL_REPORT,
+    SPOOL_RUN_END,
+    SPOOL_PACKETS, /* see packets_record.h */
+    SPOOL_CAPTURED,
+    SPOOL_OTHER
+};
 
 #define SPOOL_RECORD_MAX (4u << 20) /* a larger record is refused unread */
 #define SPOOL_ROWS_MAX   8192u      /* rows in one record of samples; so many always fit */
@@ -32,10 +41,11 @@ struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
     enum flow_end end;
-    uint32_t rows;            /* SPOOL_SAMPLES */
-    int64_t t_ns;             /* SPOOL_READY, SPOOL_RUN_END */
-    struct end_report report; /* SPOOL_REPORT */
-    char problem[512];        /* SPOOL_RUN_END */
+    uint32_t rows;                  /* SPOOL_SAMPLES */
+    int64_t t_ns;                   /* SPOOL_READY, SPOOL_RUN_END */
+    struct end_report report;       /* SPOOL_REPORT */
+    struct capture_report captured; /* SPOOL_CAPTURED */
+    char problem[512];              /* SPOOL_RUN_END */
 };
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err);
 

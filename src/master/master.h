@@ -17,6 +17,7 @@ struct master_options {
     bool local;               /* start the agents on this machine, whatever the hosts' mgmt says */
     bool check_only;          /* everything before t0, then nothing is started */
     bool progress;            /* a line on standard error that is rewritten */
+    const char *captures;     /* directory of captured packets; NULL: beside the results */
 };
 
 /* One of the runs of a plan. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/results_writer.h"
+#include "master/captures.h"
 #include "master/clock_sync.h"
 #include "util/version.h"
 
@@ -140,6 +141,7 @@ static void fill_flow(struct flow_result *out, const struct session *session, ui
         .tuning = flow->tuning,
         .connect = flow->connect,
         .finish = flow->finish,
+        .capture = flow->capture,
     };
     snprintf(out->src, sizeof out->src, "%s", plan->hosts[flow->src].name);
     snprintf(out->dst, sizeof out->dst, "%s", plan->hosts[flow->dst].name);
@@ -164,6 +166,7 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         struct flow_result flow;
         fill_flow(&flow, session, i);
+        captures_tell(session, i, &flow);
         count_flow(outcome, flow.status);
         struct source source = {.session = session, .flow = i, .open_end = -1};
         int failed = results_writer_flow(*session->repeat->results, &flow,
@@ -179,6 +182,8 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
 {
     const struct master_repeat *repeat = session->repeat;
     int failed = fill_run(session, err);
+    if (!failed)
+        captures_write(session); /* first, for the run's warnings */
     if (!failed && !*repeat->results)
         failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)

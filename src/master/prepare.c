@@ -60,6 +60,7 @@ static void fill_spec(struct end_spec *spec, const struct session *session, uint
         .tuning = plan->tuning,
         .connect = plan->connect,
         .finish = plan->finish,
+        .capture = plan->capture,
     };
     strcpy(spec->local_address, flow->bind[end]);
     strcpy(spec->peer_address, flow->address[other]);

@@ -123,6 +123,8 @@ void roster_fini(struct session *session)
     for (size_t i = 0; session->flows && i < session->plan->flow_count; i++) {
         free(session->flows[i].report[END_SRC]);
         free(session->flows[i].report[END_DST]);
+        free(session->flows[i].captured[END_SRC]);
+        free(session->flows[i].captured[END_DST]);
     }
     free(session->agents);
     free(session->hosts);

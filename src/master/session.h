@@ -93,7 +93,9 @@ struct master_flow {
     bool ready[2];
     bool refused; /* cannot run */
     char error[256];
-    struct end_report *report[2]; /* on the agent's clock; owned; NULL: none yet */
+    struct end_report *report[2];       /* on the agent's clock; owned; NULL: none yet */
+    struct capture_report *captured[2]; /* owned; NULL: none yet */
+    bool capture_stands[2];             /* its file was written */
 };
 
 struct session {

@@ -54,6 +54,15 @@ static void take_report(struct session *session, const struct end_report *report
                 report->error);
 }
 
+static void take_capture(struct session *session, const struct capture_report *captured)
+{
+    struct capture_report **place = &session->flows[captured->flow].captured[captured->end];
+    if (!*place)
+        *place = malloc(sizeof **place);
+    if (*place)
+        **place = *captured;
+}
+
 static void take_run_end(struct master_agent *agent, const struct spool_head *head)
 {
     char event[640];
@@ -85,6 +94,8 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         session->ends_ready++;
     } else if (head.kind == SPOOL_REPORT) {
         take_report(session, &head.report);
+    } else if (head.kind == SPOOL_CAPTURED) {
+        take_capture(session, &head.captured);
     }
     return collect_add(session->collect, &head, record->data, record->len, err);
 }

@@ -210,6 +210,7 @@ static void build_flow(struct builder *b, size_t index)
     to->tuning = from->tuning;
     to->connect = from->connect;
     to->finish = from->finish;
+    to->capture = from->capture;
     to->label = or_empty(from->label);
 }
 

@@ -8,6 +8,7 @@
 
 #include "model/clock_fit.h"
 #include "model/flow.h"
+#include "model/packet.h"
 #include "model/series.h"
 
 struct run_host {
@@ -51,6 +52,8 @@ int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /*
 int run_info_add_warning(struct run_info *run, const char *text);
 void run_info_fini(struct run_info *run);
 
+#define CAPTURE_FILE_MAX 256
+
 enum flow_status { FLOW_UNKNOWN, FLOW_COMPLETE, FLOW_PARTIAL, FLOW_FAILED };
 
 /* One flow without its samples.  Plain data, no pointers. */
@@ -65,11 +68,15 @@ struct flow_result {
     struct tuning tuning;  /* as asked */
     enum connect_mode connect;
     enum finish_mode finish;
+    enum capture_mode capture;
     enum flow_status status;
     char error[256];
     char family[8];              /* "ipv4", "ipv6" */
     bool has_report[2];          /* by enum flow_end */
     struct end_report report[2]; /* times on the axis */
+    bool has_captured[2];
+    struct capture_report captured[2];      /* error_ns with the clock's */
+    char capture_file[2][CAPTURE_FILE_MAX]; /* beside the result; empty: none */
 };
 
 /* The status that two reports (NULL: missing) make, and the first error's text. */

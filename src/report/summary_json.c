@@ -145,6 +145,18 @@ static json_t *figures_json(const struct flow_summary *summary)
                      time_json(flow, END_DST, T_LAST_BYTE));
 }
 
+static json_t *capture_json(const struct flow_result *flow, enum flow_end end)
+{
+    const struct capture_report *captured = &flow->captured[end];
+    if (!flow->has_captured[end])
+        return json_null();
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "file",
+                     text_or_null(flow->capture_file[end]), "packets",
+                     (json_int_t)captured->packets, "dropped", (json_int_t)captured->dropped,
+                     "lost", (json_int_t)captured->lost, "error_ns", (json_int_t)captured->error_ns,
+                     "error", text_or_null(captured->error));
+}
+
 static json_t *flow_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
@@ -158,6 +170,10 @@ static json_t *flow_json(const struct flow_summary *summary)
         pace_json(flow, END_DST, flow->tuning.read_rate), "samples", "src",
         (json_int_t)summary->samples[END_SRC], "dst", (json_int_t)summary->samples[END_DST],
         "same_agent", (int)summary->same_agent);
+    if (flow->capture)
+        json_object_set_new(json, "capture",
+                            json_pack("{s:o, s:o}", "src", capture_json(flow, END_SRC), "dst",
+                                      capture_json(flow, END_DST)));
     json_t *figures = figures_json(summary);
     if (json_object_update(json, figures)) {
         json_decref(json);
