@@ -255,10 +255,15 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
         return;
     struct error err = {0};
     struct axis axis;
-    if (!request->axis || message_to_axis(&axis, request->axis, &err) ||
-        run_start(hosted->run, &axis, &err)) {
-        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION,
-                   err.code ? err.what : "a Start without a time axis");
+    int failed = request->axis ? message_to_axis(&axis, request->axis, &err)
+                               : error_set(&err, ERROR_INPUT, NULL, "a Start without a time axis");
+    /* The others have begun: flows that begin late would be passed off as theirs. */
+    if (!failed && axis_to_local(&axis, 0) <= clock_now())
+        failed = error_set(&err, ERROR_INPUT, NULL, "the order to start came after its time");
+    if (!failed)
+        failed = run_start(hosted->run, &axis, &err);
+    if (failed) {
+        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, err.what);
         return;
     }
     Tcpflowgen__StartReply reply = TCPFLOWGEN__START_REPLY__INIT;

@@ -9,11 +9,11 @@
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 
-#define PIECE_ENDS     2000 /* in one call: well under 1 MiB */
-#define PREPARE_MS     60000
-#define START_MS       5000
-#define MARGIN_NS      (400 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
-#define MARGIN_FLOW_NS (20 * NS_PER_US)
+#define PIECE_ENDS    2000 /* in one call: well under 1 MiB */
+#define PREPARE_MS    60000
+#define ORDER_NS      (400 * NS_PER_MS) /* for the order to start, and more for slow agents */
+#define ORDER_FLOW_NS (20 * NS_PER_US)
+#define RECALL_NS     (150 * NS_PER_MS) /* between that and t0: to call it off everywhere */
 
 /* One piece for one agent: what goes over the wire, and the model it points into. */
 struct piece {
@@ -117,7 +117,7 @@ static void prepare_ends(struct session *session, enum flow_end end)
         for (size_t i = 0; i < session->agent_count; i++)
             if (session_usable(&session->agents[i]))
                 more |= send_piece(&session->agents[i], piece, end, &next[i]);
-        session_settle(session);
+        session_settle_long(session);
         for (size_t i = 0; i < session->agent_count; i++) {
             struct master_agent *agent = &session->agents[i];
             if (session_usable(agent) && agent->call_code != RPC_OK)
@@ -138,7 +138,7 @@ void prepare_all(struct session *session)
 
 /* ---- start ---- */
 
-static int64_t margin_ns(const struct session *session)
+static int64_t order_ns(const struct session *session)
 {
     int64_t slowest = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
@@ -148,32 +148,50 @@ static int64_t margin_ns(const struct session *session)
     }
     /* The order is one round trip; the rest is for busy agents, of which many, or such with many
      * flows, take longer: how busy they may be is told by the slowest exchange. */
-    return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
-           (int64_t)session->plan->flow_count * MARGIN_FLOW_NS;
+    return ORDER_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
+           (int64_t)session->plan->flow_count * ORDER_FLOW_NS;
+}
+
+/* Who did not confirm in time has no part in the run, even if the order is on its way. */
+static void exclude(struct master_agent *agent, int64_t order_ns)
+{
+    if (agent->call_code == RPC_DEADLINE_EXCEEDED)
+        session_agent_problem(
+            agent, "it did not take the order to start within %lld ms: it hangs, or is too busy",
+            (long long)(order_ns / NS_PER_MS));
+    else
+        session_agent_problem(agent, "it could not be started: %s", agent->call_text);
+    if (agent->session->options->best_effort)
+        session_tell(agent, AGENT_STOP);
+}
+
+static void order_start(struct master_agent *agent, int64_t deadline_ms)
+{
+    struct axis axis = clock_sync_axis(agent, 0);
+    Tcpflowgen__Axis message;
+    message_from_axis(&message, &axis);
+    Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
+    request.run = agent->session->id;
+    request.axis = &message;
+    session_call(agent, AGENT_START, &request.base, deadline_ms, NULL);
 }
 
 void prepare_start(struct session *session)
 {
-    session->t0_ns = clock_now() + margin_ns(session);
+    const int64_t order = order_ns(session);
+    session->t0_ns = clock_now() + order + RECALL_NS;
     session->run.t0_ns = session->t0_ns;
     session->run.started_unix_ns = clock_now_unix() + session->t0_ns - clock_now();
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (!session_usable(agent) || !agent->prepared)
-            continue;
-        struct axis axis = clock_sync_axis(agent, 0);
-        Tcpflowgen__Axis message;
-        message_from_axis(&message, &axis);
-        Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
-        request.run = session->id;
-        request.axis = &message;
-        session_call(agent, AGENT_START, &request.base, START_MS, NULL);
+        if (session_usable(agent) && agent->prepared)
+            order_start(agent, order / NS_PER_MS);
     }
     session_settle(session);
-    for (size_t i = 0; i < session->agent_count; i++) {
+    for (size_t i = 0; i < session->agent_count && !session->interrupts; i++) {
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
-            session_agent_problem(agent, "it could not be started: %s", agent->call_text);
+            exclude(agent, order);
     }
     if (session->problems->count == 0 && !session->interrupts && clock_now() >= session->t0_ns)
         session_problem(session, NULL, "the agents took too long to take the order to start");

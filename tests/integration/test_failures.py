@@ -25,6 +25,7 @@ HOSTS = {
 PORT_B = 8842
 NOBODY = 65534
 IMPOSTOR = Path(__file__).with_name("impostor.py")
+RELAY = Path(__file__).with_name("relay.py")
 MB = 1_000_000
 
 
@@ -39,10 +40,10 @@ def scenario(*flows, hosts=HOSTS):
 class Master:
     """`tcp-flowgen run` in the background."""
 
-    def __init__(self, bed, *flows, flags=(), under=(), output=None):
+    def __init__(self, bed, *flows, flags=(), under=(), output=None, hosts=HOSTS):
         self.bed = bed
         self.output = output or bed.lab.output(".pb")
-        path = bed.lab.write(scenario(*flows), f"{self.output.name}.json")
+        path = bed.lab.write(scenario(*flows, hosts=hosts), f"{self.output.name}.json")
         self.idle = bed.agents["A"].interface_bytes("lo")
         words = [*under, PROGRAM, "run", path, "-o", self.output, *flags]
         self.process = bed.lab.spawn(bed.where, *words[1:], program=words[0], name="master")
@@ -137,6 +138,21 @@ class Bed:
         self.lab.listening(process, HOSTS["B"]["mgmt"])
         return process
 
+    @contextlib.contextmanager
+    def stopped_at(self, call):
+        """B is stopped just before the first call of that name; gives the hosts that lead there,
+        and A under a second name."""
+        port = PORT_B + 1
+        words = [RELAY, port, PORT_B, call, self.agents["B"].pid]
+        relay = self.lab.spawn(self.where, *words, program=sys.executable, name="relay")
+        self.lab.listening(relay, f"127.0.0.1:{port}")
+        yield HOSTS | {
+            "B": HOSTS["B"] | {"mgmt": f"127.0.0.1:{port}"},
+            "C": HOSTS["A"] | {"host": "127.0.0.3"},
+        }
+        self.agents["B"].signal(signal.SIGCONT)
+        relay.end()
+
     def master(self, *flows, **more):
         return Master(self, *flows, **more)
 
@@ -225,6 +241,31 @@ def agent_killed_before_start(bed):
         time.sleep(0.5)
         bed.agents["B"].signal(signal.SIGKILL)
         return master.done()
+
+
+def agent_stopped_at_start(bed):
+    """The other one is told in time that nothing is started."""
+    idle = bed.agents["A"].interface_bytes("lo")
+    with bed.stopped_at("Start") as hosts:
+        outcome = bed.run({}, {"dst": "C"}, hosts=hosts)
+        assert bed.agents["A"].interface_bytes("lo") < idle + 1 * MB
+        return outcome
+
+
+def agent_stopped_in_prepare(bed):
+    with bed.stopped_at("Prepare") as hosts:
+        return bed.run({}, hosts=hosts)
+
+
+def interrupted_in_prepare(bed):
+    with bed.stopped_at("Prepare") as hosts:
+        master = bed.master({}, hosts=hosts).said("clock within").said("clock within")
+        time.sleep(0.5)
+        master.process.signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        outcome = master.done()
+        assert time.monotonic() - interrupted < 5
+        return outcome
 
 
 def data_ports_do_not_answer(bed):
@@ -339,6 +380,11 @@ def three_errors(bed):
 
 
 # ---- What fails while flows run ----
+
+
+def without_agent_stopped_at_start(bed):
+    with bed.stopped_at("Start") as hosts:
+        return bed.run({}, {"dst": "C"}, hosts=hosts, flags=("--best-effort",))
 
 
 def agent_killed(bed):
@@ -499,6 +545,13 @@ def lost_agent(outcome):
     assert not flow.result.HasField("dst")
 
 
+def other_flow(outcome):
+    without, other = outcome.flows
+    assert other.result.status == COMPLETE
+    assert without.result.status != COMPLETE
+    assert "did not take the order to start" in without.result.error
+
+
 def event_of_full_disk(outcome):
     """Nothing was lost: what the disk refused was kept in memory."""
     for flow in outcome.flows:
@@ -539,6 +592,7 @@ class Row:
 
 
 B = r"agent 127\.0\.0\.1:8842: "
+B_BY_RELAY = r"agent 127\.0\.0\.1:8843: "
 MATRIX = [
     # before the start
     Row(
@@ -556,6 +610,9 @@ MATRIX = [
     Row(with_impostor("dying"), 3, B + "its clock .* does not answer any more", dead="B"),
     Row(agent_stopped, 3, B + "no answer within 4 s: either it hangs", within=12),
     Row(agent_killed_before_start, 3, B + ".*refused", dead="B", within=15),
+    Row(agent_stopped_at_start, 3, B_BY_RELAY + "it did not take the order to start within"),
+    Row(agent_stopped_in_prepare, 3, B_BY_RELAY + "nothing heard from it for 10 s", within=25),
+    Row(interrupted_in_prepare, 130, ""),
     Row(
         data_ports_do_not_answer, 3,
         r"flows\[0\] .* to 127\.0\.0\.2 port \d+ does not stand after 10 s.*firewall",
@@ -580,6 +637,11 @@ MATRIX = [
         r"(?s)(?=.*flows\[0\]\.src)(?=.*flows\[1\]\.duration)(?=.*flows\[2\]\.start)",
     ),
     # while flows run
+    Row(
+        without_agent_stopped_at_start, 1,
+        B_BY_RELAY + "it did not take the order to start within",
+        other_flow, within=25,
+    ),
     Row(agent_killed, 1, "agent 127.0.0.1:8842 is lost: .*refused", lost_agent, dead="B"),
     Row(agent_stopped_in_mid_run, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
     Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
