@@ -1,6 +1,7 @@
 #include "agent/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@ struct run {
     struct recorder *recorder;
     atomic_bool recorded; /* every end's report */
     struct shards *shards;
-    uint64_t ends; /* prepared in this process */
+    uint64_t ends;      /* prepared in this process */
+    uint64_t asked_for; /* ends in all, */
+    uint64_t announced; /* of so many */
     bool started, stopped, over;
     struct engine_totals last_totals; /* when it was over */
 };
@@ -99,6 +102,7 @@ int run_create(struct run **out, const struct run_settings *settings,
     if (!run)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     snprintf(run->id, sizeof run->id, "%s", settings->id);
+    run->announced = settings->ends;
     run->interval_ns = settings->interval_ns ? settings->interval_ns : agent->interval_ns;
     struct engine_options options = {
         .workers = agent->workers,
@@ -111,7 +115,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .guardian = "/proc/self/exe",
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
-    unsigned shards = shards_wanted(settings->ends);
+    unsigned shards = shards_wanted(settings->ends, settings->ends_here);
     int failed = open_spool(run, agent, grew, arg, err);
     if (!failed && shards)
         failed = shards_create(&run->shards, shards, &options, run->spool, err);
@@ -135,6 +139,11 @@ int64_t run_interval_ns(const struct run *run)
     return run->interval_ns;
 }
 
+bool run_is_sharded(const struct run *run)
+{
+    return run->shards;
+}
+
 /* ---- its life ---- */
 
 static int refuse(const struct run *run, struct error *err)
@@ -147,12 +156,12 @@ int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
 {
     if (run->started || run->stopped)
         return refuse(run, err);
-    if (run->shards) {
-        int failed = shards_prepare(run->shards, specs, count, answers, err);
-        if (failed)
-            run_stop(run);
-        return failed;
-    }
+    if (count > run->announced - run->asked_for)
+        return error_set(err, ERROR_INPUT, NULL, "more ends than the %" PRIu64 " announced",
+                         run->announced);
+    run->asked_for += count;
+    if (run->shards)
+        return shards_prepare(run->shards, specs, count, answers, err);
     int failed = engine_prepare(run->engine, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)
         run->ends += answers[i].error[0] == '\0';
@@ -200,7 +209,7 @@ void run_stop(struct run *run)
 
 /* ---- its end ---- */
 
-static void let_go(struct run *run)
+void run_let_go(struct run *run)
 {
     recorder_destroy(run->recorder);
     run->recorder = NULL;
@@ -221,7 +230,6 @@ bool run_settle(struct run *run)
         return false;
     run->last_totals = run_totals(run);
     run->over = true;
-    let_go(run);
     return true;
 }
 
@@ -248,7 +256,7 @@ void run_destroy(struct run *run, bool remove_spool)
         return;
     if (run->engine && run->recorder)
         engine_stop(run->engine);
-    let_go(run);
+    run_let_go(run);
     spool_close(run->spool, remove_spool);
     free(run);
 }

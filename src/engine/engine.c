@@ -64,6 +64,11 @@ size_t engine_ends_max(void)
     return descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
 }
 
+size_t engine_descriptors(size_t ends)
+{
+    return ends + SPARE_FDS;
+}
+
 static unsigned read_backlog(void)
 {
     unsigned backlog = BACKLOG;
@@ -199,7 +204,7 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
     if (nth > engine->descriptors) {
         error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
                   nth, engine->descriptors);
-        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", nth + SPARE_FDS);
+        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(nth));
         return NULL;
     }
     if (preflight_check(preflight, spec, &peer, device, err) < 0)

@@ -62,8 +62,9 @@ struct master_agent {
     bool silent;           /* it did not answer the last call: it is not waited for long again */
     /* plan */
     size_t end_count;
-    bool merged;  /* another agent of the list is the same */
-    bool refused; /* cannot be used */
+    bool merged;   /* another agent of the list is the same */
+    bool absorbed; /* that one */
+    bool refused;  /* cannot be used */
     /* clock */
     struct clock_sync clock;
     /* watch */

@@ -211,6 +211,28 @@ def host_name_unknown(bed):
     return bed.lab.run(bed.where, scenario({}, hosts=hosts))
 
 
+def host_name_takes_long(bed):
+    """The resolver asks somebody who never answers.  Meanwhile the agent serves others."""
+    resolv = bed.lab.directory / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.9\n")
+    script = "import socket, time\ns = socket.socket(type=2)\ns.bind(('127.0.0.9', 53))\n"
+    mute = bed.lab.spawn(bed.where, "-c", script + "time.sleep(600)", program=sys.executable)
+    script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+    under = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, resolv]
+    bed.start("B", under=under)
+    hosts = HOSTS | {"B": HOSTS["B"] | {"host": "no-such-host.example"}}
+    master = bed.master({}, hosts=hosts)
+    time.sleep(0.5)
+    began = time.monotonic()
+    bed.good_run()
+    assert time.monotonic() - began < 4
+    assert master.process.alive()
+    outcome = master.done()
+    bed.start("B")
+    mute.end()
+    return outcome
+
+
 def foreign_address(bed):
     hosts = HOSTS | {"B": HOSTS["B"] | {"host": "192.0.2.7"}}
     return bed.lab.run(bed.where, scenario({}, hosts=hosts))
@@ -310,8 +332,12 @@ def data_ports_in_use(bed):
 
 
 def too_few_descriptors(bed):
+    """The limit that is named would do."""
     bed.start("B", under=["prlimit", "--nofile=64:64"])
     outcome = bed.run({})
+    limit = re.search(r"descriptors there to (\d+)", outcome.stderr)[1]
+    bed.start("B", under=["prlimit", f"--nofile={limit}:{limit}"])
+    whole(bed.run({}).must(0))
     bed.start("B")
     return outcome
 
@@ -602,6 +628,7 @@ MATRIX = [
     ),
     Row(management_name_unknown, 3, r"agent no-such-host\.invalid:8842: .*no-such-host\.invalid"),
     Row(host_name_unknown, 3, r"no-such-host\.invalid.* cannot be found: .*numeric address"),
+    Row(host_name_takes_long, 3, B + "no answer within 4 s"),
     Row(foreign_address, 3, r"B: 192\.0\.2\.7 is not an address of this machine \(it has 127"),
     Row(with_impostor("silent"), 3, B + "no answer within 4 s", dead="B", within=12),
     Row(with_impostor("garbage"), 3, B + r"no answer \(.*HTTP", dead="B"),
@@ -622,7 +649,7 @@ MATRIX = [
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
     Row(data_ports_in_use, 3, "no port of the data ports 9001-9002 is free.*widen --data-ports"),
-    Row(too_few_descriptors, 3, B + r".*limit of descriptors .*ulimit -n 1024"),
+    Row(too_few_descriptors, 3, B + r".*limit of descriptors there to 257 \(ulimit -n\)"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),
     Row(spool_directory_vanished, 3, B + r".*/spool-B: no spool can be kept there: .*make that"),
     Row(agent_without_spool_directory, 2, r"/absent: no spool can be kept there: .* --spool"),

@@ -136,6 +136,7 @@ static void settle(struct fixture *fixture)
         assert_true(clock_now() < deadline);
         usleep(5000);
     }
+    run_let_go(fixture->run);
 }
 
 static void read_spool(struct fixture *fixture)
@@ -167,12 +168,20 @@ static void test_how_many(void **state)
     (void)state;
     const uint64_t one = DESCRIPTORS - 256, share = one / 4 * 3;
     assert_int_equal(engine_ends_max(), one);
-    assert_int_equal(shards_wanted(0), 0);
-    assert_int_equal(shards_wanted(one), 0);
-    assert_int_equal(shards_wanted(one + 1), 2);
-    assert_int_equal(shards_wanted(2 * share + 1), 3);
-    assert_int_equal(shards_wanted(UINT64_MAX), 64);
+    assert_int_equal(shards_wanted(0, 0), 0);
+    assert_int_equal(shards_wanted(one, 0), 0);
+    assert_int_equal(shards_wanted(one + 1, 0), 2);
+    assert_int_equal(shards_wanted(2 * share + 1, 0), 3);
+    assert_int_equal(shards_wanted(UINT64_MAX, 0), 64);
+    /* Beside what this process has already. */
+    assert_int_equal(shards_wanted(one - 2, 2), 0);
+    assert_int_equal(shards_wanted(one - 2, 3), 2);
+    assert_int_equal(shards_wanted(1, one), 1);
     assert_int_equal(shards_ends_max(), 64 * share);
+    /* The limit that would do, and no more. */
+    assert_int_equal(shards_descriptors(1), 257);
+    assert_int_equal(shards_descriptors(64 * share), DESCRIPTORS);
+    assert_int_equal(shards_descriptors(64 * share + 1), DESCRIPTORS + 4);
 }
 
 static void test_to_the_end(void **state)
@@ -250,6 +259,7 @@ static void test_one_is_killed_before(void **state)
     kill(pids[1], SIGKILL);
     assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_SYSTEM);
     assert_string_equal(err.what, "a worker process ended: killed by SIGKILL");
+    run_stop(fixture->run);
     assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_INPUT);
     settle(fixture);
     read_spool(fixture);
