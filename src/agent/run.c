@@ -54,9 +54,9 @@ int run_spool_check(const struct agent_options *agent, struct error *err)
 
 /* ---- this process as the recorder's sink ---- */
 
-static void append(void *arg, const struct buffer *framed)
+static bool append(void *arg, const struct buffer *framed)
 {
-    spool_append(((struct run *)arg)->spool, framed);
+    return spool_append(((struct run *)arg)->spool, framed);
 }
 
 static void note_failure(void *arg, const char *why, uint64_t samples)

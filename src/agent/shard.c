@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct shard {
     pid_t pid;
     int fd;
     struct spool *spool;
+    int64_t asked_ns, dismissed_ns; /* what it is given so much time for */
+    atomic_bool dismissed;
     pthread_t reader;
     bool has_reader;
     /* between threads */
@@ -76,6 +79,14 @@ static bool close_end(struct shard *shard, uint32_t flow, enum flow_end end)
 
 /* ---- the reader ---- */
 
+/* Waits for memory, if there is none, but not for longer than this is of use to anybody. */
+static void append(struct shard *shard, const struct buffer *framed)
+{
+    const struct timespec moment = {.tv_nsec = 10 * NS_PER_MS};
+    while (!spool_append(shard->spool, framed) && !atomic_load(&shard->dismissed))
+        nanosleep(&moment, NULL);
+}
+
 static void note_reports(struct shard *shard, const struct buffer *framed)
 {
     struct spool_head head;
@@ -92,7 +103,7 @@ static void take_records(struct shard *shard, const ProtobufCBinaryData *records
     pthread_mutex_lock(&shard->lock);
     note_reports(shard, &framed);
     pthread_mutex_unlock(&shard->lock);
-    spool_append(shard->spool, &framed);
+    append(shard, &framed);
 }
 
 /* Takes the reply over. */
@@ -170,7 +181,7 @@ static void bury(struct shard *shard)
     write_off(shard, &framed);
     pthread_mutex_unlock(&shard->lock);
     if (framed.size)
-        spool_append(shard->spool, &framed);
+        append(shard, &framed);
     buffer_fini(&framed);
 
     pthread_mutex_lock(&shard->lock);
@@ -211,9 +222,8 @@ static void request(struct shard *shard, const Tcpflowgen__ShardRequest *message
 }
 
 /* With the lock.  Waits for an answer, or only for the end. */
-static void await(struct shard *shard, bool answer, int64_t limit_ns)
+static void await(struct shard *shard, bool answer, int64_t deadline)
 {
-    int64_t deadline = clock_now() + limit_ns;
     const struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
     while (!shard->ended && !(answer && shard->answer))
         if (pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &until))
@@ -253,6 +263,7 @@ int shard_ask(struct shard *shard, struct end_spec *const *specs, size_t count, 
         message_from_end_spec(&messages[i], specs[i]);
         pointers[i] = &messages[i];
     }
+    shard->asked_ns = clock_now();
     Tcpflowgen__PrepareRequest prepare = TCPFLOWGEN__PREPARE_REQUEST__INIT;
     prepare.ends = pointers;
     prepare.n_ends = count;
@@ -284,7 +295,7 @@ int shard_answer(struct shard *shard, struct end_ready *const *answers, size_t c
 {
     int failed = 0;
     pthread_mutex_lock(&shard->lock);
-    await(shard, true, ANSWER_NS);
+    await(shard, true, shard->asked_ns + ANSWER_NS);
     Tcpflowgen__ShardReply *reply = shard->answer;
     shard->answer = NULL;
     if (reply && reply->prepared->n_ends == count)
@@ -410,6 +421,8 @@ int shard_create(struct shard **out, const struct engine_options *options, struc
 
 void shard_dismiss(struct shard *shard)
 {
+    shard->dismissed_ns = clock_now();
+    atomic_store(&shard->dismissed, true);
     shutdown(shard->fd, SHUT_WR);
 }
 
@@ -419,7 +432,7 @@ void shard_destroy(struct shard *shard)
         return;
     if (shard->has_reader) {
         pthread_mutex_lock(&shard->lock);
-        await(shard, false, GOODBYE_NS);
+        await(shard, false, shard->dismissed_ns + GOODBYE_NS);
         pthread_mutex_unlock(&shard->lock);
         put_down(shard);
         pthread_join(shard->reader, NULL);
