@@ -204,7 +204,8 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
     if (nth > engine->descriptors) {
         error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
                   nth, engine->descriptors);
-        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(nth));
+        error_cure(err, "raise the limit of open files to %zu (ulimit -n)",
+                   engine_descriptors(nth));
         return NULL;
     }
     if (preflight_check(preflight, spec, &peer, device, err) < 0)

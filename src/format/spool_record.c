@@ -153,6 +153,65 @@ static const uint8_t *find_samples(const void *data, size_t size, size_t *sample
     return got < 0 ? NULL : found;
 }
 
+static void add_tick(struct spool_ticks *ticks, int64_t tick)
+{
+    if (tick < 0)
+        return;
+    if (!ticks->taken++ || tick < ticks->first)
+        ticks->first = tick;
+    if (tick > ticks->last)
+        ticks->last = tick;
+}
+
+static int add_ticks(struct spool_ticks *ticks, const struct wire_field *column)
+{
+    struct wire packed = {.at = column->data, .left = (size_t)column->value};
+    int64_t delta;
+    uint64_t tick = 0; /* sums may wrap: they are a stranger's */
+    int got;
+    while ((got = wire_next_sint64(&packed, &delta)) > 0) {
+        tick += (uint64_t)delta;
+        add_tick(ticks, (int64_t)tick);
+    }
+    return got;
+}
+
+int spool_record_ticks(const void *data, size_t size, struct spool_ticks *ticks)
+{
+    size_t samples_size = 0;
+    struct wire wire = {.at = find_samples(data, size, &samples_size)};
+    struct wire_field field, head = {0};
+    wire.left = samples_size;
+    if (!wire.at)
+        return -1;
+    int got;
+    bool some = false;
+    while ((got = wire_next(&wire, &field)) > 0) {
+        if (field.number == 1 && field.type == WIRE_VARINT)
+            head = field;
+        if (field.number != 4 || field.type != WIRE_BYTES)
+            continue;
+        some = true;
+        if (add_ticks(ticks, &field) < 0)
+            return -1;
+    }
+    /* A column of zeros is left out. */
+    for (uint64_t row = 0; !some && row < head.value && row < SPOOL_ROWS_MAX; row++)
+        add_tick(ticks, 0);
+    return got;
+}
+
+void spool_ticks_report(const struct spool_ticks *ticks, struct end_report *report)
+{
+    if (!ticks->taken)
+        return;
+    report->samples_taken = ticks->taken;
+    report->samples_expected = (uint64_t)(ticks->last - ticks->first) + 1;
+    if (report->samples_expected < ticks->taken) /* no agent writes a tick twice */
+        report->samples_expected = ticks->taken;
+    report->samples_missed = report->samples_expected - ticks->taken;
+}
+
 int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err)
 {
     size_t samples_size;

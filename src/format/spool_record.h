@@ -39,6 +39,19 @@ struct spool_head {
 };
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err);
 
+/* The samples on ticks of some records of one end; zero-initialised is none. */
+struct spool_ticks {
+    uint64_t taken;
+    int64_t first, last;
+};
+
+/* Adds those of a SPOOL_SAMPLES record, without unpacking the other columns.  0, or -1 if it is
+ * broken; some may count then. */
+int spool_record_ticks(const void *data, size_t size, struct spool_ticks *ticks);
+
+/* As if nothing was due but from the first to the last of them. */
+void spool_ticks_report(const struct spool_ticks *ticks, struct end_report *report);
+
 /* Appends the rows of a SPOOL_SAMPLES record to series.  Returns 0; 1 if its info_length or
  * cc_length differs from that of a non-empty series (nothing is appended: start another); or
  * ERROR_INPUT. */

@@ -23,15 +23,29 @@ struct piece {
     struct end_spec specs[PIECE_ENDS];
 };
 
-static void on_prepared(struct master_agent *agent, const ProtobufCMessage *message)
+/* Whether an agent may say it. */
+static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndReady *ready)
+{
+    const struct session *session = agent->session;
+    if (ready->flow >= session->plan->flow_count || ready->end > END_DST ||
+        session_agent(session, ready->flow, (enum flow_end)ready->end) != agent)
+        return false;
+    bool listens = ready->end == END_DST && !ready->error[0];
+    return listens ? ready->port >= 1 && ready->port <= UINT16_MAX : true;
+}
+
+void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
     struct session *session = agent->session;
     agent->info.interval_ns = reply->interval_ns;
     for (size_t i = 0; i < reply->n_ends; i++) {
         const Tcpflowgen__EndReady *ready = reply->ends[i];
-        if (ready->flow >= session->plan->flow_count)
-            continue;
+        if (!is_sound(agent, ready)) {
+            session_agent_problem(agent, "it answers for flows that are not its own, or with ports "
+                                         "that are none");
+            return;
+        }
         if (ready->error[0])
             session_flow_problem(session, ready->flow, "agent %s: %s", agent->mgmt, ready->error);
         else if (ready->end == END_DST)
@@ -100,7 +114,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     if (piece->request.n_ends == 0)
         return false;
     agent->prepared = true; /* whatever the answer: it may come too late */
-    session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, on_prepared);
+    session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, prepare_take);
     return true;
 }
 
