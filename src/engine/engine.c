@@ -145,6 +145,7 @@ static int start_workers(struct engine *engine, const struct engine_options *opt
         CPU_ZERO(&cpus);
     const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
     const struct share share = share_workers(options, cpu_count);
+    engine->setup.workers = share.total;
     engine->setup.connecting_max = share_backlog(share.total);
     engine->workers = calloc(share.count, sizeof(struct worker *));
     if (!engine->workers)

@@ -619,6 +619,7 @@ class Row:
 
 B = r"agent 127\.0\.0\.1:8842: "
 B_BY_RELAY = r"agent 127\.0\.0\.1:8843: "
+DATA_PORTS = r"no port of the data ports 9001-9002 is free on 127.0.0.2, where the flows need [12] .widen"
 MATRIX = [
     # before the start
     Row(
@@ -648,7 +649,7 @@ MATRIX = [
     Row(unknown_algorithm, 3, "nosuch"),
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
-    Row(data_ports_in_use, 3, "no port of the data ports 9001-9002 is free.*widen --data-ports"),
+    Row(data_ports_in_use, 3, DATA_PORTS),
     Row(too_few_descriptors, 3, B + r".*limit of descriptors there to 257 \(ulimit -n\)"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),
     Row(spool_directory_vanished, 3, B + r".*/spool-B: no spool can be kept there: .*make that"),
