@@ -11,7 +11,10 @@
 #include "agent/recorder.h"
 #include "agent/shards.h"
 #include "agent/spool.h"
+#include "format/spool_record.h"
+#include "proto/agent.pb-c.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 struct run {
     char id[RANDOM_ID_MAX];
@@ -25,6 +28,8 @@ struct run {
     uint64_t ends;      /* prepared in this process */
     uint64_t asked_for; /* ends in all, */
     uint64_t announced; /* of so many */
+    bool described;     /* the spool says what the run is about */
+    uint32_t agent;     /* this one, as the master counts */
     bool started, stopped, over;
     struct engine_totals last_totals; /* when it was over */
 };
@@ -151,6 +156,36 @@ static int refuse(const struct run *run, struct error *err)
     return error_set(err, ERROR_INPUT, NULL, "run %s is under way or over", run->id);
 }
 
+/* Appends the record that the spool has for `recover`, and empties it. */
+static void note(struct run *run, struct buffer *record, int failed)
+{
+    struct buffer framed = {0};
+    if (!failed && record->size <= SPOOL_RECORD_MAX)
+        failed = segment_frame(&framed, record->data, record->size);
+    if (failed || (framed.size && !spool_append(run->spool, &framed)))
+        spool_fail(run->spool, "out of memory", 0);
+    buffer_fini(&framed);
+    buffer_fini(record);
+}
+
+void run_describe(struct run *run, const Tcpflowgen__PrepareRequest *request)
+{
+    struct buffer record = {0};
+    if (!request->about && !run->described)
+        return;
+    run->described = true;
+    run->agent = request->agent;
+    note(run, &record, spool_record_prepare(&record, request));
+}
+
+static void note_axis(struct run *run, const struct axis *axis)
+{
+    struct buffer record = {0};
+    int64_t t0_unix_ns = clock_now_unix() + axis_to_local(axis, 0) - clock_now();
+    if (run->described)
+        note(run, &record, spool_record_axis(&record, run->agent, axis, t0_unix_ns));
+}
+
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err)
 {
@@ -180,6 +215,7 @@ int run_start(struct run *run, const struct axis *axis, struct error *err)
             return failed;
         recorder_expect(run->recorder, run->ends);
     }
+    note_axis(run, axis);
     run->started = true;
     return 0;
 }
@@ -188,6 +224,7 @@ void run_adjust(struct run *run, const struct axis *axis)
 {
     if (run->over || !run->started)
         return;
+    note_axis(run, axis);
     if (run->shards)
         shards_adjust(run->shards, axis);
     else

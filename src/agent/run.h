@@ -46,6 +46,10 @@ bool run_is_sharded(const struct run *run);     /* its ends are not in this proc
  * announced.  If it fails otherwise the run is of no use: stop it. */
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err);
+/* Keeps what will be prepared in the spool, if the master says what the run is about.  Before
+ * run_prepare(). */
+struct Tcpflowgen__PrepareRequest;
+void run_describe(struct run *run, const struct Tcpflowgen__PrepareRequest *request);
 int run_start(struct run *run, const struct axis *axis, struct error *err); /* once */
 void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
 void run_stop(struct run *run);                            /* every end ends now */

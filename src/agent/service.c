@@ -154,6 +154,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
             free_preparing(this);
         return;
     }
+    run_describe(hosted->run, request);
     this->hosted = hosted;
     this->call = call;
     hosted_lend(hosted, prepare, has_prepared, this);

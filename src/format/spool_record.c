@@ -1,12 +1,16 @@
 #include "format/spool_record.h"
 
+#include <stdlib.h>
+
 #include "format/columns.h"
+#include "format/message.h"
 #include "format/report_message.h"
 #include "format/utf8.h"
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
 #define SMALL_MAX (64u << 10) /* a record without samples */
+#define ENDS_MAX  65536u      /* in one Prepare */
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
 
@@ -70,6 +74,44 @@ int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
     return pack(out, &record.base);
 }
 
+int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *request)
+{
+    static uint8_t zeros[TOKEN_SIZE];
+    Tcpflowgen__EndSpec *copies = calloc(request->n_ends + 1, sizeof *copies);
+    Tcpflowgen__EndSpec **pointers = calloc(request->n_ends + 1, sizeof(*pointers));
+    int failed = copies && pointers ? 0 : -1;
+    for (size_t i = 0; !failed && i < request->n_ends; i++) {
+        copies[i] = *request->ends[i];
+        if (copies[i].token.len)
+            copies[i].token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = zeros};
+        pointers[i] = &copies[i];
+    }
+    if (!failed) {
+        Tcpflowgen__PrepareRequest prepare = *request;
+        Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+        prepare.ends = pointers;
+        record.prepare = &prepare;
+        failed = pack(out, &record.base);
+    }
+    free(copies);
+    free(pointers);
+    return failed;
+}
+
+int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axis,
+                      int64_t t0_unix_ns)
+{
+    Tcpflowgen__Axis message;
+    message_from_axis(&message, axis);
+    Tcpflowgen__SpoolAxis spool_axis = TCPFLOWGEN__SPOOL_AXIS__INIT;
+    spool_axis.agent = agent;
+    spool_axis.axis = &message;
+    spool_axis.t0_unix_ns = t0_unix_ns;
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.axis = &spool_axis;
+    return pack(out, &record.base);
+}
+
 /* ---- decoding ---- */
 
 static int broken(struct error *err)
@@ -91,6 +133,11 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
         out->kind = SPOOL_RUN_END;
         out->t_ns = record->run_end->t_ns;
         utf8_copy(out->problem, sizeof out->problem, record->run_end->problem);
+    } else if (record->axis && record->axis->axis &&
+               message_to_axis(&out->axis, record->axis->axis, NULL) == 0) {
+        out->kind = SPOOL_AXIS;
+        out->agent = record->axis->agent;
+        out->t0_unix_ns = record->axis->t0_unix_ns;
     }
 }
 
@@ -122,11 +169,13 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
         } else if (field.number == 3 && field.type == WIRE_BYTES) {
             out->kind = SPOOL_SAMPLES;
             out->rows = count_rows(&field);
+        } else if (field.number == 20 && field.type == WIRE_BYTES) {
+            out->kind = SPOOL_PREPARE;
         }
     }
     if (got < 0)
         return broken(err);
-    if (out->kind == SPOOL_SAMPLES)
+    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PREPARE)
         return 0;
     Tcpflowgen__SpoolRecord *record =
         size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
@@ -151,6 +200,30 @@ static const uint8_t *find_samples(const void *data, size_t size, size_t *sample
         *samples_size = (size_t)field.value;
     }
     return got < 0 ? NULL : found;
+}
+
+/* Unpacked, a message of many tiny ones takes a hundred times its size. */
+static bool has_few_ends(const struct wire_field *prepare)
+{
+    struct wire wire = {.at = prepare->data, .left = (size_t)prepare->value};
+    struct wire_field field;
+    size_t count = 0;
+    int got;
+    while ((got = wire_next(&wire, &field)) > 0)
+        count += field.type == WIRE_BYTES;
+    return got == 0 && count <= ENDS_MAX + 16;
+}
+
+Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    if (size > SPOOL_RECORD_MAX)
+        return NULL;
+    while (wire_next(&wire, &field) > 0)
+        if (field.number == 20 && field.type == WIRE_BYTES && has_few_ends(&field))
+            return tcpflowgen__prepare_request__unpack(NULL, (size_t)field.value, field.data);
+    return NULL;
 }
 
 static void add_tick(struct spool_ticks *ticks, int64_t tick)

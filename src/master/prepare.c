@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "format/message.h"
+#include "format/result_message.h"
 #include "master/clock_sync.h"
+#include "master/output.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 
@@ -15,12 +17,15 @@
 #define ORDER_FLOW_NS (20 * NS_PER_US)
 #define RECALL_NS     (150 * NS_PER_MS) /* between that and t0: to call it off everywhere */
 
+#define SCENARIO_MAX (512u << 10) /* bytes of it that spools keep: a piece must stay small */
+
 /* One piece for one agent: what goes over the wire, and the model it points into. */
 struct piece {
     Tcpflowgen__PrepareRequest request;
     Tcpflowgen__EndSpec messages[PIECE_ENDS];
     Tcpflowgen__EndSpec *pointers[PIECE_ENDS];
     struct end_spec specs[PIECE_ENDS];
+    Tcpflowgen__Run *about; /* owned; NULL: no memory, and the spools do without */
 };
 
 /* Whether an agent may say it. */
@@ -88,6 +93,8 @@ static void add_end(struct piece *piece, const struct session *session, uint32_t
     size_t n = piece->request.n_ends++;
     fill_spec(&piece->specs[n], session, index, end);
     message_from_end_spec(&piece->messages[n], &piece->specs[n]);
+    piece->messages[n].src_host = session->plan->flows[index].src;
+    piece->messages[n].dst_host = session->plan->flows[index].dst;
     piece->pointers[n] = &piece->messages[n];
 }
 
@@ -113,19 +120,40 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     }
     if (piece->request.n_ends == 0)
         return false;
+    piece->request.about = agent->prepared ? NULL : piece->about;
+    piece->request.agent = output_place(agent);
     agent->prepared = true; /* whatever the answer: it may come too late */
     session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, prepare_take);
     return true;
+}
+
+/* The run, for the agents' spools; NULL: no memory. */
+static Tcpflowgen__Run *describe(const struct session *session)
+{
+    struct run_info run = {.warnings = session->run.warnings,
+                           .warning_count = session->run.warning_count};
+    Tcpflowgen__Run *about = NULL;
+    if (output_describe(session, &run, NULL) == 0)
+        about = run_to_message(&run);
+    if (about && strlen(about->scenario) > SCENARIO_MAX)
+        about->scenario[0] = '\0';
+    output_disown(&run);
+    run.warnings = NULL;
+    run.warning_count = 0;
+    run_info_fini(&run);
+    return about;
 }
 
 /* All agents take a piece at a time, side by side. */
 static void prepare_ends(struct session *session, enum flow_end end)
 {
     size_t *next = calloc(session->agent_count, sizeof *next);
-    struct piece *piece = malloc(sizeof *piece);
+    struct piece *piece = calloc(1, sizeof *piece);
     bool more = next && piece;
     if (!more)
         session_problem(session, NULL, "out of memory");
+    if (more)
+        piece->about = describe(session);
     while (more && session->interrupts == 0) {
         more = false;
         for (size_t i = 0; i < session->agent_count; i++)
@@ -138,6 +166,8 @@ static void prepare_ends(struct session *session, enum flow_end end)
                 session_agent_problem(agent, "%s", agent->call_text);
         }
     }
+    if (piece && piece->about)
+        tcpflowgen__run__free_unpacked(piece->about, NULL);
     free(piece);
     free(next);
 }
