@@ -66,6 +66,11 @@ size_t engine_ends_max(void)
     return descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
 }
 
+size_t engine_descriptors(size_t ends)
+{
+    return ends + SPARE_FDS;
+}
+
 static unsigned read_backlog(void)
 {
     unsigned backlog = BACKLOG;
@@ -142,6 +147,7 @@ static int start_workers(struct engine *engine, const struct engine_options *opt
         CPU_ZERO(&cpus);
     const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
     const struct share share = share_workers(options, cpu_count);
+    engine->setup.workers = share.total;
     engine->setup.connecting_max = share_backlog(share.total);
     engine->workers = calloc(share.count, sizeof(struct worker *));
     if (!engine->workers)
@@ -218,7 +224,8 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
     if (nth > engine->descriptors) {
         error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
                   nth, engine->descriptors);
-        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", nth + SPARE_FDS);
+        error_cure(err, "raise the limit of open files to %zu (ulimit -n)",
+                   engine_descriptors(nth));
         return NULL;
     }
     if (preflight_check(preflight, spec, &peer, device, err) < 0 ||

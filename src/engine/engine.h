@@ -51,6 +51,8 @@ struct end_ready {
 /* How many ends can be open in one process.  Raises the process's limit of descriptors to what it
  * may be. */
 size_t engine_ends_max(void);
+/* The limit of descriptors with which so many ends can be open. */
+size_t engine_descriptors(size_t ends);
 
 int engine_create(struct engine **out, const struct engine_options *options, struct error *err);
 

@@ -239,6 +239,22 @@ static void on_connection(struct watch *watch, uint32_t events)
     }
 }
 
+/* Ports that the run needs on the listener's address, as far as this worker knows its ends: all
+ * workers listen like it does. */
+static unsigned ports_needed(const struct listener *wanted, const struct worker *worker)
+{
+    unsigned shared = !wanted->end, alone = !shared;
+    const struct listener *other;
+    SLIST_FOREACH(other, &worker->reception.listeners, next)
+    {
+        if (strcmp(other->local, wanted->local) != 0)
+            continue;
+        shared += !other->end;
+        alone += other->end != NULL;
+    }
+    return shared * worker->setup->workers + alone;
+}
+
 static int listen_somewhere(struct listener *listener, const struct worker_setup *setup,
                             struct error *err)
 {
@@ -251,11 +267,14 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
         if (!in_use)
             return err->code;
     }
-    error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
+    error_set(err, ERROR_SYSTEM, NULL,
+              "no port of the data ports %u-%u is free on %s, where the flows need %u",
               setup->port_first, setup->port_last,
-              *listener->local ? listener->local : "any address");
-    return error_cure(err, "widen --data-ports: each worker needs one for each address, for each "
-                           "receive_buffer and mss, and for each captured flow");
+              *listener->local ? listener->local : "any address",
+              ports_needed(listener, listener->worker));
+    return error_cure(err,
+                      "widen --data-ports so that so many are free: each worker needs one, and one "
+                      "more for each receive_buffer, mss and captured flow");
 }
 
 static int get_port(struct listener *listener, struct error *err)

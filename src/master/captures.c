@@ -146,7 +146,10 @@ static void write_end(struct session *session, uint32_t flow, enum flow_end end,
     writing.path = path;
     const int failed = write_file(&writing, &err);
     session->flows[flow].capture_stands[end] = !failed;
-    writing.report->packets = writing.packets; /* of those that were kept, what came */
+    /* The agent's spool may have dropped some that it had kept. */
+    if (writing.report->packets > writing.packets)
+        writing.report->lost += writing.report->packets - writing.packets;
+    writing.report->packets = writing.packets;
     if (failed) {
         error_text(&err, writing.report->error, sizeof writing.report->error);
         session->troubled = true;

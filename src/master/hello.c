@@ -159,6 +159,7 @@ static bool hello_init(struct hello *hello, const struct master_agent *agent)
         return false;
     hello->request.protocol = AGENT_PROTOCOL;
     hello->request.version = (char *)TCP_FLOWGEN_VERSION;
+    hello->request.ends = agent->end_count;
     hello->request.ccalgs = hello->ccalgs;
     hello->request.hosts = hello->pointers;
     for (size_t h = 0; h < count; h++) {

@@ -57,10 +57,14 @@ struct master_agent {
     agent_reply *reply;
     int call_code;
     char call_text[256];
+    int64_t asked_ns;      /* when it was started */
+    struct rpc_call *ping; /* asks whether it lives, while a long call is under way */
+    bool silent;           /* it did not answer the last call: it is not waited for long again */
     /* plan */
     size_t end_count;
-    bool merged;  /* another agent of the list is the same */
-    bool refused; /* cannot be used */
+    bool merged;   /* another agent of the list is the same */
+    bool absorbed; /* that one */
+    bool refused;  /* cannot be used */
     /* clock */
     struct clock_sync clock;
     /* watch */
@@ -151,13 +155,20 @@ void session_call(struct master_agent *agent, enum agent_method method,
  * have not answered then, though nothing is said in call_code. */
 void session_settle(struct session *session);
 
+/* The same for calls that a busy agent may take long to answer.  Meanwhile an agent is asked
+ * whether it lives, and is not waited for if nothing is heard from it for agent_timeout_ns. */
+void session_settle_long(struct session *session);
+
 /* Waits until done(session), until deadline_ns (master's clock), or for an interrupt beyond those
  * that there were; true if done. */
 bool session_wait(struct session *session, bool (*done)(struct session *session),
                   int64_t deadline_ns);
 
-/* Sends a call about the run (Stop, Forget, Shutdown) to every agent that may hold it, and waits,
- * but not longer than until the next interrupt. */
+/* Sends a call about the run (Stop, Forget, Shutdown) to one agent, and does not wait. */
+void session_tell(struct master_agent *agent, enum agent_method method);
+
+/* Sends it to every agent that may hold the run, and waits, but not longer than until the next
+ * interrupt. */
 void session_tell_all(struct session *session, enum agent_method method);
 
 #endif

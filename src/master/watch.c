@@ -86,6 +86,9 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         take_run_end(agent, &head);
         return 0;
     }
+    if (head.kind == SPOOL_PREPARE ||
+        head.kind == SPOOL_AXIS) /* should only the part file be left */
+        return collect_add(session->collect, &head, record->data, record->len, err);
     if (head.flow >= session->plan->flow_count ||
         session_agent(session, head.flow, head.end) != agent)
         return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
