@@ -76,10 +76,11 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     recorder->samples[recorder->count++] = *sample;
 }
 
-static void frame(struct recorder *recorder, struct buffer *to)
+/* The record in scratch, which has so many samples. */
+static void frame(struct recorder *recorder, struct buffer *to, uint64_t samples)
 {
     if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
-        out_of_memory(recorder, 0);
+        out_of_memory(recorder, samples);
     buffer_clear(&recorder->scratch);
 }
 
@@ -91,13 +92,17 @@ static void take(void *arg, const struct engine_item *item)
         take_sample(recorder, item->sample);
         break;
     case ENGINE_READY:
-        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns) == 0)
-            frame(recorder, &recorder->framed);
+        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns))
+            out_of_memory(recorder, 0);
+        else
+            frame(recorder, &recorder->framed, 0);
         break;
     case ENGINE_REPORT:
         recorder->reports_seen++;
-        if (spool_record_report(&recorder->scratch, item->report) == 0)
-            frame(recorder, &recorder->reports);
+        if (spool_record_report(&recorder->scratch, item->report))
+            out_of_memory(recorder, 0);
+        else
+            frame(recorder, &recorder->reports, 0);
         break;
     }
 }
@@ -137,7 +142,7 @@ static void flush_samples(struct recorder *recorder)
         if (spool_record_samples(&recorder->scratch, &order[first], next - first))
             out_of_memory(recorder, next - first);
         else
-            frame(recorder, &recorder->framed);
+            frame(recorder, &recorder->framed, next - first);
     }
     recorder->count = 0;
 }
