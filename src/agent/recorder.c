@@ -76,11 +76,10 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     recorder->samples[recorder->count++] = *sample;
 }
 
-/* The record in scratch, which has so many samples. */
-static void frame(struct recorder *recorder, struct buffer *to, uint64_t samples)
+static void frame(struct recorder *recorder, struct buffer *to)
 {
     if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
-        out_of_memory(recorder, samples);
+        out_of_memory(recorder, 0);
     buffer_clear(&recorder->scratch);
 }
 
@@ -92,17 +91,13 @@ static void take(void *arg, const struct engine_item *item)
         take_sample(recorder, item->sample);
         break;
     case ENGINE_READY:
-        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns))
-            out_of_memory(recorder, 0);
-        else
-            frame(recorder, &recorder->framed, 0);
+        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns) == 0)
+            frame(recorder, &recorder->framed);
         break;
     case ENGINE_REPORT:
         recorder->reports_seen++;
-        if (spool_record_report(&recorder->scratch, item->report))
-            out_of_memory(recorder, 0);
-        else
-            frame(recorder, &recorder->reports, 0);
+        if (spool_record_report(&recorder->scratch, item->report) == 0)
+            frame(recorder, &recorder->reports);
         break;
     }
 }
@@ -142,7 +137,7 @@ static void flush_samples(struct recorder *recorder)
         if (spool_record_samples(&recorder->scratch, &order[first], next - first))
             out_of_memory(recorder, next - first);
         else
-            frame(recorder, &recorder->framed, next - first);
+            frame(recorder, &recorder->framed);
     }
     recorder->count = 0;
 }

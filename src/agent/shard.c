@@ -29,7 +29,6 @@ struct shard {
     struct spool *spool;
     pthread_t reader;
     bool has_reader;
-    int64_t goodbye_ns; /* when it should have gone; 0: it was not dismissed */
     /* between threads */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -212,8 +211,9 @@ static void request(struct shard *shard, const Tcpflowgen__ShardRequest *message
 }
 
 /* With the lock.  Waits for an answer, or only for the end. */
-static void await(struct shard *shard, bool answer, int64_t deadline)
+static void await(struct shard *shard, bool answer, int64_t limit_ns)
 {
+    int64_t deadline = clock_now() + limit_ns;
     const struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
     while (!shard->ended && !(answer && shard->answer))
         if (pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &until))
@@ -284,7 +284,7 @@ int shard_answer(struct shard *shard, struct end_ready *const *answers, size_t c
 {
     int failed = 0;
     pthread_mutex_lock(&shard->lock);
-    await(shard, true, clock_now() + ANSWER_NS);
+    await(shard, true, ANSWER_NS);
     Tcpflowgen__ShardReply *reply = shard->answer;
     shard->answer = NULL;
     if (reply && reply->prepared->n_ends == count)
@@ -410,7 +410,6 @@ int shard_create(struct shard **out, const struct engine_options *options, struc
 
 void shard_dismiss(struct shard *shard)
 {
-    shard->goodbye_ns = clock_now() + GOODBYE_NS;
     shutdown(shard->fd, SHUT_WR);
 }
 
@@ -420,7 +419,7 @@ void shard_destroy(struct shard *shard)
         return;
     if (shard->has_reader) {
         pthread_mutex_lock(&shard->lock);
-        await(shard, false, shard->goodbye_ns);
+        await(shard, false, GOODBYE_NS);
         pthread_mutex_unlock(&shard->lock);
         put_down(shard);
         pthread_join(shard->reader, NULL);

@@ -36,8 +36,7 @@ bool shard_is_over(struct shard *shard);
 
 /* Tells it to end what runs, to put out what is left, and to go. */
 void shard_dismiss(struct shard *shard);
-/* Waits for one that was dismissed, until 10 s after that at most, then kills it; frees.  NULL is
- * fine. */
+/* Waits for one that was dismissed, a while at most; frees.  NULL is fine. */
 void shard_destroy(struct shard *shard);
 
 #endif

@@ -168,7 +168,10 @@ class Process:
 
     def listens(self, port):
         for table in ("tcp", "tcp6"):
-            lines = Path(f"/proc/{self.pid}/net/{table}").read_text().splitlines()[1:]
+            try:
+                lines = Path(f"/proc/{self.pid}/net/{table}").read_text().splitlines()[1:]
+            except FileNotFoundError:  # it has ended
+                return False
             for local, state in ((line.split()[1], line.split()[3]) for line in lines):
                 if state == "0A" and int(local.rpartition(":")[2], 16) == port:
                     return True

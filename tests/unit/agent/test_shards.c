@@ -301,23 +301,6 @@ static void test_destroyed_in_the_middle(void **state)
     buffer_fini(&bytes);
 }
 
-/* However many hang, they are waited for together, and killed. */
-static void test_all_hang(void **state)
-{
-    struct fixture *fixture = *state;
-    pid_t pids[8];
-    prepare(fixture, NS_PER_S);
-    const unsigned count = children(pids);
-    assert_true(count >= 2);
-    for (unsigned i = 0; i < count; i++)
-        kill(pids[i], SIGSTOP);
-    const int64_t begin = clock_now();
-    run_destroy(fixture->run, true);
-    fixture->run = NULL;
-    assert_true(clock_now() - begin < 15 * NS_PER_S);
-    assert_int_equal(children(pids), 0);
-}
-
 static int prepare_process(void **state)
 {
     (void)state;
@@ -337,7 +320,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_one_is_killed_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stopped_before_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_destroyed_in_the_middle, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_all_hang, setup, teardown),
     };
     return cmocka_run_group_tests(tests, prepare_process, NULL);
 }
