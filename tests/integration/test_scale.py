@@ -8,7 +8,7 @@ from harness import (
     COMPLETE,
     END_COMPLETE,
     END_FAILED,
-    PROGRAM,
+    INSTRUMENTED,
     cable,
     ends,
     run,
@@ -16,8 +16,7 @@ from harness import (
 )
 
 # A sanitizer's memory and time would be another experiment.
-SANITIZED = b"__asan_init" in PROGRAM.read_bytes()
-MANY = 1000 if SANITIZED else 10_000
+MANY = 1000 if INSTRUMENTED else 10_000
 FLAGS = ("-i", "250ms", "--quiet")
 FEW = 50  # sockets in TIME_WAIT: of the management's connections
 
@@ -98,7 +97,7 @@ class Crowded:
 
 
 def test_more_than_one_process_may_have(lab):
-    flows, descriptors = (1200, 2000) if SANITIZED else (12_000, 20_000)
+    flows, descriptors = (1200, 2000) if INSTRUMENTED else (12_000, 20_000)
     crowded = Crowded(lab, descriptors, flows, "5s")
     check_flows(lab.run(crowded.where, crowded.scenario, *FLAGS), flows)
     assert children(crowded.agent) == []

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import PROGRAM, Pair, run
+from harness import INSTRUMENTED, Pair, run
 
 RUNS = int(os.environ.get("SOAK_RUNS", 60))
 FIRST = 10  # runs, after which the agents have what they will have
@@ -16,8 +16,6 @@ ROWS = 10  # of the table
 FLAGS = ("-i", "250ms", "--quiet")
 FLOWS = ({"duration": "20ms"}, {"src": "B", "dst": "A", "duration": "20ms"})
 SETTLING = 5  # s; for the threads that gRPC keeps for a moment
-# A sanitizer keeps what was freed.
-SANITIZED = b"__asan_init" in PROGRAM.read_bytes() or b"__tsan_init" in PROGRAM.read_bytes()
 
 # How much more than after the first runs the agents may have at the end.
 MORE_DESCRIPTORS = 0
@@ -46,7 +44,7 @@ class Footprint:
     def growth(self, first):
         """What grew beyond its bound since then."""
         bounds = {"descriptors": MORE_DESCRIPTORS, "threads": MORE_THREADS}
-        if not SANITIZED:
+        if not INSTRUMENTED:  # a sanitizer keeps what was freed
             bounds["memory"] = MORE_MEMORY
         for name, bound in bounds.items():
             before, now = getattr(first, name), getattr(self, name)
