@@ -1,6 +1,7 @@
 """Nothing that was sampled is lost: `recover` makes results of the spools that agents left."""
 
 import os
+import re
 import signal
 import time
 
@@ -132,7 +133,7 @@ def test_agent_killed(left):
     """What it had written by then is there, and that it is not all."""
     master = left.master({"duration": "2s"})
     for _ in waiting("B's spool to grow", master):
-        if any(spool.stat().st_size > 50_000 for spool in left.spools()[1:]):
+        if any(spool.stat().st_size > 15_000 for spool in left.spools()[1:]):
             break
     os.kill(left.agents[1].pid, signal.SIGKILL)
     master.wait()
@@ -183,4 +184,6 @@ def test_no_secret_in_a_spool(left):
     """The tokens that open connections are not kept."""
     left.master({}).wait()
     for spool in left.spools():
-        assert b"\x8a\x01\x10" + bytes(16) in spool.read_bytes()  # EndSpec.token
+        tokens = re.findall(b"\x8a\x01\x10(.{16})", spool.read_bytes(), re.DOTALL)  # EndSpec.token
+        assert bytes(16) in tokens
+        assert set(tokens) == {bytes(16)}
