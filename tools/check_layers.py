@@ -21,7 +21,8 @@ LAYERS = {
     "agent": ("engine", "rpc", "format", "model", "util", "proto"),
     "master": ("rpc", "format", "model", "util", "proto"),
     "report": ("format", "model", "util"),
-    "cli": ("agent", "master", "report", "engine", "rpc", "format", "model", "util", "proto"),
+    "recover": ("format", "model", "util", "proto"),
+    "cli": ("agent", "master", "report", "recover", "engine", "rpc", "format", "model", "util", "proto"),
     "main": ("cli",),  # src/main.c
 }
 

@@ -208,8 +208,9 @@ static int make_room(struct runs *runs, struct error *err)
     struct hosted *oldest = oldest_over(runs);
     if (!oldest)
         return error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
-    log_warning("run %s was never collected: its samples stay in %s", run_id(oldest->run),
-                segment_path(run_spool(oldest->run)));
+    log_warning("run %s was never collected: its samples stay in %s, for `tcp-flowgen "
+                "recover`",
+                run_id(oldest->run), segment_path(run_spool(oldest->run)));
     leave(oldest, false);
     return 0;
 }

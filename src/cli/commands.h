@@ -51,6 +51,11 @@ struct summary_arguments {
     bool json;
 };
 
+struct recover_arguments {
+    struct operands spools;
+    const char *output; /* NULL: not given */
+};
+
 struct schema_arguments {
     bool markdown;
 };
@@ -73,6 +78,7 @@ union arguments {
     struct plan_arguments plan;
     struct check_arguments check;
     struct summary_arguments summary;
+    struct recover_arguments recover;
     struct schema_arguments schema;
     struct help_arguments help;
     struct seed_arguments seed;
@@ -92,12 +98,12 @@ struct command {
 };
 
 extern const struct command command_agent, command_run, command_plan, command_check,
-    command_summary, command_schema, command_help;
+    command_summary, command_recover, command_schema, command_help;
 extern const struct command command_seed;
 extern const struct command command_guardian, command_shard; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
-#define COMMAND_COUNT 7
+#define COMMAND_COUNT 8
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */

@@ -76,7 +76,7 @@ int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
 
 int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *request)
 {
-    static uint8_t zeros[TOKEN_SIZE];
+    uint8_t zeros[TOKEN_SIZE] = {0};
     Tcpflowgen__EndSpec *copies = calloc(request->n_ends + 1, sizeof *copies);
     Tcpflowgen__EndSpec **pointers = calloc(request->n_ends + 1, sizeof(*pointers));
     int failed = copies && pointers ? 0 : -1;

@@ -236,7 +236,7 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
     int failed = output_write(session, outcome, err);
     if (failed || !whole) {
         log_warning("the agents keep their samples of this run where their spools are, in "
-                    "tcp-flowgen-%s-*.spool",
+                    "tcp-flowgen-%s-*.spool: `tcp-flowgen recover` makes results of them",
                     session->id);
         return failed;
     }
