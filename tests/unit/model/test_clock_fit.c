@@ -399,8 +399,10 @@ static void hostile_clocks_do_no_harm(void **state)
         for (size_t k = 0; k < COUNT_OF(points); k++) {
             for (size_t b = 0; b < COUNT_OF(burst); b++) {
                 const int64_t last = (int64_t)COUNT_OF(values) - 1;
-                burst[b] = (struct clock_exchange){values[any(last)], values[any(last)],
-                                                   values[any(last)], values[any(last)]};
+                burst[b] = (struct clock_exchange){.t1 = values[any(last)],
+                                                   .t2 = values[any(last)],
+                                                   .t3 = values[any(last)],
+                                                   .t4 = values[any(last)]};
             }
             points[k] = clock_best(burst, COUNT_OF(burst));
             assert_true(points[k].bound_ns >= 0);
