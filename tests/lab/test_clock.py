@@ -104,3 +104,59 @@ def test_packets_lie_within_the_bound(lab, two_machines):
         sent, received = check_against_wire(clock, machine.address, own, seen[2])
         assert sent > 100 and received > 100
     assert abs(clocks[1].rate_ppm - clocks[0].rate_ppm - 200) < 20
+
+def start_run(lab, where, scenario):
+    """`tcp-flowgen run` that goes on while the test does something; finish() is its outcome."""
+    output = lab.output()
+    words = ["run", lab.write(scenario), "-o", output]
+    process = lab.spawn(where, *words, name="master")
+
+    def finish():
+        code = process.wait()
+        return Outcome(code, "", process.text(), output).must(0)
+
+    return process, finish
+
+
+def offset_at(clock, local):
+    return local - to_master(clock, local)
+
+
+def test_a_stepped_wall_clock_changes_nothing(lab, two_machines):
+    """An hour forward on one machine, an hour back on the other, while flows run."""
+    a, b = two_machines.a, two_machines.b
+    a.agent()
+    b.agent()
+    two_machines.shape("10mbit")
+    scenario = two_machines.scenario({"duration": "8s"}, interval="50ms")
+    process, finish = start_run(lab, two_machines.where, scenario)
+    for _ in waiting("the flows to start", process):
+        if "all flows are ready" in process.text():
+            break
+    time.sleep(2)
+    asked = [(machine, machine.ahead()) for machine in (a, b)]
+    a.step(3600)
+    b.step(-3600)
+    time.sleep(1)
+    asked += [(machine, machine.ahead()) for machine in (a, b)]
+    outcome = finish()
+
+    clocks = dict(zip((a, b), (agent.clock for agent in outcome.run.agents)))
+    for machine, ahead in asked:
+        clock = clocks[machine]
+        assert clock.error_ns <= BOUND
+        assert clock.method == "udp-kernel"
+        wrong = offset_at(clock, ahead.at + ahead.monotonic) - ahead.monotonic
+        assert abs(wrong) <= clock.error_ns + ahead.error
+    moved = asked[2][1].realtime - asked[0][1].realtime
+    assert abs(moved - 3600 * SECOND) < SECOND  # it was stepped
+    (flow,) = outcome.flows
+    assert flow.result.status == COMPLETE
+    for report, rows, columns in ends(flow):
+        clock = clocks[a if report is flow.result.src else b]
+        times = [row.ts for row in rows]
+        assert times == sorted(times)
+        for tick, row in zip(column(columns, "tick"), rows):
+            if tick >= 0:
+                late = round(row.ts * 1e9) - tick * 50_000_000
+                assert -2 * clock.error_ns <= late <= report.lateness_max_ns + 2 * clock.error_ns
