@@ -21,7 +21,7 @@
 #define RATE_MAX     4000 /* datagrams a second that one probe may cost */
 #define RATE_BURST   400
 #define EXHAUSTED_MS 2
-#define EXPIRY_MS    1000 /* how exact PROBE_SILENCE_NS is */
+#define EXPIRY_MS    1000 /* how exact silence_ns is */
 
 struct probe {
     char run[RANDOM_ID_MAX];
@@ -41,6 +41,7 @@ struct responder {
     pthread_mutex_t lock; /* of all below */
     struct probe probes[PROBES_MAX];
     size_t count;
+    int64_t silence_ns;
     bool runs, ends; /* the thread */
     pthread_t thread;
     int wake; /* eventfd: look at the table again */
@@ -154,7 +155,7 @@ static void drop(struct responder *responder, size_t index)
 static void expire(struct responder *responder, int64_t now)
 {
     for (size_t i = responder->count; i-- > 0;)
-        if (now - responder->probes[i].heard_ns > PROBE_SILENCE_NS)
+        if (now - responder->probes[i].heard_ns > responder->silence_ns)
             drop(responder, i);
 }
 
@@ -243,7 +244,7 @@ static int start_thread(struct responder *responder, struct error *err)
 
 /* ---- life ---- */
 
-int responder_create(struct responder **out, struct error *err)
+int responder_create(struct responder **out, int64_t silence_ns, struct error *err)
 {
     struct responder *responder = calloc(1, sizeof *responder);
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -255,6 +256,7 @@ int responder_create(struct responder **out, struct error *err)
     }
     pthread_mutex_init(&responder->lock, NULL);
     responder->wake = wake;
+    responder->silence_ns = silence_ns;
     *out = responder;
     return 0;
 }

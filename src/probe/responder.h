@@ -4,7 +4,7 @@
  *
  * It answers only what comes from an announced address under the announced key with a sequence
  * number larger than all before, with as many bytes as it got, up to some thousand a second; all
- * else is dropped without a word.  A probe that is silent for PROBE_SILENCE_NS is forgotten.
+ * else is dropped without a word.  A probe that was silent for silence_ns is forgotten.
  *
  * Functions may be called from any thread. */
 #ifndef PROBE_RESPONDER_H
@@ -34,7 +34,8 @@ struct probe_announcement {
                                translated on the way (1:1 NAT) */
 };
 
-int responder_create(struct responder **out, struct error *err);
+/* silence_ns: PROBE_SILENCE_NS, less in tests. */
+int responder_create(struct responder **out, int64_t silence_ns, struct error *err);
 
 /* 0 with the UDP port; ERROR_INPUT for addresses or a run's id that cannot be; ERROR_AGENT where
  * there are PROBES_MAX; ERROR_SYSTEM where the address is not here, or for want of memory. */
