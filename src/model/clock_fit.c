@@ -11,9 +11,9 @@
 
 #define WIDE_FACTOR 3
 #define SPAN_MIN_NS (100 * NS_PER_MS)
-#define RATE_MAX    1e-3 /* the kernel slews a clock by 500 ppm at most: two by 1000 */
-#define WANDER      2e-6 /* what a rate may change by from one used point to the next */
-#define STRETCH_MAX 1024
+#define RATE_MAX    1e-3            /* the kernel slews a clock by 500 ppm at most: two by 1000 */
+#define WANDER      2e-6            /* what a rate may change by from one used point to the next */
+#define STRETCH_MAX 1024            /* of bounds, until knots suffice */
 #define UNKNOWN_NS  (INT64_MAX / 4) /* a bound that says nothing */
 
 const char *clock_method_name(enum clock_method method)
