@@ -7,7 +7,7 @@
 #include "master/clock_sync.h"
 #include "proto/agent.pb-c.h"
 
-#define PROBE_MS 4000
+#define PROBE_MS 2000
 
 void clock_probe_off(struct master_agent *agent, const char *why)
 {
