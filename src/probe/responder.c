@@ -336,6 +336,8 @@ int responder_add(struct responder *responder, const struct probe_announcement *
 
 void responder_remove(struct responder *responder, const char *run)
 {
+    if (!responder)
+        return;
     pthread_mutex_lock(&responder->lock);
     drop_run(responder, run);
     pthread_mutex_unlock(&responder->lock);

@@ -42,7 +42,7 @@ int responder_create(struct responder **out, int64_t silence_ns, struct error *e
 int responder_add(struct responder *responder, const struct probe_announcement *announcement,
                   uint16_t *port, struct error *err);
 
-/* Nothing if there is none. */
+/* Nothing if there is none; NULL is fine. */
 void responder_remove(struct responder *responder, const char *run);
 
 /* Ends the thread; forgets all.  NULL is fine. */
