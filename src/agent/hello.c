@@ -16,6 +16,8 @@
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
+#include "format/message.h"
+#include "probe/discipline.h"
 #include "rpc/service.h"
 #include "util/cleanup.h"
 #include "util/version.h"
@@ -35,6 +37,7 @@ struct answer {
     char hostname[256];
     char boot[64], netns[32];
     char ends_reason[256];
+    Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[PROBLEMS_MAX][512];
@@ -106,6 +109,9 @@ static void describe(struct answer *answer, const struct agent_options *options,
     struct statvfs disk;
     bool known = statvfs(run_spool_directory(options), &disk) == 0;
     reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
+    struct clock_discipline discipline = discipline_read();
+    message_from_discipline(&answer->discipline, &discipline);
+    reply->discipline = discipline.known ? &answer->discipline : NULL;
     name_place(answer);
 }
 

@@ -84,6 +84,7 @@ static void expel(struct hosted *hosted)
 static void leave(struct hosted *hosted, bool remove_spool)
 {
     hosted->leaving = true;
+    responder_remove(hosted->runs->responder, run_id(hosted->run));
     hosted->remove_spool = remove_spool;
     if (!hosted->busy)
         expel(hosted);
@@ -145,6 +146,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
         log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
                     (long long)(orphan_ns / NS_PER_S));
         hosted_stop(hosted);
+        responder_remove(hosted->runs->responder, run_id(hosted->run));
         hosted->watched_ns = clock_now();
     }
 }

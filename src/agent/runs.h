@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/run.h"
 #include "agent/watcher.h"
+#include "probe/responder.h"
 #include "rpc/rpc.h"
 
 #define RUNS_MAX 16
@@ -36,6 +37,7 @@ struct hosted {
 struct runs {
     struct rpc_loop *loop;
     const struct agent_options *options;
+    struct responder *responder;    /* its probe of a run ends with that */
     struct hosted *items[RUNS_MAX]; /* oldest first */
     size_t count;
     size_t leaving; /* out of the table, and being destroyed */

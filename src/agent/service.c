@@ -6,9 +6,12 @@
 
 #include "agent/hello.h"
 #include "agent/preparation.h"
+#include "agent/probe_service.h"
 #include "agent/runs.h"
 #include "format/message.h"
 #include "model/scenario.h"
+#include "probe/discipline.h"
+#include "probe/responder.h"
 #include "rpc/service.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -24,6 +27,7 @@ struct service {
     void *quit_arg;
     char instance[RANDOM_ID_MAX];
     struct hello_desk hello;
+    struct responder *responder;
     struct runs runs;
     struct rpc_service table;
 };
@@ -57,6 +61,10 @@ static void serve_clock(struct rpc_call *call, const ProtobufCMessage *message, 
     const Tcpflowgen__ClockRequest *request = (const Tcpflowgen__ClockRequest *)message;
     Tcpflowgen__ClockReply reply = TCPFLOWGEN__CLOCK_REPLY__INIT;
     reply.received_ns = rpc_received_ns(call);
+    struct clock_discipline discipline = discipline_read();
+    Tcpflowgen__ClockDiscipline about;
+    message_from_discipline(&about, &discipline);
+    reply.discipline = discipline.known ? &about : NULL;
     reply.sent_ns = clock_now();
     rpc_finish(call, &reply.base, RPC_OK, NULL);
     struct hosted *hosted = runs_find(&service->runs, request->run);
@@ -65,11 +73,17 @@ static void serve_clock(struct rpc_call *call, const ProtobufCMessage *message, 
         run_adjust(hosted->run, &axis);
 }
 
+static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
+{
+    struct service *service = ctx;
+    probe_serve(call, (const Tcpflowgen__ProbeRequest *)message, service->options,
+                service->responder);
+}
+
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
-    size_t length = strlen(request->run);
-    return length == RANDOM_ID_MAX - 1 && strspn(request->run, "0123456789abcdef") == length &&
-           request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
+    return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
+           request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
            request->lead_ns >= 0 && request->read_size <= IO_SIZE_MAX &&
            request->write_size <= IO_SIZE_MAX;
@@ -261,8 +275,9 @@ static void serve_stop(struct rpc_call *call, const ProtobufCMessage *message, v
 static void serve_forget(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     struct service *service = ctx;
-    struct hosted *hosted =
-        run_of_call(service, call, ((const Tcpflowgen__RunRequest *)message)->run);
+    const char *run = ((const Tcpflowgen__RunRequest *)message)->run;
+    responder_remove(service->responder, run); /* it may have come before the run */
+    struct hosted *hosted = run_of_call(service, call, run);
     if (!hosted)
         return;
     hosted_forget(hosted, call);
@@ -287,11 +302,11 @@ static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *messag
 }
 
 static rpc_serve *const serve[AGENT_METHODS] = {
-    [AGENT_HELLO] = serve_hello,       [AGENT_CLOCK] = serve_clock,
-    [AGENT_PREPARE] = serve_prepare,   [AGENT_START] = serve_start,
-    [AGENT_WATCH] = serve_watch,       [AGENT_STOP] = serve_stop,
-    [AGENT_COLLECT] = serve_collect,   [AGENT_FORGET] = serve_forget,
-    [AGENT_SHUTDOWN] = serve_shutdown,
+    [AGENT_HELLO] = serve_hello,   [AGENT_CLOCK] = serve_clock,
+    [AGENT_PROBE] = serve_probe,   [AGENT_PREPARE] = serve_prepare,
+    [AGENT_START] = serve_start,   [AGENT_WATCH] = serve_watch,
+    [AGENT_STOP] = serve_stop,     [AGENT_COLLECT] = serve_collect,
+    [AGENT_FORGET] = serve_forget, [AGENT_SHUTDOWN] = serve_shutdown,
 };
 
 /* ---- life ---- */
@@ -302,11 +317,17 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
     struct service *service = calloc(1, sizeof *service);
     if (!service)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int failed = responder_create(&service->responder, PROBE_SILENCE_NS, err);
+    if (failed) {
+        free(service);
+        return failed;
+    }
     service->loop = loop;
     service->options = options;
     service->quit = quit;
     service->quit_arg = arg;
-    service->runs = (struct runs){.loop = loop, .options = options};
+    service->runs =
+        (struct runs){.loop = loop, .options = options, .responder = service->responder};
     random_id(service->instance);
     service->hello =
         (struct hello_desk){.loop = loop, .options = options, .instance = service->instance};
@@ -326,5 +347,6 @@ void service_destroy(struct service *service)
     if (!service)
         return;
     runs_fini(&service->runs);
+    responder_destroy(service->responder);
     free(service);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/bounds.h"
+#include "cli/clock_network.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
@@ -72,6 +73,8 @@ static uint64_t seed_of(const struct run_arguments *given)
 
 static int run_plan(const struct run_arguments *given, const struct plan *plan, const char *output)
 {
+    bool clock_on_test = false;
+    clock_network_read(given->clock_network, &clock_on_test, NULL); /* it was checked */
     const struct repeats repeats = {
         .plan = plan,
         .master =
@@ -80,6 +83,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
                 .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
                 .best_effort = given->best_effort,
                 .local = given->local,
+                .clock_on_test = clock_on_test,
                 .progress = !given->quiet && isatty(STDERR_FILENO),
                 .captures = given->captures,
             },
@@ -113,8 +117,9 @@ static int run_temporary(const struct run_arguments *given, const struct plan *p
     return status;
 }
 
-static int check_output(const struct run_arguments *given, struct error *err)
+static int check_options(const struct run_arguments *given, struct error *err)
 {
+    bool clock_on_test;
     bool to_stdout = given->output && is_stdout(given->output);
     if (given->json && to_stdout) {
         error_set(err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
@@ -124,7 +129,7 @@ static int check_output(const struct run_arguments *given, struct error *err)
         error_set(err, ERROR_INPUT, NULL, "--separate needs the name of a file");
         return error_cure(err, "give one with --output");
     }
-    return 0;
+    return clock_network_read(given->clock_network, &clock_on_test, err);
 }
 
 /* Beside a result that is not kept no file could be kept either. */
@@ -147,7 +152,7 @@ static int run(const union arguments *arguments)
     if (given->quiet)
         log_set_level(LOG_QUIET);
     struct error err = {0};
-    if (check_output(given, &err))
+    if (check_options(given, &err))
         return say_error("run", &err);
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,
@@ -185,6 +190,8 @@ static const struct option_row rows[] = {
      "bytes a write"},
     {"lead", 0, false, OPTION_DURATION, "DUR", PLACE(lead_ns), 0, CLI_LEAD_MAX_NS,
      "connect flows so long before their start (2s)"},
+    {"clock-network", 0, false, OPTION_TEXT, "NET", PLACE(clock_network), 1, 0,
+     "compare clocks over the network mgmt or test\n(mgmt)"},
     {"repeat", 0, false, OPTION_NUMBER, "N", PLACE(repeat), 1, CLI_REPEAT_MAX,
      "run it N times, one after another"},
     {"pause", 0, false, OPTION_DURATION, "DUR", PLACE(pause_ns), 0, CLI_PAUSE_MAX_NS,

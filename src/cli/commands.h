@@ -31,7 +31,8 @@ struct run_arguments {
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
     int64_t repeat, pause_ns, warmup_ns;
-    bool separate; /* a file for each repeat */
+    bool separate;             /* a file for each repeat */
+    const char *clock_network; /* NULL: not given */
     struct optional_uint64 seed;
 };
 
@@ -42,6 +43,7 @@ struct plan_arguments {
 
 struct check_arguments {
     const char *scenario;
+    const char *clock_network; /* NULL: not given */
     bool local, quiet;
 };
 

@@ -200,3 +200,35 @@ int message_to_axis(struct axis *out, const Tcpflowgen__Axis *message, struct er
     *out = (struct axis){message->axis_ns, message->local_ns, message->rate};
     return 0;
 }
+
+void message_from_discipline(Tcpflowgen__ClockDiscipline *out, const struct clock_discipline *from)
+{
+    tcpflowgen__clock_discipline__init(out);
+    out->synchronized = from->synchronized;
+    out->status = from->status;
+    out->frequency_ppm = from->frequency_ppm;
+    out->rate_ppm = from->rate_ppm;
+    out->tick_ns = from->tick_ns;
+    out->offset_ns = from->offset_ns;
+    out->max_error_ns = from->max_error_ns;
+    out->estimated_error_ns = from->estimated_error_ns;
+    out->tai_s = from->tai_s;
+}
+
+struct clock_discipline message_to_discipline(const Tcpflowgen__ClockDiscipline *message)
+{
+    if (!message)
+        return (struct clock_discipline){0};
+    return (struct clock_discipline){
+        .known = true,
+        .synchronized = message->synchronized,
+        .status = message->status,
+        .frequency_ppm = message->frequency_ppm,
+        .rate_ppm = message->rate_ppm,
+        .tick_ns = message->tick_ns,
+        .offset_ns = message->offset_ns,
+        .max_error_ns = message->max_error_ns,
+        .estimated_error_ns = message->estimated_error_ns,
+        .tai_s = message->tai_s,
+    };
+}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/message.h"
 #include "proto/agent.pb-c.h"
 #include "util/log.h"
 #include "util/units.h"
@@ -100,6 +101,7 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         .cpus = reply->cpus,
         .workers = reply->workers,
         .interval_ns = reply->interval_ns,
+        .clock_before = message_to_discipline(reply->discipline),
     };
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;

@@ -234,6 +234,7 @@ void session_tell_all(struct session *session, enum agent_method method)
         struct master_agent *agent = &session->agents[i];
         /* One that was refused later may hold the run all the same. */
         bool concerned = method == AGENT_SHUTDOWN ? !agent->refused : agent->prepared;
+        concerned |= method == AGENT_FORGET && agent->clock.target; /* the probe ends, too */
         if (concerned && agent->peer && !agent->info.lost)
             session_tell(agent, method);
     }

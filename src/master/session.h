@@ -15,6 +15,7 @@
 #include "model/clock_fit.h"
 #include "model/plan.h"
 #include "model/result.h"
+#include "probe/prober.h"
 #include "rpc/rpc.h"
 #include "rpc/service.h"
 #include "util/address.h"
@@ -22,15 +23,31 @@
 
 #define CLOCK_POINTS_MAX 512
 
+enum probe_state {
+    PROBE_NEW,   /* the agent was not asked */
+    PROBE_ASKED, /* its answer is awaited */
+    PROBE_READY,
+    PROBE_OFF, /* exchanges are made by calls */
+};
+
 /* The clock exchanges with one agent. */
 struct clock_sync {
-    struct clock_exchange burst[32]; /* the one under way */
-    size_t wanted, made;             /* of it; wanted 0: none is under way */
     struct clock_point points[CLOCK_POINTS_MAX];
     size_t point_count;
-    uint32_t exchanges; /* all that were made */
-    int64_t slowest_ns; /* of them */
+    uint32_t exchanges; /* all that were made for them */
     char failure[128];  /* why the last burst failed; empty: it did not */
+    /* by calls */
+    struct clock_exchange burst[32]; /* the one under way */
+    size_t wanted, made;             /* of it; wanted 0: none is under way */
+    int64_t slowest_ns;              /* of all */
+    /* by the probe */
+    enum probe_state probe;
+    struct probe_target *target;
+    uint8_t key[PROBE_KEY_SIZE];
+    bool probing;            /* a burst is under way */
+    size_t calls;            /* to be made after it */
+    unsigned probe_failures; /* in a row */
+    char probe_failure[160];
 };
 
 struct session;
@@ -115,7 +132,8 @@ struct session {
     struct master_host *hosts; /* by the plan's index */
     struct master_flow *flows; /* by the plan's index */
     struct collect *collect;
-    size_t outstanding; /* calls that session_settle() waits for */
+    struct prober *prober; /* NULL: none yet */
+    size_t outstanding;    /* calls that session_settle() waits for */
     size_t ends_ready, ends_over, ends_failed;
     int64_t t0_ns;  /* 0: not started; the master's clock */
     int interrupts; /* SIGINT or SIGTERM received */

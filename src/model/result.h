@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/clock_discipline.h"
 #include "model/clock_fit.h"
 #include "model/flow.h"
 #include "model/packet.h"
@@ -21,6 +22,8 @@ struct run_agent {
     uint32_t cpus, workers;
     int64_t interval_ns;
     struct clock_fit clock;
+    char clock_network[8]; /* that datagrams took: "mgmt", "test"; empty: there were none */
+    struct clock_discipline clock_before, clock_after; /* the run */
     char *lost; /* why it was lost in mid-run; NULL: it was not */
 };
 
@@ -46,6 +49,7 @@ struct run_info {
     uint32_t repeat, repeats; /* 1..repeats; both 0 where nothing is known of them */
     uint64_t seed;            /* of random traffic */
     int64_t warmup_ns;        /* begin of each flow that summaries leave out */
+    struct clock_discipline clock_before, clock_after; /* the master's own */
 };
 
 int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /* 0, -1: no memory */

@@ -27,16 +27,38 @@ static json_t *real(bool known, double value)
 
 /* ---- the run ---- */
 
+/* null: not known. */
+static json_t *discipline_json(const struct clock_discipline *before,
+                               const struct clock_discipline *after)
+{
+    if (!before->known)
+        return json_null();
+    bool both = after->known;
+    return json_pack("{s:b, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:i}", "synchronized",
+                     (int)before->synchronized, "status", (json_int_t)before->status, "rate_ppm",
+                     real(true, before->rate_ppm), "rate_change_ppm",
+                     real(both, after->rate_ppm - before->rate_ppm), "tick_ns",
+                     (json_int_t)before->tick_ns, "offset_ns", (json_int_t)before->offset_ns,
+                     "max_error_ns", (json_int_t)before->max_error_ns, "estimated_error_ns",
+                     (json_int_t)before->estimated_error_ns, "tai_s", (int)before->tai_s);
+}
+
 static json_t *agent_json(const struct run_agent *agent)
 {
     const struct clock_fit *clock = &agent->clock;
-    return json_pack(
+    json_t *json = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "mgmt", text(agent->mgmt),
         "hostname", text(agent->hostname), "version", text(agent->version), "kernel",
         text(agent->kernel), "machine", text(agent->machine), "cpus", (json_int_t)agent->cpus,
         "interval_ns", (json_int_t)agent->interval_ns, "clock_offset_ns",
         (json_int_t)clock->offset_ns, "clock_error_ns", (json_int_t)clock->error_ns,
         "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
+    json_object_set_new(json, "clock_method", json_string(clock_method_name(clock->method)));
+    json_object_set_new(json, "clock_network", text_or_null(agent->clock_network));
+    json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));
+    json_object_set_new(json, "clock_discipline",
+                        discipline_json(&agent->clock_before, &agent->clock_after));
+    return json;
 }
 
 static json_t *run_json(const struct run_info *run)
@@ -55,6 +77,8 @@ static json_t *run_json(const struct run_info *run)
                   text_or_null(run->label), "version", text(run->version), "started_unix_ns",
                   (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted, "agents",
                   agents, "events", events, "warnings", warnings);
+    json_object_set_new(json, "clock_discipline",
+                        discipline_json(&run->clock_before, &run->clock_after));
     if (run->repeats > 1) {
         json_object_set_new(json, "repeat", json_integer(run->repeat));
         json_object_set_new(json, "repeats", json_integer(run->repeats));
