@@ -37,7 +37,7 @@ struct hosted {
 struct runs {
     struct rpc_loop *loop;
     const struct agent_options *options;
-    struct responder *responder; /* its probe of a run ends with that */
+    struct responder *responder;    /* its probe of a run ends with that */
     struct hosted *items[RUNS_MAX]; /* oldest first */
     size_t count;
     size_t leaving; /* out of the table, and being destroyed */

@@ -82,7 +82,8 @@ static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, 
 
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
-    return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
+    return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
+           request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
            request->lead_ns >= 0 && request->read_size <= IO_SIZE_MAX &&
            request->write_size <= IO_SIZE_MAX;
@@ -301,12 +302,11 @@ static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *messag
 }
 
 static rpc_serve *const serve[AGENT_METHODS] = {
-    [AGENT_HELLO] = serve_hello,       [AGENT_CLOCK] = serve_clock,
-    [AGENT_PROBE] = serve_probe,
-    [AGENT_PREPARE] = serve_prepare,   [AGENT_START] = serve_start,
-    [AGENT_WATCH] = serve_watch,       [AGENT_STOP] = serve_stop,
-    [AGENT_COLLECT] = serve_collect,   [AGENT_FORGET] = serve_forget,
-    [AGENT_SHUTDOWN] = serve_shutdown,
+    [AGENT_HELLO] = serve_hello,   [AGENT_CLOCK] = serve_clock,
+    [AGENT_PROBE] = serve_probe,   [AGENT_PREPARE] = serve_prepare,
+    [AGENT_START] = serve_start,   [AGENT_WATCH] = serve_watch,
+    [AGENT_STOP] = serve_stop,     [AGENT_COLLECT] = serve_collect,
+    [AGENT_FORGET] = serve_forget, [AGENT_SHUTDOWN] = serve_shutdown,
 };
 
 /* ---- life ---- */
