@@ -7,6 +7,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
+import bed as bed_module
 import harness
 import two_machines as two
 import uml
@@ -36,3 +37,13 @@ def machine():
         pytest.skip(uml.why_not())
     with uml.Machine() as machine:
         yield machine
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory):
+    """bed.Bed: a dumbbell in user-mode Linux, with agents; one for the tests of a file."""
+    if uml.why_not():
+        pytest.skip(uml.why_not())
+    one = bed_module.Bed(tmp_path_factory.mktemp("bed"))
+    yield one
+    one.close()
