@@ -12,6 +12,8 @@ import harness
 import uml
 import witnesses
 
+MODULES = "/lib/modules/$(uname -r)/kernel/net/ipv4"
+
 
 @dataclass
 class Measurement:
@@ -51,11 +53,17 @@ class Measurement:
 class Bed:
     """One machine, one dumbbell, two agents; as many measurements as wanted."""
 
-    def __init__(self, folder, memory="512M"):
+    program = harness.PROGRAM
+
+    def __init__(self, folder, memory="512M", more=(), descriptors=()):
+        """more, descriptors: see uml.Machine."""
         self.folder = Path(folder)
         self.serial = 0
-        self.machine = uml.Machine(memory)
+        self.machine = uml.Machine(memory, more=more, descriptors=descriptors)
         try:
+            # Loaded when asked for as well, but not if two agents do that at once.
+            modules = f"$(cd {MODULES} && ls -d tcp_* | sed 's/.ko.*//')"
+            self.machine.run("sh", "-c", f"busybox modprobe -a {modules}")
             self.net = dumbbell.Dumbbell(self.machine.run)
             for name in ("a", "b"):
                 # What one flow learns of the path is not for the next.
@@ -69,7 +77,7 @@ class Bed:
         spool = self.folder / f"spool-{name}"
         spool.mkdir()
         listen = dumbbell.HOSTS[host]["mgmt"]
-        words = [harness.PROGRAM, "agent", "--listen", listen, "--insecure", "--spool", spool]
+        words = [self.program, "agent", "--listen", listen, "--insecure", "--spool", spool]
         log = self.folder / f"agent-{name}.log"
         pid = self.machine.start(*self.net.enter(name), *words, log=log)
         deadline = time.monotonic() + harness.PATIENCE
@@ -111,7 +119,7 @@ class Bed:
         before = self._counters()
         pids = self._witnesses(folder, watch)
         words = ["run", folder / "scenario.json", "-o", folder / "results.pb", *flags]
-        master = [*self.net.enter("m"), harness.PROGRAM, *words]
+        master = [*self.net.enter("m"), self.program, *words]
         pid = self.machine.start(*master, log=folder / "master.log")
         return folder, pid, pids, before
 
@@ -119,6 +127,8 @@ class Bed:
         folder, pid, pids, before = begun
         code = self.machine.call("wait", timeout + 10, pid=pid, timeout=timeout)
         assert code == 0, f"exit {code}\n{(folder / 'master.log').read_text()}"
+        if "capture" in pids:
+            time.sleep(witnesses.CAPTURE_DELAY)
         for witness in pids.values():
             self.machine.end(witness)
         after = self._counters()
@@ -127,15 +137,14 @@ class Bed:
             for name in after
         }
         if "capture" in pids:
-            log = (folder / "capture.log").read_text()
-            assert "0 packets dropped by kernel" in log, log
+            witnesses.check_capture(folder / "capture.log")
         results = folder / "results.pb"
         harness.messages()
         from tcp_flowgen_results import read
 
         flows = list(read(results))
         shown = subprocess.run(
-            [harness.PROGRAM, "summary", results, "--json"], capture_output=True, check=True
+            [self.program, "summary", results, "--json"], capture_output=True, check=True
         )
         summary = json.loads(shown.stdout)["flows"]
         return Measurement(flows, flows[0].of_run, summary, folder, self.net.queue(), grown)

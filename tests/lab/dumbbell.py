@@ -13,6 +13,7 @@ segmented late.
 
 import json
 
+NAMESPACES = ("a", "r1", "r2", "b", "m")
 MGMT_PORT = 8840
 HOSTS = {
     "A": {"mgmt": f"10.9.1.1:{MGMT_PORT}", "host": "10.1.0.1"},
@@ -41,7 +42,7 @@ class Dumbbell:
     def __init__(self, run, prefix=""):
         self.run, self.prefix = run, prefix
         self.shaped = False
-        for name in ("a", "r1", "r2", "b", "m"):
+        for name in NAMESPACES:
             run("ip", "netns", "add", prefix + name)
             self.ip(name, "link", "set", "lo", "up")
         for one, device, address, other, peer, there in CABLES:
@@ -100,11 +101,12 @@ class Dumbbell:
 
     def mark(self, one_in):
         """Every so-manieth packet of payload to b that may be marked leaves r1 as CE; wants nft."""
-        self._rule(f"ip ecn {{ ect0, ect1 }} ip length > 200 numgen inc mod {one_in} 0 ip ecn set ce")
+        may = "ip ecn { ect0, ect1 } ip length > 200"
+        self._rule(f"{may} numgen inc mod {one_in} 0 counter ip ecn set ce")
 
     def lose(self, one_in):
         """Every so-manieth packet of payload to b is lost; wants nft."""
-        self._rule(f"ip daddr 10.2.0.2 ip length > 200 numgen inc mod {one_in} 0 drop")
+        self._rule(f"ip daddr 10.2.0.2 ip length > 200 numgen inc mod {one_in} 0 counter drop")
 
     def _rule(self, rule):
         self.inside("r1", "nft", "add table ip lab")
@@ -118,8 +120,14 @@ class Dumbbell:
         shown = json.loads(self.tc(router, "-j", "-s", "qdisc", "show", "dev", "narrow"))
         return next(qdisc for qdisc in shown if qdisc["handle"] == "10:")
 
+    def struck(self):
+        """How many packets mark() or lose() has struck."""
+        shown = json.loads(self.inside("r1", "nft", "-j", "list", "table", "ip", "lab"))
+        words = (word for item in shown["nftables"] for word in item.get("rule", {}).get("expr", ()))
+        return sum(word["counter"]["packets"] for word in words if "counter" in word)
+
     def delete(self):
-        for name in ("a", "r1", "r2", "b", "m"):
+        for name in NAMESPACES:
             self.run("ip", "netns", "delete", self.prefix + name)
 
 

@@ -102,6 +102,16 @@ class Packet:
     size: int  # bytes of payload
 
 
+CAPTURE_DELAY = 1.5  # s until tcpdump has surely been given the last packet
+
+
+def check_capture(log):
+    """That tcpdump, by what it wrote at its end, has missed none."""
+    text = Path(log).read_text()
+    counts = re.search(r"(\d+) packets captured\n(\d+) packets received", text)
+    assert counts and counts[1] == counts[2] and "\n0 packets dropped by kernel" in text, text
+
+
 def capture(path):
     """The TCP segments of a capture of `tcpdump -w`."""
     data = Path(path).read_bytes()
