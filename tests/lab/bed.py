@@ -55,11 +55,11 @@ class Bed:
 
     program = harness.PROGRAM
 
-    def __init__(self, folder, memory="512M", more=(), descriptors=()):
-        """more, descriptors: see uml.Machine."""
+    def __init__(self, folder, memory="512M", **more):
+        """more: see uml.Machine."""
         self.folder = Path(folder)
         self.serial = 0
-        self.machine = uml.Machine(memory, more=more, descriptors=descriptors)
+        self.machine = uml.Machine(memory, **more)
         try:
             # Loaded when asked for as well, but not if two agents do that at once.
             modules = f"$(cd {MODULES} && ls -d tcp_* | sed 's/.ko.*//')"

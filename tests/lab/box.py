@@ -143,7 +143,7 @@ def terminal():
     fd = os.dup(sys.stdin.fileno())  # 0 is taken, in the machine's process
     before = termios.tcgetattr(fd)
     try:
-        yield [f"con1=fd:{fd},fd:{fd}"], (fd,)
+        yield {"more": [f"con1=fd:{fd},fd:{fd}"], "descriptors": (fd,)}
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
@@ -156,9 +156,9 @@ def main():
         sys.exit("scripts/lab: a shell needs a terminal; otherwise give a SCENARIO")
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfg-lab."))
-        console = ([], ()) if options.scenario else stack.enter_context(terminal())
+        console = {} if options.scenario else stack.enter_context(terminal())
         begin = time.monotonic()
-        bed = Bed(folder, options.memory, *console)
+        bed = Bed(folder, options.memory, **console)
         stack.callback(bed.close)
         bed.net.rate(options.rate, options.queue)
         bed.net.delay(options.rtt, options.loss)

@@ -8,6 +8,7 @@ import time
 
 import dumbbell
 import harness
+import uml
 import witnesses
 from harness import Outcome, waiting
 
@@ -69,6 +70,17 @@ class OwnBed:
         """Bytes that b's interface has received."""
         words = ["cat", "/sys/class/net/test/statistics/rx_bytes"]
         return int(harness.run(*self.places["b"].enter(), *words))
+
+    @contextlib.contextmanager
+    def watched(self, path):
+        """The counters of b's interface during the block go to a file."""
+        words = [uml.PYTHON, uml.HERE / "inside" / "witness.py", "interface", "test", path]
+        watch = subprocess.Popen([*self.places["b"].enter(), *map(str, words)])
+        try:
+            yield
+        finally:
+            watch.terminate()
+            watch.wait(20)
 
     @contextlib.contextmanager
     def captured(self, path):

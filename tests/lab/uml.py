@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
 KERNEL = "linux.uml"
+URGENTLY = ("nice", "-n", "-15")  # for `before`; only a complaint in the log where it may not be
 BOOT_LIMIT = 60  # s
 MARK = "\x02"  # of inside/remote.py
 
