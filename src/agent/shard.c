@@ -80,7 +80,7 @@ static bool make_room(struct shard *shard, size_t place)
         shard->index = index;
         shard->index_size = size;
     }
-    if (shard->end_count == shard->end_capacity) {
+    if (!shard->ends || shard->end_count == shard->end_capacity) {
         size_t capacity = shard->end_capacity ? shard->end_capacity * 2 : 64;
         struct own_end *ends = reallocarray(shard->ends, capacity, sizeof *ends);
         if (!ends)
