@@ -99,7 +99,7 @@ static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
         known->open = true;
         return true;
     }
-    if (!make_room(shard, place))
+    if (!make_room(shard, place) || !shard->ends || !shard->index)
         return false;
     shard->ends[shard->end_count++] = (struct own_end){.flow = flow, .end = end, .open = true};
     shard->index[place] = (uint32_t)shard->end_count;
