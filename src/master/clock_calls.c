@@ -15,7 +15,7 @@ static void exchange(struct master_agent *agent);
 static void end_burst(struct master_agent *agent)
 {
     struct clock_sync *sync = &agent->clock;
-    if (sync->made && sync->probe == PROBE_OFF)
+    if (sync->made && sync->probe != PROBE_READY)
         clock_sync_add(agent, sync->burst, sync->made);
     sync->wanted = sync->made = 0;
 }

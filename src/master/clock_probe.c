@@ -67,12 +67,15 @@ static void on_probe(struct rpc_call *call, const ProtobufCMessage *message,
 {
     struct master_agent *agent = arg;
     (void)call;
-    if (message) {
+    if (message)
         take_port(agent, ((const Tcpflowgen__ProbeReply *)message)->port);
-    } else if (agent->clock.probe == PROBE_ASKED) {
-        bool unknown = status->code == RPC_UNIMPLEMENTED;
-        clock_probe_off(agent, unknown ? "its version knows no other way" : status->text);
-    }
+    else if (agent->clock.probe != PROBE_ASKED)
+        return; /* it has said its port */
+    else if (status->code == RPC_UNAVAILABLE || status->code == RPC_CANCELLED)
+        agent->clock.probe = PROBE_NEW; /* nothing reaches it just now */
+    else
+        clock_probe_off(agent, status->code == RPC_UNIMPLEMENTED ? "its version knows no other way"
+                                                                 : status->text);
 }
 
 static bool ask(struct master_agent *agent, const char *address)

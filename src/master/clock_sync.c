@@ -48,6 +48,8 @@ void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exc
 static void after_probe(struct master_agent *agent)
 {
     struct clock_sync *sync = &agent->clock;
+    if (!session_usable(agent))
+        return;
     if (!sync->probe_failure[0]) {
         sync->probe_failures = 0;
     } else if (sync->point_count == 0 || ++sync->probe_failures == PROBE_FAILURES) {
@@ -76,16 +78,21 @@ static bool is_quiet(const struct clock_sync *sync)
     return !sync->wanted && !sync->probing && sync->probe != PROBE_ASKED;
 }
 
-/* Exchanges by the probe and, after them, calls; without it `instead` calls. */
+/* Exchanges by the probe and, after them, calls; without it `instead` calls, while the agent may be
+ * asked for it once more. */
 static void start_burst(struct master_agent *agent, size_t probes, size_t calls, size_t instead)
 {
     struct clock_sync *sync = &agent->clock;
     if (!session_usable(agent) || !is_quiet(sync))
         return;
     sync->calls = calls;
-    if (sync->probe == PROBE_READY)
+    if (sync->probe == PROBE_READY) {
         clock_probe_start(agent, probes);
-    else if (instead)
+        return;
+    }
+    if (sync->probe == PROBE_NEW)
+        clock_probe_open(agent);
+    if (instead)
         clock_calls_start(agent, instead);
 }
 

@@ -422,7 +422,8 @@ static bool set_knots(const struct line *line, struct clock_fit *fit, double str
 /* Where no straight line explains the points, one with knots may: the clocks' rates changed. */
 static void bend(const struct line *line, struct clock_fit *fit)
 {
-    if ((wide_ns)line->last_ns - line->first_ns < SPAN_MIN_NS || explains_all(line, fit))
+    const int64_t span_min = SPAN_MIN_NS;
+    if ((wide_ns)line->last_ns - line->first_ns < span_min || explains_all(line, fit))
         return;
     struct clock_fit bent = *fit;
     double stretch = 1;

@@ -75,9 +75,8 @@ static void ask(struct probe_target *target)
         return;
     }
     target->sent_ns = clock_now();
-    /* An error that an earlier datagram caused is told once, in the place of sending. */
-    bool sent = false;
-    for (int tries = 0; !sent && tries < 2; tries++)
+    bool sent = stamped_socket_send(&target->socket, data, sizeof data, NULL);
+    if (!sent) /* an error that an earlier datagram caused is told once, in place of sending */
         sent = stamped_socket_send(&target->socket, data, sizeof data, NULL);
     if (!sent)
         end_burst(target, "a request cannot be sent");
