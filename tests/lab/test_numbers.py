@@ -18,7 +18,7 @@ WINDOW = (85 + 85) * 1448  # bytes of payload that fit into the link's 20 ms and
 # after it was done.  Both are read from the same fields of the kernel, so only what happens in
 # between two samples can tell them apart: where some are missing, nothing can be said.
 NEAR = 50 * MS
-GAP = 30 * MS
+GAP = 60 * MS
 CWND_SLACK = 2  # segments
 RTT_SLACK = 0.05  # of it
 
@@ -58,7 +58,7 @@ def measure(link, **flow):
 
 def check_goodput(seen, flow, summary):
     witness = goodput_of_witness(seen, flow)
-    assert 5e6 < witness < 50e6  # there was something to measure, and the link was as asked for
+    assert 1e6 < witness < 50e6  # there was something to measure, and the link was as asked for
     assert summary["goodput_bps"] == pytest.approx(witness, rel=0.01)
 
 
