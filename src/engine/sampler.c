@@ -8,18 +8,30 @@
 #include "engine/worker.h"
 #include "util/clock.h"
 
-#define SLICE_NS (100 * NS_PER_US)
+#define SLICE_NS    (100 * NS_PER_US)
+#define TOGETHER_NS (100 * NS_PER_US)
+#define READS_MAX   3
 
-void sample_read(int fd, struct sample *sample)
+/* Returns how long it took: the values are of some moment in that time before t_ns. */
+static int64_t read_info(int fd, struct sample *sample)
 {
+    const int64_t before = clock_now();
     memset(sample->info, 0, sizeof sample->info);
-    memset(sample->cc, 0, sizeof sample->cc);
     socklen_t size = sizeof sample->info;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, sample->info, &size) < 0)
         size = 0;
-    sample->t_ns = clock_now();
     sample->info_length = (uint16_t)size;
-    size = sizeof sample->cc;
+    sample->t_ns = clock_now();
+    return sample->t_ns - before;
+}
+
+void sample_read(int fd, struct sample *sample)
+{
+    /* When this thread loses the CPU in between, values and time do not belong together. */
+    for (int reads = 1; read_info(fd, sample) > TOGETHER_NS && reads < READS_MAX; reads++) {
+    }
+    memset(sample->cc, 0, sizeof sample->cc);
+    socklen_t size = sizeof sample->cc;
     if (getsockopt(fd, IPPROTO_TCP, TCP_CC_INFO, sample->cc, &size) < 0)
         size = 0;
     sample->cc_length = (uint8_t)size;

@@ -23,7 +23,8 @@ void sampler_remove(struct end *end, int64_t now_ns);
 int64_t sampler_slice(struct worker *worker, int64_t now_ns);
 
 /* Reads TCP_INFO and TCP_CC_INFO of a socket that the calling thread owns (from another it would
- * wait for the socket's lock, for milliseconds while data moves). */
+ * wait for the socket's lock, for milliseconds while data moves).  t_ns is at most 100 us later
+ * than TCP_INFO's values, unless the thread was held up three times in a row. */
 void sample_read(int fd, struct sample *sample);
 
 #endif

@@ -36,6 +36,10 @@ class Measurement:
         """What `ss` said in a's namespace, again and again."""
         return list(witnesses.looks(self.folder / "sockets"))
 
+    def answers(self, local):
+        """What the kernel told of one connection of a's, again and again."""
+        return list(witnesses.answers(self.folder / "sockets", local))
+
     def packets(self):
         """What crossed b's interface, either way."""
         return list(witnesses.capture(self.folder / "capture"))

@@ -36,6 +36,6 @@ def bed(tmp_path_factory):
     if uml.why_not():
         pytest.skip(uml.why_not())
     # Its one CPU should not have to wait for what else the machine does, which is not tested here.
-    one = bed_module.Bed(tmp_path_factory.mktemp("bed"), before=uml.URGENTLY)
+    one = bed_module.Bed(tmp_path_factory.mktemp("bed"), before=uml.urgently())
     yield one
     one.close()

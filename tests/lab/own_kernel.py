@@ -103,13 +103,6 @@ class OwnBed:
         witnesses.check_capture(log)
 
 
-def urgently():
-    """Words that start a command before all else that wants the CPUs, where that is allowed."""
-    words = ("chrt", "--fifo", "10")
-    allowed = subprocess.run([*words, "true"], capture_output=True).returncode == 0
-    return words if allowed else ()
-
-
 class Metronome:
     """What a plain process makes of a timer beside the run: how busy the machine is with others."""
 

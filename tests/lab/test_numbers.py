@@ -14,11 +14,12 @@ MS = 1_000_000
 LINK = "50mbit", ("pfifo", "limit", 85)
 WINDOW = (85 + 85) * 1448  # bytes of payload that fit into the link's 20 ms and its queue
 
-# How far what `ss` shows may lie outside what the samples span from 50 ms before `ss` was started to 50 ms
-# after it was done.  Both are read from the same fields of the kernel, so only what happens in
-# between two samples can tell them apart: where some are missing, nothing can be said.
-NEAR = 50 * MS
-GAP = 30 * MS
+# How far cwnd and RTT, as the kernel tells them to `ss`, may lie outside what the samples span from 30 ms
+# before to 30 ms afterwards, besides one more step up like those between two samples there.  Both are
+# read from the same fields of the kernel, so only what happens in between two samples can tell them
+# apart: where some are missing, nothing can be said.
+NEAR = 30 * MS
+GAP = 25 * MS
 CWND_SLACK = 2  # segments
 RTT_SLACK = 0.05  # of it
 
@@ -58,7 +59,7 @@ def measure(link, **flow):
 
 def check_goodput(seen, flow, summary):
     witness = goodput_of_witness(seen, flow)
-    assert 5e6 < witness < 50e6  # there was something to measure, and the link was as asked for
+    assert 1e6 < witness < 50e6  # there was something to measure, and the link was as asked for
     assert summary["goodput_bps"] == pytest.approx(witness, rel=0.01)
 
 
@@ -100,21 +101,24 @@ def test_retransmits_with_loss(link):
 
 
 def check_sockets(seen, flow):
+    """Counters by `ss` itself, which takes its time; what comes and goes by quicker looks."""
     looks = [(look, look.of(local(flow))) for look in seen.looks]
     looks = [(look, socket) for look, socket in looks if socket and socket.state == "ESTAB"]
-    assert len(looks) >= 5
+    assert len(looks) >= 3
     for look, socket in looks:
         for name in COUNTERS:
             column = "ThruBytesAcked" if name == "bytes_acked" else name
             between(seen.series(flow.src, column), look, socket.number(name), name)
         between(seen.series(flow.src, "total_retrans"), look, socket.total_retrans(), "retrans")
+
+    rtts, cwnds = (seen.series(flow.src, name) for name in ("RTT", "snd_cwnd"))
     compared = 0
-    for look, socket in looks:
-        rtt = socket.rtt_us() / 1e6
-        if near(seen.series(flow.src, "RTT"), look, rtt, RTT_SLACK * rtt):
-            near(seen.series(flow.src, "snd_cwnd"), look, socket.number("cwnd"), CWND_SLACK)
+    for answer in seen.answers(local(flow)):
+        rtt = answer.number("rtt") / 1e6
+        if near(rtts, answer, rtt, RTT_SLACK * rtt):
+            near(cwnds, answer, answer.number("snd_cwnd"), CWND_SLACK)
             compared += 1
-    assert compared >= 3
+    assert compared >= 5
 
 
 def between(series, look, shown, name):
@@ -136,7 +140,8 @@ def near(series, look, shown, slack):
     if max(after - before for before, after in zip(times, times[1:])) > GAP:
         return False
     values = [value for _, value in around]
-    assert min(values) - slack <= shown <= max(values) + slack
+    step = max(0, *(later - sooner for sooner, later in zip(values, values[1:])))
+    assert min(values) - slack <= shown <= max(values) + step + slack
     return True
 
 

@@ -7,7 +7,8 @@ from statistics import median
 import dumbbell
 import pytest
 from harness import COMPLETE
-from own_kernel import Metronome, OwnBed, urgently, why_not
+from own_kernel import Metronome, OwnBed, why_not
+from uml import urgently
 from witnesses import CE, Interface, capture
 
 MS = 1_000_000

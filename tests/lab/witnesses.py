@@ -51,9 +51,6 @@ class Socket:
         found = re.search(rf"\b{name}:(\d+)", self.text)
         return int(found[1]) if found else 0
 
-    def rtt_us(self):
-        return float(re.search(r"\brtt:([\d.]+)/", self.text)[1]) * 1000
-
     def total_retrans(self):
         found = re.search(r"\bretrans:\d+/(\d+)", self.text)
         return int(found[1]) if found else 0
@@ -78,11 +75,32 @@ class Look:
 
 
 def looks(path):
-    for line in Path(path).read_text().splitlines():
-        look = json.loads(line)
-        rows = ((text.split(), text) for text in look["text"].splitlines())
-        sockets = [Socket(row[0], row[3], row[4], text) for row, text in rows if len(row) > 4]
-        yield Look(look["before"], look["after"], look["retransmitted"], sockets)
+    """What `ss` said."""
+    for look in map(json.loads, Path(path).read_text().splitlines()):
+        if "text" in look:
+            rows = ((text.split(), text) for text in look["text"].splitlines())
+            sockets = [Socket(row[0], row[3], row[4], text) for row, text in rows if len(row) > 4]
+            yield Look(look["before"], look["after"], look["retransmitted"], sockets)
+
+
+@dataclass
+class Answer:
+    """A connection's struct tcp_info at some moment between two, as the kernel tells it to `ss`."""
+
+    before: int
+    after: int
+    info: bytes
+
+    def number(self, name):
+        return struct.unpack_from("=I", self.info, {"rtt": 68, "snd_cwnd": 80}[name])[0]
+
+
+def answers(path, local):
+    """Those about the established connection with a local address and port."""
+    for look in map(json.loads, Path(path).read_text().splitlines()):
+        for one in look.get("answers", ()):
+            if one["local"] == local:
+                yield Answer(look["before"], look["after"], bytes.fromhex(one["info"]))
 
 
 FIN, SYN, ACK, ECE, CWR = 0x01, 0x02, 0x10, 0x40, 0x80
