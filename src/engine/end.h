@@ -70,10 +70,12 @@ struct end {
     int fd; /* -1: none */
     struct watch watch;
     struct timer schedule; /* step's; time of the axis */
-    struct timer pause;    /* STOPPED, DRAINING, HELD, LOST; CLOCK_MONOTONIC */
+    struct timer pause;    /* OPEN, HELD, LOST: see on_pause(); CLOCK_MONOTONIC */
     bool owes_token;       /* it goes with the first payload */
     int64_t drain_ns;      /* since when */
     uint64_t sent, received;
+    bool rests;                     /* the traffic model has nothing to send, */
+    int64_t rest_since_ns, rest_ns; /* so long in all, without this time */
 
     int64_t first_tick, next_tick; /* of the sampler; next not accounted for */
     bool sampled;                  /* among the sampler's ends */

@@ -8,7 +8,9 @@
 
 #include "model/clock_fit.h"
 #include "model/flow.h"
+#include "model/ledger.h"
 #include "model/series.h"
+#include "model/verdict.h"
 
 struct run_host {
     char *name, *mgmt, *host, *bind, *device;
@@ -69,9 +71,15 @@ struct flow_result {
     char family[8];              /* "ipv4", "ipv6" */
     bool has_report[2];          /* by enum flow_end */
     struct end_report report[2]; /* times on the axis */
+    struct verdict verdict;      /* src sends, dst receives */
+    struct ledger ledger;
 };
 
 /* The status that two reports (NULL: missing) make, and the first error's text. */
 void flow_result_judge(struct flow_result *flow);
+/* Likewise its verdict and its ledger. */
+void flow_result_account(struct flow_result *flow);
+/* The end's report; NULL: missing. */
+const struct end_report *flow_result_report(const struct flow_result *flow, enum flow_end end);
 
 #endif
