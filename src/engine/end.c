@@ -14,6 +14,7 @@
 
 #include "engine/account.h"
 #include "engine/sampler.h"
+#include "engine/tuning.h"
 #include "engine/worker.h"
 #include "util/clock.h"
 
@@ -45,6 +46,7 @@ struct end *end_create(struct worker *worker, const struct end_spec *spec,
     end->watch.ready = on_event;
     end->schedule.fire = on_schedule;
     end->pause.fire = on_pause;
+    pacing_init(end);
     end->report = (struct end_report){
         .flow = spec->flow,
         .end = spec->end,
@@ -92,16 +94,15 @@ static int64_t axis_now(const struct end *end, int64_t now_ns)
     return loop->axis_known ? loop_axis_time(loop, now_ns) : INT64_MIN;
 }
 
-/* What the socket is watched for. */
-static void watch_wanted(struct end *end)
+void end_watch(struct end *end)
 {
     uint32_t events = 0;
     if (end->sink == SINK_MOVING)
-        events |= EPOLLIN;
+        events |= end->reading.waits ? 0 : EPOLLIN;
     else if (end->sink == SINK_NONE && end->source != SOURCE_DRAINING)
         events |= EPOLLRDHUP;
     if (end->source == SOURCE_MOVING)
-        events |= EPOLLOUT;
+        events |= end->sending.waits ? 0 : EPOLLOUT;
     else if (end->source == SOURCE_DRAINING && end->sink != SINK_MOVING)
         events |= EPOLLOUT | EPOLLET; /* an edge comes when the FIN is acknowledged */
     loop_rewatch(&end->worker->loop, end->fd, &end->watch, events);
@@ -135,6 +136,7 @@ static void conclude(struct end *end, int64_t now_ns)
     report->ecn_seen = options & LINUX_TCPI_OPT_ECN_SEEN;
     report->payload_bytes = end->spec.sink ? end->received : end->sent;
     account_take(end, READ_CLOSE, &end->last);
+    tuning_read_back(end->fd, &end->last, report);
 }
 
 /* The counted time is over. */
@@ -143,6 +145,7 @@ static void stop_counting(struct end *end, int64_t now_ns)
     struct sample sample;
     if (has_time(end, T_STOP))
         return;
+    pacing_end(end);
     sampler_visit(end, now_ns);
     sample_read(end->fd, &sample);
     end_set_time(end, T_STOP, sample.t_ns);
@@ -201,7 +204,7 @@ void end_half_done(struct end *end)
     if (source_done && sink_done)
         complete(end);
     else
-        watch_wanted(end);
+        end_watch(end);
 }
 
 bool end_is_due(const struct end *end)
@@ -322,12 +325,14 @@ static void begin(struct end *end)
 {
     sampler_add(end);
     schedule(end, STEP_STOP, scheduled_stop(end));
-    if (end->source == SOURCE_IDLE) {
+    pacing_begin(end);
+    if (end->state == STATE_OPEN && end->source == SOURCE_IDLE) {
         source_begin(end);
-        if (end->state != STATE_OPEN)
-            return;
-        watch_wanted(end);
+        if (end->state == STATE_OPEN)
+            end_watch(end);
     }
+    if (end->state != STATE_OPEN)
+        return;
     /* Not yet: all that begin at this moment shall have sent first. */
     loop_arm(&end->worker->loop, &end->pause, clock_now());
 }
@@ -360,7 +365,7 @@ static void stop(struct end *end)
 static void begin_to_drain(struct end *end)
 {
     source_shut_down(end);
-    watch_wanted(end);
+    end_watch(end);
     source_check_drained(end);
 }
 
@@ -427,7 +432,7 @@ int end_set_options(struct end *end, int fd)
     else if (end->spec.source &&
              socket_set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES) < 0)
         error_set_errno(&err, ERROR_FLOW, errno, NULL, "cannot set TCP_NOTSENT_LOWAT");
-    else
+    else if (tuning_set(fd, &end->spec, &err) == 0)
         return 0;
     end_over(end, END_FAILED, "%s", err.what);
     return -1;
@@ -463,7 +468,7 @@ void end_connected(struct end *end)
     end->state = STATE_OPEN;
     end_set_time(end, T_CONNECTED, now);
     read_back(end);
-    watch_wanted(end);
+    end_watch(end);
     end->owes_ready = true;
     worker_owe(end);
     if (axis_now(end, now) >= end->spec.start_ns)
@@ -497,7 +502,9 @@ static void on_open_event(struct end *end, uint32_t events)
 {
     const bool gone = events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP);
     if (end->sink == SINK_MOVING && (gone || events & EPOLLIN)) {
-        sink_read(end); /* tells more than the events: data may be left before the end */
+        if (gone)
+            pacing_end(end);
+        pacing_read(end); /* tells more than the events: data may be left before the end */
         if (end->state != STATE_OPEN)
             return;
     }
@@ -506,7 +513,7 @@ static void on_open_event(struct end *end, uint32_t events)
     else if (gone && end->sink == SINK_NONE)
         end_peer_gone(end, socket_error(end->fd));
     else if (end->source == SOURCE_MOVING && events & EPOLLOUT)
-        source_write(end, end->worker->setup->write_size);
+        pacing_write(end, end->worker->setup->write_size);
 }
 
 static void on_event(struct watch *watch, uint32_t events)

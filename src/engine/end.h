@@ -28,6 +28,7 @@
 #include <sys/queue.h>
 
 #include "engine/loop.h"
+#include "engine/pacing.h"
 #include "engine/socket_options.h"
 #include "engine/timer_heap.h"
 #include "model/flow.h"
@@ -76,6 +77,7 @@ struct end {
     uint64_t sent, received;
     bool rests;                     /* the traffic model has nothing to send, */
     int64_t rest_since_ns, rest_ns; /* so long in all, without this time */
+    struct paced_half sending, reading;
 
     int64_t first_tick, next_tick; /* of the sampler; next not accounted for */
     bool sampled;                  /* among the sampler's ends */
@@ -109,7 +111,7 @@ void end_stop(struct end *end);
 /* Puts out what it owes, in order.  false: no room, again later. */
 bool end_pay(struct end *end);
 
-/* ---- Between end.c, end_connect.c and end_transfer.c ---- */
+/* ---- Between end.c, end_connect.c, end_transfer.c and pacing.c ---- */
 
 void end_queue_connect(struct end *end);
 void end_unqueue(struct end *end); /* also while CONNECTING; from any other state nothing */
@@ -122,11 +124,13 @@ void source_begin(struct end *end);
 void source_write(struct end *end, size_t size);
 void source_shut_down(struct end *end);
 void source_check_drained(struct end *end);
-void sink_read(struct end *end);
+void sink_read(struct end *end, size_t size);
 /* Payload that the sample says was acknowledged, or received. */
 uint64_t source_acked(const struct end *end, const struct sample *sample);
 uint64_t sink_received(const struct end *end, const struct sample *sample);
 
+/* Has the socket watched for what the end's halves wait for now. */
+void end_watch(struct end *end);
 void end_set_time(struct end *end, enum end_time which, int64_t now_ns);
 /* Whether the scheduled end is here, or so near that the two clocks may differ about it. */
 bool end_is_due(const struct end *end);

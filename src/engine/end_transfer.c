@@ -101,7 +101,7 @@ void source_write(struct end *end, size_t size)
 void source_begin(struct end *end)
 {
     end->source = SOURCE_MOVING;
-    source_write(end, at_most(end->worker->setup->write_size, FIRST_WRITE_BYTES));
+    pacing_write(end, at_most(end->worker->setup->write_size, FIRST_WRITE_BYTES));
 }
 
 void source_shut_down(struct end *end)
@@ -148,11 +148,9 @@ static void on_all_read(struct end *end)
     end_half_done(end);
 }
 
-void sink_read(struct end *end)
+void sink_read(struct end *end, size_t size)
 {
-    const struct worker *worker = end->worker;
-    const ssize_t got =
-        recv(end->fd, worker->discard, worker->setup->read_size, MSG_TRUNC | MSG_DONTWAIT);
+    const ssize_t got = recv(end->fd, end->worker->discard, size, MSG_TRUNC | MSG_DONTWAIT);
     if (got > 0) {
         const int64_t now = clock_now();
         if (end->received == 0)

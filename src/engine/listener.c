@@ -12,6 +12,7 @@
 
 #include "engine/algorithms.h"
 #include "engine/end.h"
+#include "engine/tuning.h"
 #include "engine/worker.h"
 #include "util/clock.h"
 
@@ -31,6 +32,7 @@ struct listener {
     int family; /* AF_UNSPEC: both */
     char local[ADDRESS_MAX], device[DEVICE_MAX];
     char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
+    struct handshake handshake;
 };
 
 /* A place for one; never freed while the worker runs, as events may still name it. */
@@ -244,14 +246,16 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
         listener->fd = socket_listen(listener->family, listener->local, listener->device,
                                      listener->ccalg, (uint16_t)port, &in_use, err);
         if (listener->fd >= 0)
-            return 0;
+            return tuning_set_handshake(listener->fd, &listener->handshake, err);
         if (!in_use)
             return err->code;
     }
     error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
               setup->port_first, setup->port_last,
               *listener->local ? listener->local : "any address");
-    return error_cure(err, "widen --data-ports: each worker needs one for each address");
+    return error_cure(err,
+                      "widen --data-ports: each worker needs one for each address, and for each "
+                      "receive_buffer and mss");
 }
 
 static int get_port(struct listener *listener, struct error *err)
@@ -298,6 +302,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     memcpy(wanted.device, spec->device, sizeof wanted.device);
     if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
+    wanted.handshake = tuning_handshake(spec);
     if (spec->no_token) {
         wanted.end = end;
         return open_listener(worker, &wanted, err);
@@ -311,7 +316,8 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
         if (!listener->end && listener->family == wanted.family &&
             strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
-            strcmp(listener->ccalg, wanted.ccalg) == 0)
+            strcmp(listener->ccalg, wanted.ccalg) == 0 &&
+            handshake_equal(&listener->handshake, &wanted.handshake))
             return listener->port;
     }
     return open_listener(worker, &wanted, err);

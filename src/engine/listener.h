@@ -26,9 +26,9 @@ struct reception {
 int reception_init(struct reception *reception, struct error *err);
 void reception_fini(struct reception *reception);
 
-/* A listener for the end: one that stands, if its address, device and (where that matters)
- * algorithm fit, else a new one; one of its own if no token will name it.  The port, or an error;
- * also makes a place for a stranger more. */
+/* A listener for the end: one that stands, if its address, device, what the handshake fixes and
+ * (where that matters) the algorithm fit, else a new one; one of its own if no token will name it.
+ * The port, or an error; also makes a place for a stranger more. */
 int reception_prepare(struct worker *worker, struct end *end, struct error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
+#include "engine/tuning.h"
 #include "util/cleanup.h"
 
 #define TIME_LIMIT_NS (INT64_MAX / 4) /* so that sums of times do not overflow */
@@ -59,6 +60,8 @@ static int check_host(struct ecn_setup *ecn, const struct end_spec *spec,
         failed = route_check(spec->local_address, spec->peer_address, spec->device, device, err);
     if (!failed && *spec->ccalg)
         failed = algorithm_check(spec->ccalg, err);
+    if (!failed)
+        failed = tuning_set(fd, spec, err);
     if (!failed && spec->end == END_SRC)
         failed = ecn_prepare(ecn, fd, (const struct sockaddr *)&peer->storage, spec->ecn, err);
     if (!failed && spec->end == END_DST && spec->ecn)
@@ -71,6 +74,8 @@ static const struct verdict *find(const struct preflight *preflight, const struc
     for (size_t i = 0; i < preflight->count && i < PREFLIGHT_VERDICTS; i++) {
         const struct verdict *verdict = &preflight->verdicts[i];
         if (verdict->end == spec->end && verdict->ecn == spec->ecn &&
+            verdict->send_buffer == spec->tuning.send_buffer &&
+            verdict->receive_buffer == spec->tuning.receive_buffer &&
             strcmp(verdict->local, spec->local_address) == 0 &&
             strcmp(verdict->peer, spec->peer_address) == 0 &&
             strcmp(verdict->device, spec->device) == 0 && strcmp(verdict->ccalg, spec->ccalg) == 0)
@@ -83,7 +88,10 @@ static const struct verdict *judge(struct preflight *preflight, const struct end
                                    const struct socket_address *peer)
 {
     struct verdict *verdict = &preflight->verdicts[preflight->count++ % PREFLIGHT_VERDICTS];
-    *verdict = (struct verdict){.end = spec->end, .ecn = spec->ecn};
+    *verdict = (struct verdict){.end = spec->end,
+                                .ecn = spec->ecn,
+                                .send_buffer = spec->tuning.send_buffer,
+                                .receive_buffer = spec->tuning.receive_buffer};
     memcpy(verdict->local, spec->local_address, ADDRESS_MAX);
     memcpy(verdict->peer, spec->peer_address, ADDRESS_MAX);
     memcpy(verdict->device, spec->device, DEVICE_MAX);

@@ -17,6 +17,7 @@ struct preflight {
         char local[ADDRESS_MAX], peer[ADDRESS_MAX], device[DEVICE_MAX], ccalg[CCALG_MAX];
         enum flow_end end;
         bool ecn;
+        uint32_t send_buffer, receive_buffer;
         int code; /* 0: fine */
         struct error err;
         char out_device[DEVICE_MAX]; /* where its packets leave */

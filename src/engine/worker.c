@@ -138,8 +138,9 @@ static int admit_accepting(struct worker *worker, struct end *end, struct error 
 static int admit(struct worker *worker, struct end *end, uint16_t *port, struct error *err)
 {
     const size_t ends = worker->end_count + 1;
+    const size_t paced = worker->paced_halves + pacing_timers(&end->spec);
     /* A timer of each kind an end; the listeners', and the reception's. */
-    if (loop_reserve(&worker->loop, ends + worker->reception.listener_count + 2) < 0 ||
+    if (loop_reserve(&worker->loop, ends + paced + worker->reception.listener_count + 2) < 0 ||
         outbox_reserve(&worker->outbox, ends) < 0)
         return out_of_memory(err);
     if (tfind(end, &worker->by_flow, by_flow))
@@ -154,6 +155,7 @@ static int admit(struct worker *worker, struct end *end, uint16_t *port, struct 
     *port = (uint16_t)listening;
     TAILQ_INSERT_TAIL(&worker->ends, end, in_worker);
     worker->end_count = ends;
+    worker->paced_halves = paced;
     end_admit(end);
     return 0;
 }

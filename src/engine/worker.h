@@ -45,8 +45,9 @@ struct worker {
 
     struct end_list ends; /* all */
     size_t end_count;
-    void *by_flow;  /* tsearch trees of ends */
-    void *by_token; /* accepting ends */
+    size_t paced_halves; /* of all ends */
+    void *by_flow;       /* tsearch trees of ends */
+    void *by_token;      /* accepting ends */
     struct end_list sampled;
     struct end_list queued; /* want to connect */
     unsigned connecting;

@@ -7,11 +7,12 @@
 
 #include "model/scenario.h"
 #include "util/duration.h"
+#include "util/units.h"
 
-#define KEYS_MAX          32 /* keys of a table */
-#define KEY_LENGTH_MAX    32 /* of a key's folded name, with the NUL */
-#define DURATION_TEXT_CAP 64 /* bytes of a duration that is looked at at all */
-#define SHOWN_CUT         48 /* bytes of a value that a message shows */
+#define KEYS_MAX        32 /* keys of a table */
+#define KEY_LENGTH_MAX  32 /* of a key's folded name, with the NUL */
+#define NUMBER_TEXT_CAP 64 /* bytes of a duration or rate that is looked at at all */
+#define SHOWN_CUT       48 /* bytes of a value that a message shows */
 
 void json_report(struct json_reader *reader, const struct error *err)
 {
@@ -205,6 +206,7 @@ static const char *type_name(enum json_key_type type)
         return "a list in brackets";
     case KEY_TEXT:
     case KEY_DURATION:
+    case KEY_RATE:
     case KEY_CHOICE:
     case KEY_ANY:
         break;
@@ -228,6 +230,7 @@ static bool has_type(const json_t *value, enum json_key_type type)
         return true;
     case KEY_TEXT:
     case KEY_DURATION:
+    case KEY_RATE:
     case KEY_CHOICE:
         break;
     }
@@ -280,7 +283,7 @@ static int read_duration(const struct json_key *key, const json_t *value, int64_
 {
     char shown[JSON_SHOWN_MAX], limit[DURATION_TEXT_MAX];
     int64_t ns;
-    int failed = check_text(value, 1, DURATION_TEXT_CAP, err);
+    int failed = check_text(value, 1, NUMBER_TEXT_CAP, err);
 
     if (!failed)
         failed = duration_parse(json_string_value(value), &ns, err);
@@ -296,12 +299,33 @@ static int read_duration(const struct json_key *key, const json_t *value, int64_
     return 0;
 }
 
+static int read_rate(const struct json_key *key, const json_t *value, uint64_t *out,
+                     struct error *err)
+{
+    char shown[JSON_SHOWN_MAX], limit[UNITS_TEXT_MAX];
+    uint64_t rate;
+    int failed = check_text(value, 1, NUMBER_TEXT_CAP, err);
+
+    if (!failed)
+        failed = units_parse_rate(json_string_value(value), &rate, err);
+    if (failed)
+        return failed;
+    if (rate < (uint64_t)key->min && !(key->or_zero && rate == 0))
+        return error_set(err, ERROR_INPUT, NULL, "%s is less than %s", json_show(value, shown),
+                         units_exact_rate((uint64_t)key->min, limit));
+    if (rate > (uint64_t)key->max)
+        return error_set(err, ERROR_INPUT, NULL, "%s is more than %s", json_show(value, shown),
+                         units_exact_rate((uint64_t)key->max, limit));
+    *out = rate;
+    return 0;
+}
+
 static int read_integer(const struct json_key *key, const json_t *value, uint32_t *out,
                         struct error *err)
 {
     json_int_t number = json_integer_value(value);
 
-    if (number < key->min || number > key->max)
+    if ((number < key->min || number > key->max) && !(key->or_zero && number == 0))
         return error_set(err, ERROR_INPUT, NULL,
                          "%" JSON_INTEGER_FORMAT " is not between %" PRId64 " and %" PRId64, number,
                          key->min, key->max);
@@ -342,6 +366,8 @@ static int read_typed(struct json_reader *reader, const struct json_key *key, co
         return read_duration(key, value, place, err);
     case KEY_INTEGER:
         return read_integer(key, value, place, err);
+    case KEY_RATE:
+        return read_rate(key, value, place, err);
     case KEY_CHOICE:
         return read_choice(key, value, place, err);
     case KEY_BOOLEAN:
@@ -407,6 +433,8 @@ static void put_fallback(const struct json_key *key, void *target)
 
     if (key->type == KEY_DURATION)
         *(int64_t *)place = key->fallback;
+    else if (key->type == KEY_RATE)
+        *(uint64_t *)place = (uint64_t)key->fallback;
     else if (key->type == KEY_INTEGER || key->type == KEY_CHOICE)
         memcpy(place, &number, sizeof number);
     else if (key->type == KEY_BOOLEAN)

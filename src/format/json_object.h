@@ -21,6 +21,7 @@ enum json_key_type {
     KEY_TEXT,     /* char *, owned by the struct; no control characters */
     KEY_DURATION, /* int64_t, ns */
     KEY_INTEGER,  /* int32_t or uint32_t */
+    KEY_RATE,     /* uint64_t, bit/s */
     KEY_BOOLEAN,  /* bool */
     KEY_CHOICE,   /* an enum: the index of the word in choices */
     KEY_OBJECT,   /* a struct, read by members */
@@ -49,6 +50,7 @@ struct json_key {
     const char *name;
     enum json_key_type type;
     bool required;
+    bool or_zero;     /* a number may also be 0, below min: none */
     size_t place;     /* offset in the struct */
     size_t has;       /* offset of a bool that tells whether it was read; 0: there is none */
     int64_t min, max; /* of the number; of a text's bytes; of a map's or list's members */

@@ -29,6 +29,12 @@ void message_from_end_spec(Tcpflowgen__EndSpec *out, struct end_spec *spec)
     out->ccalg = spec->ccalg;
     out->ecn = spec->ecn;
     out->nodelay = spec->nodelay;
+    out->send_rate = spec->tuning.send_rate;
+    out->read_rate = spec->tuning.read_rate;
+    out->pacing_rate = spec->tuning.pacing_rate;
+    out->send_buffer = spec->tuning.send_buffer;
+    out->receive_buffer = spec->tuning.receive_buffer;
+    out->mss = spec->tuning.mss;
     out->connect = spec->connect;
     out->finish = spec->finish;
     out->no_token = spec->no_token;
@@ -74,6 +80,28 @@ static bool is_time_span(int64_t start_ns, int64_t duration_ns)
            start_ns <= SCENARIO_TIME_MAX - duration_ns;
 }
 
+static bool is_none_or(uint64_t value, uint64_t min, uint64_t max)
+{
+    return value == 0 || (value >= min && value <= max);
+}
+
+static const char *tuning_fault(const Tcpflowgen__EndSpec *m)
+{
+    if (!is_none_or(m->send_rate, RATE_MIN, RATE_MAX))
+        return "send_rate is out of range";
+    if (!is_none_or(m->read_rate, RATE_MIN, RATE_MAX))
+        return "read_rate is out of range";
+    if (!is_none_or(m->pacing_rate, RATE_MIN, RATE_MAX))
+        return "pacing_rate is out of range";
+    if (!is_none_or(m->send_buffer, BUFFER_MIN, BUFFER_MAX))
+        return "send_buffer is out of range";
+    if (!is_none_or(m->receive_buffer, BUFFER_MIN, BUFFER_MAX))
+        return "receive_buffer is out of range";
+    if (!is_none_or(m->mss, MSS_MIN, MSS_MAX))
+        return "mss is out of range";
+    return NULL;
+}
+
 /* The first thing that is wrong, or NULL. */
 static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
 {
@@ -100,7 +128,7 @@ static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
         return "ccalg cannot be the name of a congestion control";
     if (m->no_token ? m->token.len != 0 : m->token.len != TOKEN_SIZE)
         return "token has not 16 bytes, or is there and should not be";
-    return NULL;
+    return tuning_fault(m);
 }
 
 int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message, struct error *err)
@@ -122,6 +150,15 @@ int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message
         .peer_port = (uint16_t)message->peer_port,
         .ecn = message->ecn,
         .nodelay = message->nodelay,
+        .tuning =
+            {
+                .send_rate = message->send_rate,
+                .read_rate = message->read_rate,
+                .pacing_rate = message->pacing_rate,
+                .send_buffer = message->send_buffer,
+                .receive_buffer = message->receive_buffer,
+                .mss = message->mss,
+            },
         .connect = (enum connect_mode)message->connect,
         .finish = (enum finish_mode)message->finish,
         .no_token = message->no_token,

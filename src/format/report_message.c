@@ -91,6 +91,12 @@ void report_to_message(struct report_message *message, const struct end_report *
     out->read_size = report->read_size;
     out->device = (char *)report->device;
     out->cpu = report->cpu;
+    out->send_buffer = report->send_buffer;
+    out->receive_buffer = report->receive_buffer;
+    out->pacing_rate = report->pacing_rate;
+    out->mss = report->mss;
+    out->paced_bytes = report->paced_bytes;
+    out->skipped_bytes = report->skipped_bytes;
     account_to_message(message, report);
 }
 
@@ -163,6 +169,12 @@ void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *me
         .write_size = message->write_size,
         .read_size = message->read_size,
         .cpu = message->cpu,
+        .send_buffer = message->send_buffer,
+        .receive_buffer = message->receive_buffer,
+        .pacing_rate = message->pacing_rate,
+        .mss = message->mss,
+        .paced_bytes = message->paced_bytes,
+        .skipped_bytes = message->skipped_bytes,
     };
     for (int t = 0; t < END_TIMES; t++)
         out->at[t] = *time_of((Tcpflowgen__EndReport *)message, t);

@@ -80,6 +80,12 @@ void result_to_message(struct result_message *out, const struct flow_result *fro
     result->src_host = flow->src_host;
     result->dst_host = flow->dst_host;
     result->family = flow->family;
+    result->send_rate = flow->tuning.send_rate;
+    result->read_rate = flow->tuning.read_rate;
+    result->pacing_rate = flow->tuning.pacing_rate;
+    result->send_buffer = flow->tuning.send_buffer;
+    result->receive_buffer = flow->tuning.receive_buffer;
+    result->mss = flow->tuning.mss;
     for (int end = 0; end < 2; end++)
         report_to_message(&out->report[end], &flow->report[end]);
     result->src = flow->has_report[END_SRC] ? &out->report[END_SRC].report : NULL;
@@ -134,6 +140,14 @@ void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *
     out->src_host = message->src_host;
     out->dst_host = message->dst_host;
     COPY(out->family, message->family);
+    out->tuning = (struct tuning){
+        .send_rate = message->send_rate,
+        .read_rate = message->read_rate,
+        .pacing_rate = message->pacing_rate,
+        .send_buffer = message->send_buffer,
+        .receive_buffer = message->receive_buffer,
+        .mss = message->mss,
+    };
     take_report(out, END_SRC, message->src);
     take_report(out, END_DST, message->dst);
     if (message->verdict)

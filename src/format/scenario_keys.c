@@ -104,7 +104,13 @@ static int check_ccalg(const char *text, struct error *err)
 #define RIGHT_BOOLEAN "true or false, without quotes"
 #define RIGHT_LABEL   "a text of up to 200 bytes"
 #define RIGHT_SIZE    "a number of bytes from 1 to 16777216, such as 50000"
-#define AGENTS_OWN    "each agent's own"
+#define RIGHT_RATE \
+    "a rate from 1kbit/s to 10Tbit/s, such as \"10Mbit/s\" or \"1.5Gbit/s\", or \"0\" for no limit"
+#define RIGHT_BUFFER \
+    "a number of bytes from 4096 to 1073741823, such as 262144, or 0 for the kernel's own"
+#define AGENTS_OWN  "each agent's own"
+#define KERNELS_OWN "the kernel's own, which grows as needed"
+#define UNLIMITED   "no limit"
 
 #define KEY_COMMENT                                                       \
     {                                                                     \
@@ -175,6 +181,63 @@ static const struct json_key flow_keys[] = {
      .place = FLOW(nodelay),
      .help = "set TCP_NODELAY: small writes leave at once",
      .right = RIGHT_BOOLEAN},
+    {.name = "send_rate",
+     .type = KEY_RATE,
+     .place = FLOW(tuning.send_rate),
+     .or_zero = true,
+     .min = RATE_MIN,
+     .max = RATE_MAX,
+     .otherwise = UNLIMITED,
+     .help = "what the sending application offers, such as \"10Mbit/s\", evenly from start on",
+     .right = RIGHT_RATE},
+    {.name = "read_rate",
+     .type = KEY_RATE,
+     .place = FLOW(tuning.read_rate),
+     .or_zero = true,
+     .min = RATE_MIN,
+     .max = RATE_MAX,
+     .otherwise = UNLIMITED,
+     .help = "what the receiving application reads, likewise: a slow receiver",
+     .right = RIGHT_RATE},
+    {.name = "pacing_rate",
+     .type = KEY_RATE,
+     .place = FLOW(tuning.pacing_rate),
+     .or_zero = true,
+     .min = RATE_MIN,
+     .max = RATE_MAX,
+     .otherwise = UNLIMITED,
+     .help = "most that the sending kernel lets out, with headers (SO_MAX_PACING_RATE)",
+     .right = RIGHT_RATE},
+    {.name = "send_buffer",
+     .type = KEY_INTEGER,
+     .place = FLOW(tuning.send_buffer),
+     .or_zero = true,
+     .min = BUFFER_MIN,
+     .max = BUFFER_MAX,
+     .unit = "bytes",
+     .otherwise = KERNELS_OWN,
+     .help = "size of the sender's socket buffer (SO_SNDBUF)",
+     .right = RIGHT_BUFFER},
+    {.name = "receive_buffer",
+     .type = KEY_INTEGER,
+     .place = FLOW(tuning.receive_buffer),
+     .or_zero = true,
+     .min = BUFFER_MIN,
+     .max = BUFFER_MAX,
+     .unit = "bytes",
+     .otherwise = KERNELS_OWN,
+     .help = "size of the receiver's socket buffer (SO_RCVBUF), from the handshake on",
+     .right = RIGHT_BUFFER},
+    {.name = "mss",
+     .type = KEY_INTEGER,
+     .place = FLOW(tuning.mss),
+     .or_zero = true,
+     .min = MSS_MIN,
+     .max = MSS_MAX,
+     .unit = "bytes",
+     .otherwise = "what the path takes",
+     .help = "largest segment, options included, that is sent or announced (TCP_MAXSEG)",
+     .right = "a number of bytes from 88 to 32767, such as 1400, or 0 for what the path takes"},
     {.name = "connect",
      .type = KEY_CHOICE,
      .place = FLOW(connect),
@@ -428,6 +491,17 @@ static const struct json_key top_keys[] = {
      .help = "a guard against mistakes: a run that would last longer, to the end of its last flow, "
              "is refused",
      .right = "a duration of more than 0 and up to 366 days, such as \"48h\""},
+    {.name = "max_rate",
+     .type = KEY_RATE,
+     .place = TOP(max_rate),
+     .or_zero = true,
+     .min = RATE_MIN,
+     .max = INT64_MAX,
+     .range = "\"1kbit/s\" or more, or \"0\"",
+     .otherwise = UNLIMITED,
+     .help = "a guard against mistakes: flows that may together send more at any one time, or one "
+             "with neither send_rate nor pacing_rate, are refused",
+     .right = "a rate of 1kbit/s or more, such as \"10Gbit/s\", or \"0\" for no limit"},
     {.name = "defaults",
      .type = KEY_OBJECT,
      .members = &defaults_table,

@@ -10,6 +10,7 @@
 #include "model/scenario.h"
 #include "util/cleanup.h"
 #include "util/duration.h"
+#include "util/units.h"
 
 /* Values in words */
 
@@ -34,14 +35,17 @@ static const char *range_words(const struct json_key *key, char out[WORDS_MAX])
     out[0] = '\0';
     if (key->range)
         return key->range;
-    if (key->type == KEY_DURATION)
+    if (key->type == KEY_RATE)
+        snprintf(out, WORDS_MAX, "\"%s\" to \"%s\"%s", units_exact_rate((uint64_t)key->min, min),
+                 units_exact_rate((uint64_t)key->max, max), key->or_zero ? ", or \"0\"" : "");
+    else if (key->type == KEY_DURATION)
         snprintf(out, WORDS_MAX, "\"%s\" to \"%s\"", short_duration(key->min, min),
                  short_duration(key->max, max));
     else if (key->type == KEY_TEXT && key->min == 0)
         snprintf(out, WORDS_MAX, "up to %" PRId64 " bytes", key->max);
     else if (key->type == KEY_TEXT || key->unit)
-        snprintf(out, WORDS_MAX, "%" PRId64 " to %" PRId64 " %s", key->min, key->max,
-                 key->unit ? key->unit : "bytes");
+        snprintf(out, WORDS_MAX, "%" PRId64 " to %" PRId64 " %s%s", key->min, key->max,
+                 key->unit ? key->unit : "bytes", key->or_zero ? ", or 0" : "");
     else if (key->type == KEY_INTEGER)
         snprintf(out, WORDS_MAX, "%" PRId64 " to %" PRId64, key->min, key->max);
     else if (key->type == KEY_CHOICE)
@@ -72,6 +76,7 @@ static bool has_fallback(const struct json_key *key)
     case KEY_BOOLEAN:
     case KEY_CHOICE:
         return !key->required && !key->otherwise;
+    case KEY_RATE:
     case KEY_TEXT:
     case KEY_OBJECT:
     case KEY_MAP:
@@ -89,6 +94,7 @@ static bool has_fallback(const struct json_key *key)
     "\\+?(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$"
 #define PATTERN_DURATION "^" PATTERN_UNSIGNED
 #define PATTERN_POSITIVE "^(?=.*[1-9])" PATTERN_UNSIGNED
+#define PATTERN_RATE     "^(0|[0-9]+(\\.[0-9]+)? ?[kMGT]?bit/s)$" /* util/units.h */
 #define PATTERN_TEXT     "^[^" PATTERN_CONTROLS "]*$"
 
 static json_t *object_schema(const struct json_table *table);
@@ -148,6 +154,7 @@ static const char *type_of(const struct json_key *key)
         return "array";
     case KEY_TEXT:
     case KEY_DURATION:
+    case KEY_RATE:
     case KEY_CHOICE:
     case KEY_ANY:
         break;
@@ -177,7 +184,7 @@ static json_t *choices_schema(const struct json_key *key)
 static json_t *description(const struct json_key *key)
 {
     char words[WORDS_MAX];
-    bool has_range = key->range || key->type == KEY_DURATION;
+    bool has_range = key->range || key->type == KEY_DURATION || key->type == KEY_RATE;
 
     return json_sprintf("%s%s%s%s%s", key->help, has_range ? "; range: " : "",
                         has_range ? range_words(key, words) : "",
@@ -196,7 +203,19 @@ static int put_text(json_t *schema, const struct json_key *key)
 
 static int put_range(json_t *schema, const char *min, const char *max, const struct json_key *key)
 {
-    return put(schema, min, json_integer(key->min)) | put(schema, max, json_integer(key->max));
+    return put(schema, min, json_integer(key->or_zero ? 0 : key->min)) |
+           put(schema, max, json_integer(key->max));
+}
+
+static int put_integer(json_t *schema, const struct json_key *key)
+{
+    int failed = put_range(schema, "minimum", "maximum", key);
+
+    if (key->or_zero)
+        failed |= put(schema, "not",
+                      json_pack("{s:s, s:i, s:I}", "type", "integer", "exclusiveMinimum", 0,
+                                "exclusiveMaximum", (json_int_t)key->min));
+    return failed;
 }
 
 /* As deep as the tables are. */
@@ -220,7 +239,9 @@ static int put_form(json_t *schema, const struct json_key *key)
         return put(schema, "pattern",
                    json_string(key->min > 0 ? PATTERN_POSITIVE : PATTERN_DURATION));
     case KEY_INTEGER:
-        return put_range(schema, "minimum", "maximum", key);
+        return put_integer(schema, key);
+    case KEY_RATE:
+        return put(schema, "pattern", json_string(PATTERN_RATE));
     case KEY_CHOICE:
         return put(schema, "enum", choices_schema(key));
     case KEY_OBJECT:
@@ -336,6 +357,8 @@ static const char *type_words(const struct json_key *key)
     switch (key->type) {
     case KEY_DURATION:
         return "duration";
+    case KEY_RATE:
+        return "rate";
     case KEY_INTEGER:
         return "whole number";
     case KEY_BOOLEAN:

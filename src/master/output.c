@@ -144,6 +144,7 @@ static void fill_flow(struct flow_result *out, const struct session *session, ui
         .duration_ns = flow->duration_ns,
         .ecn = flow->ecn,
         .nodelay = flow->nodelay,
+        .tuning = flow->tuning,
         .connect = flow->connect,
         .finish = flow->finish,
     };

@@ -57,6 +57,7 @@ static void fill_spec(struct end_spec *spec, const struct session *session, uint
         .peer_port = end == END_SRC ? flow->port : 0,
         .ecn = plan->ecn,
         .nodelay = plan->nodelay,
+        .tuning = plan->tuning,
         .connect = plan->connect,
         .finish = plan->finish,
     };

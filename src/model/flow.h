@@ -22,6 +22,24 @@ enum finish_mode { FINISH_DRAIN = 0, FINISH_ABORT = 1 };
 #define INTERVAL_NS     INT64_C(250000000)  /* default sampling interval */
 #define INTERVAL_MIN_NS INT64_C(1000000)
 
+/* What shapes an end besides its algorithm; 0 of anything: nothing.  A source goes by send_rate,
+ * pacing_rate and send_buffer, a sink by read_rate and receive_buffer, both by mss. */
+struct tuning {
+    uint64_t send_rate;      /* bit/s of payload that the application offers (model/pace.h) */
+    uint64_t read_rate;      /* bit/s of payload that the application reads, likewise */
+    uint64_t pacing_rate;    /* bit/s; SO_MAX_PACING_RATE */
+    uint32_t send_buffer;    /* bytes; SO_SNDBUF, which the kernel doubles */
+    uint32_t receive_buffer; /* bytes; SO_RCVBUF, which the kernel doubles */
+    uint32_t mss;            /* bytes; TCP_MAXSEG */
+};
+
+#define RATE_MIN   UINT64_C(1000)           /* bit/s: 1 kbit/s */
+#define RATE_MAX   UINT64_C(10000000000000) /* 10 Tbit/s */
+#define BUFFER_MIN 4096                     /* bytes: what the kernel does not raise */
+#define BUFFER_MAX 1073741823               /* INT_MAX / 2: what the kernel can double */
+#define MSS_MIN    88                       /* TCP_MIN_MSS of the kernel */
+#define MSS_MAX    32767                    /* MAX_TCP_WINDOW */
+
 /* All that an agent must know to run one end.  Plain data, no pointers. */
 struct end_spec {
     uint32_t flow; /* index in the plan */
@@ -35,6 +53,7 @@ struct end_spec {
     char device[DEVICE_MAX];         /* empty: none */
     char ccalg[CCALG_MAX];           /* empty: the host's default */
     bool ecn, nodelay;
+    struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
     uint8_t token[TOKEN_SIZE];
@@ -66,6 +85,9 @@ struct end_report {
     char ccalg[CCALG_MAX];
     bool ecn, ecn_seen, nodelay;
     uint32_t notsent_lowat, write_size, read_size;
+    uint32_t send_buffer, receive_buffer, mss;
+    uint64_t pacing_rate; /* bit/s */
+    uint64_t paced_bytes, skipped_bytes;
     char device[DEVICE_MAX];
     int cpu; /* -1: unknown */
     uint32_t token_bytes;                /* of the token, what send() took or recv() gave */

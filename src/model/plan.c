@@ -206,6 +206,7 @@ static void build_flow(struct builder *b, size_t index)
         snprintf(to->ccalg, sizeof to->ccalg, "%s", from->ccalg);
     to->ecn = from->ecn;
     to->nodelay = from->nodelay;
+    to->tuning = from->tuning;
     to->connect = from->connect;
     to->finish = from->finish;
     to->label = or_empty(from->label);

@@ -21,6 +21,7 @@ struct plan_flow {
     int64_t start_ns, duration_ns;
     char ccalg[CCALG_MAX];
     bool ecn, nodelay;
+    struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
     const char *label; /* "" : none */

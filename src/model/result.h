@@ -64,6 +64,7 @@ struct flow_result {
     int64_t start_ns, duration_ns;
     char ccalg[CCALG_MAX]; /* as asked; empty: the default */
     bool ecn, nodelay;     /* as asked */
+    struct tuning tuning;  /* as asked */
     enum connect_mode connect;
     enum finish_mode finish;
     enum flow_status status;

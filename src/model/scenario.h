@@ -34,6 +34,7 @@ struct scenario_flow {
     int64_t start_ns, duration_ns;
     char *ccalg; /* NULL: the host's default */
     bool ecn, nodelay;
+    struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
     char *label;               /* NULL: none */
@@ -47,6 +48,7 @@ struct scenario {
     uint32_t read_size, write_size;     /* 0: the agents' own */
     uint32_t max_flows;                 /* 0: no guard */
     int64_t max_duration_ns;            /* 0: no guard; of the whole run */
+    uint64_t max_rate;                  /* bit/s; 0: no guard; of all flows at any one time */
     struct scenario_host host_defaults; /* "defaults" itself; hosts and flows have it already */
     struct scenario_flow flow_defaults;
     struct scenario_host *hosts;

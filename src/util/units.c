@@ -1,8 +1,14 @@
 #include "util/units.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
-#define RATE_MAX 1e21 /* beyond is no rate, but a fault */
+#include "util/cleanup.h"
+
+#define PRINTED_MAX 1e21 /* beyond is no rate, but a fault */
+#define SHOWN       60   /* bytes of a text that a message repeats */
 
 static char *scaled(double value, const char *unit, char out[UNITS_TEXT_MAX])
 {
@@ -20,7 +26,7 @@ static char *scaled(double value, const char *unit, char out[UNITS_TEXT_MAX])
 
 char *units_rate(double bits_per_s, char out[UNITS_TEXT_MAX])
 {
-    if (!(bits_per_s >= 0 && bits_per_s < RATE_MAX)) {
+    if (!(bits_per_s >= 0 && bits_per_s < PRINTED_MAX)) {
         snprintf(out, UNITS_TEXT_MAX, "-");
         return out;
     }
@@ -30,4 +36,134 @@ char *units_rate(double bits_per_s, char out[UNITS_TEXT_MAX])
 char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_MAX])
 {
     return scaled((double)bytes, "B", out);
+}
+
+/* ---- exact rates ---- */
+
+static const struct {
+    const char *name;
+    int zeros;
+} rate_units[] = {{"bit/s", 0}, {"kbit/s", 3}, {"Mbit/s", 6}, {"Gbit/s", 9}, {"Tbit/s", 12}};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int not_a_rate(const char *text, const char *why, struct error *err)
+{
+    return error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no rate: %s", SHOWN, text,
+                     strlen(text) > SHOWN ? "..." : "", why);
+}
+
+/* The unit's place in rate_units; -1: it is none. */
+static int find_unit(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(rate_units); i++) {
+        if (strcmp(rate_units[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* A unit that is none, and what was probably meant. */
+static int refuse_unit(const char *text, const char *unit, struct error *err)
+{
+    const int number = (int)(unit - text) < SHOWN ? (int)(unit - text) : SHOWN;
+    if (!*unit) {
+        not_a_rate(text, "missing unit", err);
+        return error_cure(err, "write for example \"%.*sMbit/s\"", number, text);
+    }
+    if (strpbrk(unit, "Bo")) { /* MB/s, KiB/s, byte/s, octets */
+        not_a_rate(text, "rates count bits, not bytes", err);
+        return error_cure(err, "a byte is 8 bits: 10 MB/s are \"80Mbit/s\"");
+    }
+    not_a_rate(text, "unknown unit", err);
+    return error_cure(err, "units are bit/s, kbit/s, Mbit/s, Gbit/s and Tbit/s, spelled so");
+}
+
+/* Reads DECIMAL as *value / 10^*places and goes behind it; what is wrong with it, or NULL. */
+static const char *read_decimal(const char **at, uint64_t *value, int *places)
+{
+    const char *const too_large = "it is too large, or too exact";
+    bool fraction = false;
+    int zeros = 0; /* of the fraction, which count only if a figure follows */
+    if (!is_digit(**at))
+        return "a number is missing";
+    for (;; (*at)++) {
+        if (**at == '.' && !fraction && is_digit((*at)[1])) {
+            fraction = true;
+            continue;
+        }
+        if (!is_digit(**at))
+            return NULL;
+        const uint64_t digit = (uint64_t)(**at - '0');
+        zeros++;
+        if (fraction && digit == 0)
+            continue;
+        for (; zeros > 0; zeros--) {
+            if (*value > (UINT64_MAX - 9) / 10)
+                return too_large;
+            *value *= 10;
+            *places += fraction;
+        }
+        *value += digit;
+    }
+}
+
+int units_parse_rate(const char *text, uint64_t *bits_per_s, struct error *err)
+{
+    const char *at = text;
+    uint64_t value = 0;
+    int places = 0;
+    if (strcmp(text, "0") == 0) {
+        *bits_per_s = 0;
+        return 0;
+    }
+    const char *fault = read_decimal(&at, &value, &places);
+    if (!fault) {
+        const char *name = *at == ' ' ? at + 1 : at;
+        const int unit = find_unit(name);
+        if (unit < 0)
+            return refuse_unit(text, name, err);
+        int zeros = rate_units[unit].zeros - places;
+        if (zeros < 0)
+            fault = "it is no whole number of bit/s";
+        for (; !fault && zeros > 0; zeros--) {
+            if (value > UINT64_MAX / 10)
+                fault = "it is too large";
+            value *= 10;
+        }
+    }
+    if (fault) {
+        not_a_rate(text, fault, err);
+        return error_cure(err, "write for example \"10Mbit/s\" or \"1.5Gbit/s\"");
+    }
+    *bits_per_s = value;
+    return 0;
+}
+
+char *units_exact_rate(uint64_t bits_per_s, char out[UNITS_TEXT_MAX])
+{
+    /* In the largest unit that takes three places at most. */
+    for (size_t i = COUNT_OF(rate_units); bits_per_s > 0 && i-- > 0;) {
+        uint64_t unit = 1;
+        for (int zeros = 0; zeros < rate_units[i].zeros; zeros++)
+            unit *= 10;
+        const uint64_t thousandth = unit > 1 ? unit / 1000 : unit;
+        if (bits_per_s < unit || bits_per_s % thousandth)
+            continue;
+        unsigned fraction = (unsigned)(bits_per_s % unit / thousandth);
+        int places = fraction ? 3 : 0;
+        for (; places && fraction % 10 == 0; places--)
+            fraction /= 10;
+        if (places)
+            snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 ".%0*u%s", bits_per_s / unit, places,
+                     fraction % 1000, rate_units[i].name);
+        else
+            snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 "%s", bits_per_s / unit, rate_units[i].name);
+        return out;
+    }
+    snprintf(out, UNITS_TEXT_MAX, "0");
+    return out;
 }

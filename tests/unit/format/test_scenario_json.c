@@ -200,6 +200,7 @@ static void an_unknown_key_is_an_error(void **state)
                         "did you mean \"ccalg\"?");
     assert_flow_problem("\"rate\": 1", "flows[0]: unknown key \"rate\"",
                         "the keys here are id, src, dst, duration, start, ccalg, ecn, nodelay, "
+                        "send_rate, read_rate, pacing_rate, send_buffer, receive_buffer, mss, "
                         "connect, end, label, comment");
     assert_flow_problem("\"\": 1", "flows[0]: unknown key \"\"", "the keys here are");
     assert_flow_problem("\"x\\u001by\": 1", "flows[0]: unknown key \"x\\u001By\"", "");
