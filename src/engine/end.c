@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "engine/account.h"
 #include "engine/sampler.h"
 #include "engine/tuning.h"
 #include "engine/worker.h"

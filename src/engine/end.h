@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "engine/account.h"
 #include "engine/loop.h"
 #include "engine/pacing.h"
 #include "engine/socket_options.h"
@@ -75,8 +76,7 @@ struct end {
     bool owes_token;       /* it goes with the first payload */
     int64_t drain_ns;      /* since when */
     uint64_t sent, received;
-    bool rests;                     /* the traffic model has nothing to send, */
-    int64_t rest_since_ns, rest_ns; /* so long in all, without this time */
+    struct time_account account;
     struct paced_half sending, reading;
 
     int64_t first_tick, next_tick; /* of the sampler; next not accounted for */

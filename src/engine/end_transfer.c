@@ -8,7 +8,6 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
-#include "engine/account.h"
 #include "engine/sampler.h"
 #include "engine/worker.h"
 #include "util/clock.h"
@@ -73,13 +72,24 @@ static ssize_t send_payload(const struct end *end, size_t size)
     return sendmsg(end->fd, &message, flags);
 }
 
+/* The kernel takes a segment (64 KiB and more) as soon as there is room for a byte, so that one
+ * large write would pass a small send buffer. */
+static size_t write_size(const struct end *end, size_t size)
+{
+    const uint32_t send_buffer = end->spec.tuning.send_buffer;
+    return send_buffer ? at_most(size, send_buffer) : size;
+}
+
 void source_write(struct end *end, size_t size)
 {
     const int64_t first_ns = end->sent ? 0 : clock_now();
-    ssize_t sent = send_payload(end, size);
+    account_wake(end);
+    ssize_t sent = send_payload(end, write_size(end, size));
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR)
             end_peer_gone(end, errno);
+        else
+            account_wait(end);
         return;
     }
     if (end->owes_token) {
@@ -95,6 +105,7 @@ void source_write(struct end *end, size_t size)
         end_set_time(end, T_FIRST_BYTE, first_ns);
     end->sent += (uint64_t)sent;
     end->worker->sent += (uint64_t)sent;
+    account_wait(end);
 }
 
 /* A little only: all flows that start at one moment shall have sent before one of them goes on. */

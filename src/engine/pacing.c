@@ -4,7 +4,6 @@
  * each other. */
 #include "engine/pacing.h"
 
-#include "engine/account.h"
 #include "engine/end.h"
 #include "engine/worker.h"
 #include "util/clock.h"
@@ -29,7 +28,7 @@ static void wait_on(struct end *end, struct paced_half *half, bool for_time)
         return;
     half->waits = for_time;
     if (half == &end->sending)
-        (for_time ? account_rest : account_resume)(end, clock_now());
+        (for_time ? account_rest : account_resume)(end);
     end_watch(end);
 }
 
@@ -142,7 +141,7 @@ void pacing_end(struct end *end)
     if (!end->sending.waits && !end->reading.waits)
         return;
     if (end->sending.waits)
-        account_resume(end, clock_now());
+        account_resume(end);
     end->sending.waits = end->reading.waits = false;
     end_watch(end);
 }

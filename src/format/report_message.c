@@ -39,6 +39,8 @@ static void reading_to_message(Tcpflowgen__Reading *out, const struct reading *r
     out->min_rtt_us = reading->min_rtt_us;
     out->send_buffer = reading->send_buffer;
     out->send_queued = reading->send_queued;
+    out->held_ns = reading->held_ns;
+    out->late_ns = reading->late_ns;
     out->rest_ns = reading->rest_ns;
     out->worker_ns = reading->worker_ns;
     out->cpu_ns = reading->cpu_ns;
@@ -124,6 +126,8 @@ static struct reading reading_from_message(const Tcpflowgen__Reading *message)
         .min_rtt_us = message->min_rtt_us,
         .send_buffer = message->send_buffer,
         .send_queued = message->send_queued,
+        .held_ns = message->held_ns,
+        .late_ns = message->late_ns,
         .rest_ns = message->rest_ns,
         .worker_ns = message->worker_ns,
         .cpu_ns = message->cpu_ns,

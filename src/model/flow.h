@@ -89,10 +89,10 @@ struct end_report {
     uint64_t pacing_rate; /* bit/s */
     uint64_t paced_bytes, skipped_bytes;
     char device[DEVICE_MAX];
-    int cpu; /* -1: unknown */
-    uint32_t token_bytes;                /* of the token, what send() took or recv() gave */
-    bool shut;                           /* shutdown() was called: a FIN is behind what was written */
-    struct reading reading[READINGS];    /* those whose info_length is not 0 */
+    int cpu;                          /* -1: unknown */
+    uint32_t token_bytes;             /* of the token, what send() took or recv() gave */
+    bool shut;                        /* shutdown() was called: a FIN is behind what was written */
+    struct reading reading[READINGS]; /* those whose info_length is not 0 */
     uint64_t lateness[LATENESS_BUCKETS]; /* of the samples taken */
 };
 

@@ -19,15 +19,19 @@ struct reading {
     uint64_t unread;              /* SIOCINQ: received in order, not read; no FIN in it */
     uint64_t busy_us;             /* something was unacknowledged or unsent */
     uint64_t rwnd_limited_us;     /* of that: the peer's window was full */
-    uint64_t sndbuf_limited_us;   /* of that: all was sent, and the buffer took no more */
+    uint64_t sndbuf_limited_us;   /* of that: all was sent, and a write was cut */
     uint32_t rtt_us, min_rtt_us;  /* smoothed; least */
-    uint32_t send_buffer,
-        send_queued; /* SO_SNDBUF, and what is in it, with the kernel's own share */
-    int64_t rest_ns; /* the traffic model had nothing to send, so long in all */
+    uint32_t send_buffer;         /* SO_SNDBUF */
+    uint32_t send_queued;         /* what is in it, with the kernel's own share */
+
+    /* Times of the engine, in all.  Of the source's waiting for its socket: */
+    int64_t held_ns; /* all was under way, and the send buffer was full of it */
+    int64_t late_ns; /* all was under way, and the buffer had room */
+    int64_t rest_ns; /* the traffic model had nothing to send */
 
     int64_t worker_ns; /* when the next two were read, likewise a time; 0: they were not */
     int64_t cpu_ns;    /* CPU time of the worker's thread */
-    int64_t wait_ns; /* it was ready to run and did not get a core; -1: the kernel does not tell */
+    int64_t wait_ns;   /* it was ready to run and got no core; -1: the kernel does not tell */
 };
 
 enum { READ_BEGIN, READ_STOP, READ_CLOSE, READINGS };

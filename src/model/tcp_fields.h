@@ -104,6 +104,7 @@ enum {
     LINUX_TCP_CLOSE_WAIT = 8,
     LINUX_TCP_CLOSING = 11
 };
+enum { LINUX_TCP_CA_RECOVERY = 3 }; /* and 4: loss; segments are sent again */
 enum { LINUX_TCPI_OPT_ECN = 8, LINUX_TCPI_OPT_ECN_SEEN = 16 };
 
 struct tcp_field_info {

@@ -6,6 +6,7 @@
 #include "model/tcp_fields.h"
 
 #define NS_PER_US 1e3
+#define NS_PER_S  1e9
 #define PERCENT   100
 #define KIB       1024
 
@@ -79,70 +80,95 @@ static bool judge_workers(struct verdict *out)
     return true;
 }
 
-/* ---- The kernel's chronographs ---- */
+/* ---- Where the time went ---- */
 
 /* Shares of the time, disjoint. */
-struct chronographs {
-    double idle; /* nothing unsent or unacknowledged */
-    double window, buffer, other;
+struct times {
+    double idle;   /* nothing unsent or unacknowledged */
+    double window; /* the peer's was full */
+    double held;   /* the send buffer was full of what was under way */
+    double late;   /* all was under way, the buffer had room, and nothing came */
+    double other;  /* something was under way, or waited to be sent */
 };
 
-static double share_between(uint64_t begin_us, uint64_t stop_us, double span_ns, double limit)
+static double share_of_us(uint64_t begin_us, uint64_t stop_us, double span_ns, double limit)
 {
     const double us = stop_us > begin_us ? (double)(stop_us - begin_us) : 0;
     return within(us * NS_PER_US / span_ns, limit);
 }
 
-static struct chronographs read_chronographs(const struct end_report *source, double span_ns)
+static double share_of_ns(int64_t begin_ns, int64_t stop_ns, double span_ns, double limit)
+{
+    return within(((double)stop_ns - (double)begin_ns) / span_ns, limit);
+}
+
+static struct times times_of(const struct end_report *source, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
-    struct chronographs out;
-    const double busy = share_between(begin->busy_us, stop->busy_us, span_ns, 1);
-    out.window = share_between(begin->rwnd_limited_us, stop->rwnd_limited_us, span_ns, busy);
-    out.buffer = share_between(begin->sndbuf_limited_us, stop->sndbuf_limited_us, span_ns,
-                               busy - out.window);
-    out.other = busy - out.window - out.buffer;
-    out.idle = 1 - busy;
-    return out;
+    struct times at;
+    const double busy = share_of_us(begin->busy_us, stop->busy_us, span_ns, 1);
+    at.idle = 1 - busy;
+    at.window = share_of_us(begin->rwnd_limited_us, stop->rwnd_limited_us, span_ns, busy);
+    at.held = share_of_ns(begin->held_ns, stop->held_ns, span_ns, busy - at.window);
+    const double late = share_of_ns(begin->late_ns, stop->late_ns, span_ns, 1);
+    at.late = within(late - at.idle, busy - at.window - at.held);
+    at.other = busy - at.window - at.held - at.late;
+    return at;
 }
 
 /* Rest is taken from the time without data first, else from all that the kernel says alike. */
-static double take_rest(struct chronographs *at, double rest)
+static double take_rest(struct times *at, double rest)
 {
     const double idle = within(rest, at->idle), busy = 1 - at->idle;
     const double left = busy > 0 ? (busy - (rest - idle)) / busy : 0;
     at->idle -= idle;
     at->window *= left;
-    at->buffer *= left;
+    at->held *= left;
+    at->late *= left;
     at->other *= left;
     return rest;
 }
 
-/* The kernel's mark is set, too, when the engine is woken by TCP_NOTSENT_LOWAT and does not come
- * before all is sent: then the buffer is far from full. */
-static bool is_buffer_full(const struct reading *at)
+/* Transmitted and not acknowledged, with a SYN or FIN perhaps. */
+static uint64_t under_way(const struct reading *at)
 {
-    return at->send_buffer == 0 || at->send_queued >= VERDICT_FULL_MIN * at->send_buffer;
+    const uint64_t gone = at->acked + at->retransmitted;
+    return at->sent > gone ? at->sent - gone : 0;
 }
 
-/* A window or buffer that is full while a queue stands in the network only bounds that queue. */
-__attribute__((unused)) static bool has_queue(const struct reading *at)
+/* A window or a buffer that is full of what waits in a queue of the network bounds that queue, and
+ * not the rate.  What waits at the peer to be read is another thing. */
+static bool has_queue(const struct reading *at, const struct end_report *sink)
 {
-    return at->min_rtt_us > 0 && at->rtt_us >= VERDICT_QUEUE_RTTS * at->min_rtt_us;
+    const uint64_t unread = sink ? sink->reading[READ_STOP].unread : 0;
+    return at->min_rtt_us > 0 && at->rtt_us >= VERDICT_QUEUE_RTTS * at->min_rtt_us &&
+           under_way(at) > unread;
 }
 
-static void fill_shares(struct verdict *out, const struct end_report *source, double span_ns)
+/* SO_MAX_PACING_RATE, which counts headers, was reached. */
+static bool is_paced(const struct end_report *source, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
-    const double rest_ns = (double)stop->rest_ns - (double)begin->rest_ns;
-    struct chronographs at = read_chronographs(source, span_ns);
-    out->share[LIMIT_TRAFFIC] = take_rest(&at, within(rest_ns / span_ns, 1));
-    out->share[LIMIT_NETWORK] = at.other;
-    out->share[LIMIT_RECEIVER] = at.window;
-    out->share[LIMIT_HOST] = at.idle;
-    out->share[is_buffer_full(stop) ? LIMIT_SEND_BUFFER : LIMIT_HOST] += at.buffer;
+    const double bits = 8 * ((double)stop->sent - (double)begin->sent);
+    return source->pacing_rate &&
+           bits / span_ns * NS_PER_S >= VERDICT_PACED_MIN * (double)source->pacing_rate;
+}
+
+static void fill_shares(struct verdict *out, const struct end_report *source,
+                        const struct end_report *sink, double span_ns)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    const bool queue = has_queue(stop, sink);
+    struct times at = times_of(source, span_ns);
+    const double rest = take_rest(&at, share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1));
+    out->share[LIMIT_TRAFFIC] = rest;
+    out->share[LIMIT_HOST] = at.idle + at.late;
+    out->share[is_paced(source, span_ns) ? LIMIT_TRAFFIC : LIMIT_NETWORK] += at.other;
+    out->share[queue ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window;
+    out->share[queue ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
 }
 
 /* ---- The sentence ---- */
@@ -179,7 +205,7 @@ static void explain(struct verdict *out, const struct end_report *source,
         break;
     case LIMIT_TRAFFIC:
         snprintf(out->reason, sizeof out->reason,
-                 "the traffic model had nothing to send %d %% of the time", share);
+                 "the traffic model had nothing to send, or was paced, %d %% of the time", share);
         break;
     case LIMIT_HOST:
         snprintf(out->reason, sizeof out->reason,
@@ -214,7 +240,7 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
                                                  : "this kernel does not tell (Linux 4.10 does)");
         return;
     }
-    fill_shares(out, source, (double)span_ns);
+    fill_shares(out, source, sink, (double)span_ns);
     if (judge_workers(out))
         return;
     out->limit = greatest(out);

@@ -1,11 +1,11 @@
 /* Why was it slow?  What limited a flow between its begin and its stop, from the readings that its
  * two ends took at these moments.
  *
- * The kernel of the source keeps three chronographs (tcp_chrono_start() in net/ipv4/tcp_output.c):
- * the time in which anything was unsent or unacknowledged, and of that the time in which the peer's
- * window was full, and in which all was sent and the send buffer took no more.  What they do not
- * know, the engine does: when its traffic model had nothing to send, whether the send buffer was
- * really full, and whether the threads that move the data had the time to.
+ * The kernel of the source knows how long anything was unsent or unacknowledged, and how long of
+ * that the peer's window was full (tcp_chrono_start() in net/ipv4/tcp_output.c).  The engine knows
+ * when its traffic model had nothing to send, when the send buffer held it up, when it came late
+ * (the kernel's own tcpi_sndbuf_limited has both of these, in part), and whether the threads that
+ * move the data had the time to.
  *
  * docs/results.md has the rules, and where the bounds come from. */
 #ifndef MODEL_VERDICT_H
@@ -36,11 +36,12 @@ struct verdict {
     char reason[200];
 };
 
-#define VERDICT_TIME_MIN_NS INT64_C(100000000) /* of less the kernel's jiffies do not tell enough \
-                                                */
-#define VERDICT_AWAKE_MAX  0.9                 /* of its time a worker may run or wait for a core */
-#define VERDICT_FULL_MIN   0.5                 /* of a send buffer that is full */
-#define VERDICT_QUEUE_RTTS 2.0                 /* RTT by least RTT where a queue stands */
+#define VERDICT_TIME_MIN_NS                                                       \
+    INT64_C(100000000)         /* of less the kernel's jiffies do not tell enough \
+                                */
+#define VERDICT_AWAKE_MAX  0.9 /* of its time a worker may run or wait for a core */
+#define VERDICT_QUEUE_RTTS 2.0 /* RTT by least RTT where a queue stands */
+#define VERDICT_PACED_MIN  0.9 /* of its pacing rate, that a flow at that limit has */
 
 /* NULL: the report is missing. */
 void verdict_judge(struct verdict *out, const struct end_report *source,
