@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/goodput.h"
 #include "util/clock.h"
 #include "util/units.h"
 
@@ -12,10 +13,9 @@ static void measure(struct progress *progress, const struct session *session, in
     uint64_t bytes = 0;
     for (size_t i = 0; i < session->agent_count; i++)
         bytes += session->agents[i].received_bytes;
-    if (bytes > progress->received_bytes && progress->bytes_ns) {
-        double seconds = (double)(now_ns - progress->bytes_ns) / (double)NS_PER_S;
-        progress->rate_bps = 8.0 * (double)(bytes - progress->received_bytes) / seconds;
-    }
+    if (bytes > progress->received_bytes && progress->bytes_ns)
+        progress->rate_bps =
+            goodput_between(bytes - progress->received_bytes, progress->bytes_ns, now_ns);
     progress->received_bytes = bytes;
     progress->bytes_ns = now_ns;
 }

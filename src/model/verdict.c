@@ -185,6 +185,17 @@ static void explain_receiver(struct verdict *out, const struct end_report *sink,
                  "its window was full %d %% of the time, smaller than the path needs", share);
 }
 
+static void explain_traffic(struct verdict *out, const struct end_report *source, int share)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    if (stop->rest_ns > begin->rest_ns)
+        snprintf(out->reason, sizeof out->reason,
+                 "its traffic model had nothing to send %d %% of the time", share);
+    else
+        snprintf(out->reason, sizeof out->reason, "it was as fast as its pacing rate");
+}
+
 static void explain(struct verdict *out, const struct end_report *source,
                     const struct end_report *sink)
 {
@@ -204,8 +215,7 @@ static void explain(struct verdict *out, const struct end_report *source,
                  stop->send_buffer / KIB, share);
         break;
     case LIMIT_TRAFFIC:
-        snprintf(out->reason, sizeof out->reason,
-                 "the traffic model had nothing to send, or was paced, %d %% of the time", share);
+        explain_traffic(out, source, share);
         break;
     case LIMIT_HOST:
         snprintf(out->reason, sizeof out->reason,

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "report/accounts_json.h"
 #include "report/summary.h"
 
 static json_t *text(const char *value)
@@ -123,12 +124,13 @@ static json_t *flow_json(const struct flow_summary *summary)
                                src->nodelay),
                   "samples", "src", (json_int_t)summary->samples[END_SRC], "dst",
                   (json_int_t)summary->samples[END_DST], "same_agent", (int)summary->same_agent);
-    json_t *figures = figures_json(summary);
-    if (json_object_update(json, figures)) {
+    json_t *figures = figures_json(summary), *accounts = accounts_json(flow);
+    if (json_object_update(json, figures) || json_object_update(json, accounts)) {
         json_decref(json);
         json = NULL;
     }
     json_decref(figures);
+    json_decref(accounts);
     return json;
 }
 
