@@ -298,7 +298,8 @@ class Lab:
                 return process
 
     def delay_line(self, delay_ms, rate=0, queue=100, loss=0):
-        """Two new namespaces, and a cable between them as delay_line.py makes it: 10.9.0.1 and .2."""
+        """Two new namespaces, 10.9.0.1 and .2 on a cable as delay_line.py makes it; by another one,
+        which takes no time, they are 10.8.0.1 and .2."""
         if not os.path.exists("/dev/net/tun"):
             pytest.skip("there is no /dev/net/tun")
         near, far = self.namespace("near"), self.namespace("far")
@@ -307,6 +308,7 @@ class Lab:
         log = self.directory / f"{next(self.serial)}-line.log"
         line = Process([sys.executable, script, *words], log, self.directory)
         self.processes.append(line)
+        cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
         for namespace, address in ((near, "10.9.0.1/24"), (far, "10.9.0.2/24")):
             show = ["ip", "-n", namespace.name, "link", "show", "line"]
             for _ in waiting("the cable", line):

@@ -23,14 +23,15 @@ from harness import (
 )
 
 HOSTS = {
-    "A": {"mgmt": "10.9.0.1:8841", "host": "10.9.0.1"},
-    "B": {"mgmt": "10.9.0.2:8841", "host": "10.9.0.2"},
+    "A": {"mgmt": "10.8.0.1:8841", "host": "10.9.0.1"},
+    "B": {"mgmt": "10.8.0.2:8841", "host": "10.9.0.2"},
 }
 
 
 def scenario(*flows, **more):
     common = {"src": "A", "dst": "B", "duration": "2s", "ccalg": "cubic"}
-    return {"hosts": HOSTS, "flows": [{"id": i, **common, **f} for i, f in enumerate(flows)], **more}
+    numbered = [{"id": i, **common, **flow} for i, flow in enumerate(flows)]
+    return {"hosts": HOSTS, "flows": numbered, **more}
 
 
 def agents(lab, near, far, before=((), ())):
@@ -78,7 +79,8 @@ def check_complete(flow):
 def test_every_byte_of_flows_that_come_to_their_end(pair):
     kinds = [{}, {"connect": "at_start"}, {"end": "abort"}, {"nodelay": True}]
     kinds += [{"send_rate": "3Mbit/s"}, {"read_rate": "5Mbit/s", "end": "abort"}]
-    flows = [{**kind, "duration": "500ms", "start": f"{i % 3 * 100}ms"} for kind in kinds for i in range(6)]
+    starts = [{"duration": "500ms", "start": f"{ms}ms"} for ms in (0, 0, 0, 100, 200, 200)]
+    flows = [{**kind, **start} for kind in kinds for start in starts]
     for flow in pair.run(*flows).must(0).flows:
         ledger = check_ledger(flow)
         if flow.result.end == "drain":
@@ -140,7 +142,7 @@ def test_every_byte_of_flows_whose_peer_dies(pair):
 
 
 def test_nothing_of_flows_that_never_connect(pair):
-    rules = "table inet t { chain c { type filter hook input priority 0; RULE } }"
+    rules = "table inet t { chain c { type filter hook input priority 0; RULE }; }"
     rule = "ip daddr 127.0.0.2 tcp dport 1024-65535 drop;"
     run(*pair.where.enter(), "nft", rules.replace("RULE", rule))
     (flow,) = pair.run({"connect": "at_start", "duration": "200ms"}).flows
@@ -205,14 +207,16 @@ def name_of(flow):
     return "-".join(f"{key}-{value}" for key, value in flow.items()).replace("/", "") or "plain"
 
 
-def unhurried(lab, where, flow):
-    """The flow of a run whose workers had the time that they needed: others use this machine, too."""
-    for _ in range(4):
+def check_limit(lab, where, flow, limit):
+    """Others use this machine, too: a line that stalls, and workers that wait for a core, are no
+    fault of the verdict, so that it has several tries."""
+    for _ in range(5):
         (got,) = lab.run(where, scenario(flow)).must(0).flows
         check_ledger(got)
-        if limit_of(got)[0] not in ("HOST", "UNKNOWN"):
-            return got
-    pytest.skip(f"this machine is too busy: {got.result.verdict.reason}")
+        found, reason = limit_of(got)
+        if found == limit:
+            return
+    pytest.fail(f"{found}: {reason}")
 
 
 @pytest.mark.parametrize("limit, flow", LINE, ids=[name_of(flow) for _, flow in LINE])
@@ -220,16 +224,14 @@ def test_what_limits_a_flow(lab, limit, flow):
     """A line of 30 Mbit/s, 20 ms there and back, and a queue of 60 ms."""
     near, far = lab.delay_line(10, rate=30_000_000, queue=150)
     agents(lab, near, far)
-    got = unhurried(lab, near, flow)
-    assert limit_of(got)[0] == limit, limit_of(got)[1]
+    check_limit(lab, near, flow, limit)
 
 
 @pytest.mark.parametrize("flow", [{"send_buffer": 32768}, {"receive_buffer": 65536}], ids=name_of)
 def test_a_small_buffer_that_fills_the_link_does_not_limit_it(lab, flow):
     near, far = lab.delay_line(10, rate=1_000_000, queue=150)
     agents(lab, near, far)
-    got = unhurried(lab, near, flow)
-    assert limit_of(got)[0] == "NETWORK", limit_of(got)[1]
+    check_limit(lab, near, flow, "NETWORK")
 
 
 @contextlib.contextmanager
@@ -252,6 +254,7 @@ def hogs(count, seconds):
 def test_a_worker_without_cpu(lab, starved):
     near, far = lab.namespace("near"), lab.namespace("far")
     cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="200mbit")
+    cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
     polite = ("taskset", "-c", str(min(os.sched_getaffinity(0))), "nice", "-n", "19")
     agents(lab, near, far, before=(polite, ()) if starved == "src" else ((), polite))
     output = lab.output()
