@@ -17,8 +17,8 @@ static bool was_connected(const struct end_report *end)
     return end && end->times >> T_CONNECTED & 1;
 }
 
-__attribute__((format(printf, 2, 3))) static void differs(struct ledger *ledger, const char *format,
-                                                          ...)
+__attribute__((format(__printf__, 2, 3))) static void differs(struct ledger *ledger,
+                                                              const char *format, ...)
 {
     va_list args;
     if (ledger->state == LEDGER_DIFFERS) /* the first says most */
