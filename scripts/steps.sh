@@ -83,11 +83,11 @@ python_tests() { # name, limit, pytest words...
         $PYTHON -m pytest -q -p no:cacheprovider --junitxml="$junit" "$@"
 }
 
-integration() { # name, build directory, pytest words...
-    local name=$1 program=$PWD/$2/src/tcp-flowgen
-    shift 2
+integration() { # name, limit, build directory, pytest words...
+    local name=$1 limit=$2 program=$PWD/$3/src/tcp-flowgen
+    shift 3
     [ -x "$program" ] || return # its build was reported as failed
-    TCP_FLOWGEN=$program python_tests "$name" 900 "$@"
+    TCP_FLOWGEN=$program python_tests "$name" "$limit" "$@"
 }
 
 # One line of totals; the status of the whole.

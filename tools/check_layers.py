@@ -17,11 +17,13 @@ LAYERS = {
     "model": ("util",),
     "format": ("model", "util", "proto"),
     "engine": ("model", "util"),
+    "probe": ("model", "util"),
     "rpc": ("format", "model", "util", "proto"),
-    "agent": ("engine", "rpc", "format", "model", "util", "proto"),
-    "master": ("rpc", "format", "model", "util", "proto"),
+    "agent": ("engine", "probe", "rpc", "format", "model", "util", "proto"),
+    "master": ("probe", "rpc", "format", "model", "util", "proto"),
     "report": ("format", "model", "util"),
-    "cli": ("agent", "master", "report", "engine", "rpc", "format", "model", "util", "proto"),
+    "recover": ("format", "model", "util", "proto"),
+    "cli": ("agent", "master", "report", "recover", "engine", "rpc", "format", "model", "util", "proto"),
     "main": ("cli",),  # src/main.c
 }
 
@@ -30,6 +32,8 @@ LIBRARIES = {
     "grpc/": ("rpc",),
     "jansson.h": ("format", "report", "cli"),
     "libmnl/": ("engine",),
+    "openssl/": ("probe",),
+    "pcap/": ("engine",),
     "protobuf-c/": ("format", "rpc", "agent", "master", "cli"),
     "zlib.h": ("format",),
 }

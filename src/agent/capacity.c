@@ -10,7 +10,6 @@
 
 #define END_BYTES   (16u << 10) /* of an end: its socket in the kernel, and what is known of it */
 #define FILES_SPARE 1024u       /* open files that are left for others */
-#define LIMIT_MIN   1024u       /* of descriptors: less is not worth while */
 
 /* Memory that can be had without swapping, bytes. */
 static uint64_t memory_available(void)
@@ -34,22 +33,15 @@ static uint64_t files_left(void)
     return most > open + FILES_SPARE ? most - open - FILES_SPARE : 0;
 }
 
-/* Of descriptors: twice what it is, but something sensible. */
-static uint64_t better_limit(void)
-{
-    struct rlimit files;
-    bool known = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < UINT32_MAX;
-    return known && files.rlim_max > LIMIT_MIN / 2 ? 2 * files.rlim_max : LIMIT_MIN;
-}
-
-uint64_t capacity_ends(char *reason, size_t size)
+/* Descriptors of all processes of an agent; memory and files of what is not open yet. */
+uint64_t capacity_ends(uint64_t wanted, char *reason, size_t size)
 {
     const uint64_t descriptors = shards_ends_max();
     const uint64_t memory = memory_available() / END_BYTES;
     const uint64_t files = files_left();
     if (descriptors <= memory && descriptors <= files) {
-        snprintf(reason, size, "raise its limit of descriptors there (ulimit -n %" PRIu64 ")",
-                 better_limit());
+        snprintf(reason, size, "raise its limit of descriptors there to %" PRIu64 " (ulimit -n)",
+                 shards_descriptors(wanted));
         return descriptors;
     }
     if (files <= memory) {
@@ -58,4 +50,27 @@ uint64_t capacity_ends(char *reason, size_t size)
     }
     snprintf(reason, size, "its memory has no room for more, spread the flows over more machines");
     return memory;
+}
+
+int capacity_check(uint64_t wanted, uint64_t announced, uint64_t open, struct error *err)
+{
+    char reason[256];
+    const uint64_t total = announced + wanted;
+    uint64_t most = capacity_ends(total, reason, sizeof reason);
+    /* What memory and files there are is beside those that are open. */
+    if (most < shards_ends_max())
+        most = most + open < shards_ends_max() ? most + open : shards_ends_max();
+    if (total <= most)
+        return 0;
+    if (!announced) {
+        error_set(err, ERROR_AGENT, NULL,
+                  "%" PRIu64 " ends of flows are more than this agent can have, %" PRIu64, wanted,
+                  most);
+        return error_cure(err, "%s", reason);
+    }
+    error_set(err, ERROR_AGENT, NULL,
+              "there is no room for %" PRIu64 " ends of flows more: other runs have %" PRIu64
+              " of the %" PRIu64 " that this agent can have",
+              wanted, announced, most);
+    return error_cure(err, "wait until these are over, or %s", reason);
 }

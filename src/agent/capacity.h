@@ -5,8 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The ends that an agent can have open at once; reason says what bounds it, and what would raise
- * it. */
-uint64_t capacity_ends(char *reason, size_t size);
+#include "util/error.h"
+
+/* The ends that an agent can have open at once; reason says what bounds it, and what would let it
+ * have `wanted`. */
+uint64_t capacity_ends(uint64_t wanted, char *reason, size_t size);
+
+/* Whether there is room for `wanted` more, where `announced` ends of other runs have their place
+ * already, of which `open` are.  0, or ERROR_AGENT with the cure. */
+int capacity_check(uint64_t wanted, uint64_t announced, uint64_t open, struct error *err);
 
 #endif

@@ -10,25 +10,34 @@
 #include <unistd.h>
 
 #include "agent/capacity.h"
+#include "agent/errand.h"
 #include "agent/run.h"
 #include "agent/sysctls.h"
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
+#include "format/message.h"
+#include "probe/discipline.h"
 #include "rpc/service.h"
 #include "util/cleanup.h"
 #include "util/version.h"
 
 #define HOSTS_MAX    4096
 #define PROBLEMS_MAX 64
+#define BUSY_MAX     64 /* Hellos at once: each has a thread, while names are looked up */
 
 /* Everything that the reply points to, in one block. */
 struct answer {
+    struct hello_desk *desk;
+    struct rpc_call *call;
+    Tcpflowgen__HelloRequest *request; /* owned */
+    bool resolved_all;
     Tcpflowgen__HelloReply reply;
     struct utsname uname;
     char hostname[256];
     char boot[64], netns[32];
     char ends_reason[256];
+    Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[PROBLEMS_MAX][512];
@@ -94,11 +103,15 @@ static void describe(struct answer *answer, const struct agent_options *options,
     reply->cpus = cpus_allowed();
     reply->workers = options->workers ? options->workers : reply->cpus;
     reply->interval_ns = options->interval_ns;
-    reply->max_ends = capacity_ends(answer->ends_reason, sizeof answer->ends_reason);
+    reply->max_ends =
+        capacity_ends(answer->request->ends, answer->ends_reason, sizeof answer->ends_reason);
     reply->max_ends_reason = answer->ends_reason;
     struct statvfs disk;
     bool known = statvfs(run_spool_directory(options), &disk) == 0;
     reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
+    struct clock_discipline discipline = discipline_read();
+    message_from_discipline(&answer->discipline, &discipline);
+    reply->discipline = discipline.known ? &answer->discipline : NULL;
     name_place(answer);
 }
 
@@ -162,8 +175,9 @@ static void resolve(struct resolved *out, const Tcpflowgen__AgentHost *host)
     out->message.n_addresses = count > 0 ? (size_t)count : 0;
 }
 
-static bool resolve_all(struct answer *answer, const Tcpflowgen__HelloRequest *request)
+static bool resolve_all(struct answer *answer)
 {
+    const Tcpflowgen__HelloRequest *request = answer->request;
     size_t count = request->n_hosts;
     answer->resolved = calloc(count + 1, sizeof *answer->resolved);
     answer->hosts = calloc(count + 1, sizeof(*answer->hosts));
@@ -178,28 +192,76 @@ static bool resolve_all(struct answer *answer, const Tcpflowgen__HelloRequest *r
     return true;
 }
 
+/* ---- serving ---- */
+
+static void answer_free(struct answer *answer)
+{
+    if (answer->request)
+        tcpflowgen__hello_request__free_unpacked(answer->request, NULL);
+    free(answer->resolved);
+    free(answer->hosts);
+    free(answer);
+}
+
+/* A thread of its own: the resolver takes its time. */
+static void look_up(void *arg)
+{
+    struct answer *answer = arg;
+    answer->resolved_all = resolve_all(answer);
+}
+
+static void reply(void *arg)
+{
+    struct answer *answer = arg;
+    struct hello_desk *desk = answer->desk;
+    desk->busy--;
+    if (answer->resolved_all) {
+        describe(answer, desk->options, desk->instance);
+        list_algorithms(answer);
+        list_sysctls(answer);
+        look_for_problems(answer, answer->request, desk->options);
+        rpc_finish(answer->call, &answer->reply.base, RPC_OK, NULL);
+    } else {
+        rpc_finish(answer->call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    answer_free(answer);
+}
+
+/* The caller's goes when the call was served. */
+static Tcpflowgen__HelloRequest *copy_request(const Tcpflowgen__HelloRequest *request)
+{
+    size_t size = tcpflowgen__hello_request__get_packed_size(request);
+    CLEANUP_FREE uint8_t *packed = malloc(size + 1);
+    if (!packed)
+        return NULL;
+    tcpflowgen__hello_request__pack(request, packed);
+    return tcpflowgen__hello_request__unpack(NULL, size, packed);
+}
+
 void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
-                 const struct agent_options *options, const char *instance)
+                 struct hello_desk *desk)
 {
     if (request->n_hosts > HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX) {
         rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "too many hosts or algorithms in one Hello");
         return;
     }
+    if (desk->busy == BUSY_MAX) {
+        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED,
+                   "too many masters say Hello here at once: try again in a moment");
+        return;
+    }
     struct answer *answer = calloc(1, sizeof *answer);
     if (answer)
-        tcpflowgen__hello_reply__init(&answer->reply);
-    if (answer && resolve_all(answer, request)) {
-        describe(answer, options, instance);
-        list_algorithms(answer);
-        list_sysctls(answer);
-        look_for_problems(answer, request, options);
-        rpc_finish(call, &answer->reply.base, RPC_OK, NULL);
-    } else {
+        answer->request = copy_request(request);
+    if (!answer || !answer->request) {
         rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
+        if (answer)
+            answer_free(answer);
+        return;
     }
-    if (answer) {
-        free(answer->resolved);
-        free(answer->hosts);
-    }
-    free(answer);
+    tcpflowgen__hello_reply__init(&answer->reply);
+    answer->desk = desk;
+    answer->call = call;
+    desk->busy++;
+    errand_run(desk->loop, look_up, reply, answer);
 }

@@ -6,8 +6,16 @@
 #include "proto/agent.pb-c.h"
 #include "rpc/rpc.h"
 
-/* Answers and finishes the call. */
+/* What answering takes; lives as long as the loop runs. */
+struct hello_desk {
+    struct rpc_loop *loop;
+    const struct agent_options *options;
+    const char *instance;
+    unsigned busy; /* Hellos that are being answered */
+};
+
+/* Answers and finishes the call, later: a resolver may be slow.  Main thread. */
 void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
-                 const struct agent_options *options, const char *instance);
+                 struct hello_desk *desk);
 
 #endif

@@ -13,11 +13,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "format/packets_record.h"
 #include "format/segment.h"
 #include "format/spool_record.h"
 #include "util/clock.h"
 
 #define GATHER_NS      (400 * NS_PER_MS)
+#define RETRY_MS       10
 #define GATHER_SAMPLES 32768u /* or so many, whatever comes first: 10 MB */
 
 struct recorder {
@@ -83,6 +85,28 @@ static void frame(struct recorder *recorder, struct buffer *to)
     buffer_clear(&recorder->scratch);
 }
 
+static bool keep_report(struct recorder *recorder, const struct end_report *report)
+{
+    bool kept =
+        spool_record_report(&recorder->scratch, report) == 0 &&
+        segment_frame(&recorder->reports, recorder->scratch.data, recorder->scratch.size) == 0;
+    buffer_clear(&recorder->scratch);
+    return kept;
+}
+
+/* No run is complete without it: so this waits for memory, until the recorder is to go. */
+static void take_report(struct recorder *recorder, const struct end_report *report)
+{
+    struct pollfd quit = {.fd = recorder->quit_fd, .events = POLLIN};
+    bool kept;
+    while (!(kept = keep_report(recorder, report))) {
+        out_of_memory(recorder, 0);
+        if (poll(&quit, 1, RETRY_MS) > 0)
+            break;
+    }
+    recorder->reports_seen += kept;
+}
+
 static void take(void *arg, const struct engine_item *item)
 {
     struct recorder *recorder = arg;
@@ -95,9 +119,17 @@ static void take(void *arg, const struct engine_item *item)
             frame(recorder, &recorder->framed);
         break;
     case ENGINE_REPORT:
-        recorder->reports_seen++;
-        if (spool_record_report(&recorder->scratch, item->report) == 0)
-            frame(recorder, &recorder->reports);
+        take_report(recorder, item->report);
+        break;
+    case ENGINE_PACKETS:
+        if (packets_record_encode(&recorder->scratch, item->packets) == 0)
+            frame(recorder, &recorder->framed);
+        else
+            out_of_memory(recorder, 0);
+        break;
+    case ENGINE_CAPTURED:
+        if (packets_record_report(&recorder->scratch, item->captured) == 0)
+            frame(recorder, &recorder->framed);
         break;
     }
 }
@@ -144,16 +176,15 @@ static void flush_samples(struct recorder *recorder)
 
 static void put_out(struct recorder *recorder)
 {
-    if (!recorder->framed.size)
-        return;
-    recorder->sink.append(recorder->sink.arg, &recorder->framed);
-    buffer_clear(&recorder->framed);
+    if (recorder->framed.size && recorder->sink.append(recorder->sink.arg, &recorder->framed))
+        buffer_clear(&recorder->framed);
 }
 
 static void finish(struct recorder *recorder)
 {
-    if (recorder->finished || recorder->reports.size ||
-        recorder->reports_seen < atomic_load(&recorder->expected))
+    if (recorder->finished || recorder->reports.size || recorder->framed.size ||
+        recorder->reports_seen < atomic_load(&recorder->expected) ||
+        engine_is_capturing(recorder->engine))
         return;
     recorder->finished = true;
     recorder->sink.finished(recorder->sink.arg);
@@ -175,7 +206,7 @@ static void flush(struct recorder *recorder, bool all)
 /* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
 static bool busy(const struct recorder *recorder)
 {
-    return recorder->count ||
+    return recorder->count || recorder->framed.size ||
            (atomic_load(&recorder->expected) != UINT64_MAX && !recorder->finished);
 }
 

@@ -2,6 +2,7 @@
 #ifndef AGENT_RECORDER_H
 #define AGENT_RECORDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/engine.h"
@@ -13,8 +14,9 @@ struct recorder; /* opaque */
 /* Where the records go.  All calls on the recorder's thread. */
 struct recorder_sink {
     void *arg;
-    /* Takes framed records (segment_frame()), which it must copy or write. */
-    void (*append)(void *arg, const struct buffer *framed);
+    /* Takes framed records (segment_frame()), which it must copy or write; false if it cannot now:
+     * they come again, with more. */
+    bool (*append)(void *arg, const struct buffer *framed);
     /* Why so many samples were lost, or something else. */
     void (*failed)(void *arg, const char *why, uint64_t samples);
     /* The report of every expected end was appended; once. */

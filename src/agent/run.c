@@ -1,6 +1,7 @@
 #include "agent/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,10 @@
 #include "agent/recorder.h"
 #include "agent/shards.h"
 #include "agent/spool.h"
+#include "format/spool_record.h"
+#include "proto/agent.pb-c.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 struct run {
     char id[RANDOM_ID_MAX];
@@ -21,7 +25,11 @@ struct run {
     struct recorder *recorder;
     atomic_bool recorded; /* every end's report */
     struct shards *shards;
-    uint64_t ends; /* prepared in this process */
+    uint64_t ends;      /* prepared in this process */
+    uint64_t asked_for; /* ends in all, */
+    uint64_t announced; /* of so many */
+    bool described;     /* the spool says what the run is about */
+    uint32_t agent;     /* this one, as the master counts */
     bool started, stopped, over;
     struct engine_totals last_totals; /* when it was over */
 };
@@ -51,9 +59,9 @@ int run_spool_check(const struct agent_options *agent, struct error *err)
 
 /* ---- this process as the recorder's sink ---- */
 
-static void append(void *arg, const struct buffer *framed)
+static bool append(void *arg, const struct buffer *framed)
 {
-    spool_append(((struct run *)arg)->spool, framed);
+    return spool_append(((struct run *)arg)->spool, framed);
 }
 
 static void note_failure(void *arg, const char *why, uint64_t samples)
@@ -99,6 +107,7 @@ int run_create(struct run **out, const struct run_settings *settings,
     if (!run)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     snprintf(run->id, sizeof run->id, "%s", settings->id);
+    run->announced = settings->ends;
     run->interval_ns = settings->interval_ns ? settings->interval_ns : agent->interval_ns;
     struct engine_options options = {
         .workers = agent->workers,
@@ -111,7 +120,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .guardian = "/proc/self/exe",
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
-    unsigned shards = shards_wanted(settings->ends);
+    unsigned shards = shards_wanted(settings->ends, settings->ends_here);
     int failed = open_spool(run, agent, grew, arg, err);
     if (!failed && shards)
         failed = shards_create(&run->shards, shards, &options, run->spool, err);
@@ -135,6 +144,11 @@ int64_t run_interval_ns(const struct run *run)
     return run->interval_ns;
 }
 
+bool run_is_sharded(const struct run *run)
+{
+    return run->shards;
+}
+
 /* ---- its life ---- */
 
 static int refuse(const struct run *run, struct error *err)
@@ -142,17 +156,47 @@ static int refuse(const struct run *run, struct error *err)
     return error_set(err, ERROR_INPUT, NULL, "run %s is under way or over", run->id);
 }
 
+/* Appends the record that the spool has for `recover`, and empties it. */
+static void note(struct run *run, struct buffer *record, int failed)
+{
+    struct buffer framed = {0};
+    if (!failed && record->size <= SPOOL_RECORD_MAX)
+        failed = segment_frame(&framed, record->data, record->size);
+    if (failed || (framed.size && !spool_append(run->spool, &framed)))
+        spool_fail(run->spool, "out of memory", 0);
+    buffer_fini(&framed);
+    buffer_fini(record);
+}
+
+void run_describe(struct run *run, const Tcpflowgen__PrepareRequest *request)
+{
+    struct buffer record = {0};
+    if (!request->about && !run->described)
+        return;
+    run->described = true;
+    run->agent = request->agent;
+    note(run, &record, spool_record_prepare(&record, request));
+}
+
+static void note_axis(struct run *run, const struct axis *axis)
+{
+    struct buffer record = {0};
+    int64_t t0_unix_ns = clock_now_unix() + axis_to_local(axis, 0) - clock_now();
+    if (run->described)
+        note(run, &record, spool_record_axis(&record, run->agent, axis, t0_unix_ns));
+}
+
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err)
 {
     if (run->started || run->stopped)
         return refuse(run, err);
-    if (run->shards) {
-        int failed = shards_prepare(run->shards, specs, count, answers, err);
-        if (failed)
-            run_stop(run);
-        return failed;
-    }
+    if (count > run->announced - run->asked_for)
+        return error_set(err, ERROR_INPUT, NULL, "more ends than the %" PRIu64 " announced",
+                         run->announced);
+    run->asked_for += count;
+    if (run->shards)
+        return shards_prepare(run->shards, specs, count, answers, err);
     int failed = engine_prepare(run->engine, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)
         run->ends += answers[i].error[0] == '\0';
@@ -171,6 +215,7 @@ int run_start(struct run *run, const struct axis *axis, struct error *err)
             return failed;
         recorder_expect(run->recorder, run->ends);
     }
+    note_axis(run, axis);
     run->started = true;
     return 0;
 }
@@ -179,6 +224,7 @@ void run_adjust(struct run *run, const struct axis *axis)
 {
     if (run->over || !run->started)
         return;
+    note_axis(run, axis);
     if (run->shards)
         shards_adjust(run->shards, axis);
     else
@@ -200,7 +246,7 @@ void run_stop(struct run *run)
 
 /* ---- its end ---- */
 
-static void let_go(struct run *run)
+void run_let_go(struct run *run)
 {
     recorder_destroy(run->recorder);
     run->recorder = NULL;
@@ -221,7 +267,6 @@ bool run_settle(struct run *run)
         return false;
     run->last_totals = run_totals(run);
     run->over = true;
-    let_go(run);
     return true;
 }
 
@@ -248,7 +293,7 @@ void run_destroy(struct run *run, bool remove_spool)
         return;
     if (run->engine && run->recorder)
         engine_stop(run->engine);
-    let_go(run);
+    run_let_go(run);
     spool_close(run->spool, remove_spool);
     free(run);
 }

@@ -1,5 +1,8 @@
 /* One run on this agent: its engine while it lives, its spool until it is forgotten.
- * All functions on the agent's main thread. */
+ *
+ * All functions on the agent's main thread; but run_prepare(), run_let_go() and run_destroy(),
+ * which may take long, on any, one at a time: meanwhile the main thread may use what is marked so.
+ */
 #ifndef AGENT_RUN_H
 #define AGENT_RUN_H
 
@@ -19,7 +22,8 @@ struct run_settings {
     char id[RANDOM_ID_MAX];
     int64_t interval_ns, lead_ns;
     uint32_t read_size, write_size;
-    uint64_t ends; /* that will be prepared, at most */
+    uint64_t ends;      /* that will be prepared, at most */
+    uint64_t ends_here; /* of other runs, in this process */
 };
 
 /* Where this agent keeps its runs' spools. */
@@ -34,25 +38,34 @@ int run_create(struct run **out, const struct run_settings *settings,
                const struct agent_options *agent, void (*grew)(void *arg), void *arg,
                struct error *err);
 
-const char *run_id(const struct run *run);
-int64_t run_interval_ns(const struct run *run); /* in force */
+const char *run_id(const struct run *run);      /* any time */
+int64_t run_interval_ns(const struct run *run); /* any time; in force */
+bool run_is_sharded(const struct run *run);     /* its ends are not in this process */
 
-/* As engine_prepare(); ERROR_INPUT once the run was started or stopped. */
+/* As engine_prepare(); ERROR_INPUT once the run was started or stopped, or for more ends than were
+ * announced.  If it fails otherwise the run is of no use: stop it. */
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err);
+/* Keeps what will be prepared in the spool, if the master says what the run is about.  Before
+ * run_prepare(). */
+struct Tcpflowgen__PrepareRequest;
+void run_describe(struct run *run, const struct Tcpflowgen__PrepareRequest *request);
 int run_start(struct run *run, const struct axis *axis, struct error *err); /* once */
 void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
 void run_stop(struct run *run);                            /* every end ends now */
 
-/* Completes the spool once every end is over, and lets the engine and its threads go then.  True if
- * the run is over.  To be called now and then, and when the spool has grown. */
+/* Completes the spool once every end is over.  True if the run is over.  To be called now and then,
+ * and when the spool has grown.  Any time. */
 bool run_settle(struct run *run);
 
-/* Why the spool is not what it should be, or NULL. */
+/* Lets the engine and its threads, or the shards, of a run that is over go. */
+void run_let_go(struct run *run);
+
+/* Why the spool is not what it should be, or NULL.  Any time. */
 const char *run_failure(const struct run *run);
 
-struct engine_totals run_totals(const struct run *run);
-struct segment *run_spool(const struct run *run);
+struct engine_totals run_totals(const struct run *run); /* any time */
+struct segment *run_spool(const struct run *run);       /* any time */
 
 /* Ends what still runs.  NULL is fine. */
 void run_destroy(struct run *run, bool remove_spool);

@@ -83,6 +83,9 @@ static void on_item(void *arg, const struct engine_item *item)
     case ENGINE_REPORT:
         conclude(flow, item->report);
         break;
+    case ENGINE_PACKETS: /* its masters cannot ask for a capture */
+    case ENGINE_CAPTURED:
+        break;
     }
 }
 

@@ -1,6 +1,3 @@
-/* A master that goes away without a word does not leave flows behind: a run that nobody watches
- * for so long is stopped.  Its spool stays until the master collects and forgets it, or until
- * RUNS_MAX newer runs push it out of the table (the file stays). */
 #include "agent/service.h"
 
 #include <stdio.h>
@@ -9,27 +6,19 @@
 
 #include "agent/hello.h"
 #include "agent/preparation.h"
-#include "agent/run.h"
-#include "agent/watcher.h"
+#include "agent/probe_service.h"
+#include "agent/runs.h"
 #include "format/message.h"
 #include "model/scenario.h"
+#include "probe/discipline.h"
+#include "probe/responder.h"
 #include "rpc/service.h"
 #include "util/clock.h"
 #include "util/log.h"
 
-#define RUNS_MAX    16
-#define TICK_MS     250
 #define IO_SIZE_MAX 16777216u /* bytes a read or write */
 #define PIECE_MAX   65536     /* ends in one Prepare */
 #define ENDS_MAX    (UINT64_C(2) * SCENARIO_FLOWS_MAX)
-
-/* A run and the calls that watch it. */
-struct hosted {
-    struct run *run;
-    struct watcher *watchers;
-    int64_t watched_ns; /* when a master was last there */
-    bool over, failure_told;
-};
 
 struct service {
     struct rpc_loop *loop;
@@ -37,161 +26,33 @@ struct service {
     void (*quit)(void *arg);
     void *quit_arg;
     char instance[RANDOM_ID_MAX];
-    struct hosted runs[RUNS_MAX]; /* oldest first */
-    size_t run_count;
+    struct hello_desk hello;
+    struct responder *responder;
+    struct runs runs;
     struct rpc_service table;
 };
 
-/* ---- runs ---- */
-
-static struct hosted *find_run(struct service *service, const char *id)
+bool service_is_busy(const struct service *service)
 {
-    for (size_t i = 0; i < service->run_count; i++)
-        if (strcmp(run_id(service->runs[i].run), id) == 0)
-            return &service->runs[i];
-    return NULL;
+    return runs_are_busy(&service->runs);
 }
+
+/* ---- calls ---- */
 
 /* Finishes the call and returns NULL if there is no such run. */
 static struct hosted *run_of_call(struct service *service, struct rpc_call *call, const char *id)
 {
-    struct hosted *hosted = find_run(service, id);
+    struct hosted *hosted = runs_find(&service->runs, id);
     if (!hosted)
         rpc_finish(call, NULL, RPC_NOT_FOUND,
                    "this agent has no such run: it was forgotten, or the agent was started anew");
     return hosted;
 }
 
-bool service_is_busy(const struct service *service)
-{
-    for (size_t i = 0; i < service->run_count; i++)
-        if (!service->runs[i].over)
-            return true;
-    return false;
-}
-
-static void pump(struct hosted *hosted)
-{
-    int64_t now = clock_now();
-    for (struct watcher **at = &hosted->watchers; *at;) {
-        struct watcher *watcher = *at;
-        hosted->watched_ns = now;
-        if (watcher_pump(watcher, now)) {
-            at = &watcher->next;
-        } else {
-            *at = watcher->next;
-            free(watcher);
-        }
-    }
-}
-
-static void drop_run(struct service *service, struct hosted *hosted, bool remove_spool)
-{
-    for (struct watcher *watcher = hosted->watchers, *next; watcher; watcher = next) {
-        next = watcher->next;
-        rpc_finish(watcher->call, NULL, RPC_NOT_FOUND, "the run was forgotten");
-        free(watcher);
-    }
-    run_destroy(hosted->run, remove_spool);
-    size_t index = (size_t)(hosted - service->runs);
-    memmove(hosted, hosted + 1, (service->run_count - index - 1) * sizeof *hosted);
-    service->run_count--;
-}
-
-/* Sees to what a run's end, a failing disk or a vanished master ask for. */
-static void look_after(struct hosted *hosted, int64_t orphan_ns)
-{
-    const char *failure = run_failure(hosted->run);
-    if (failure && !hosted->failure_told) {
-        log_error("run %s: %s", run_id(hosted->run), failure);
-        hosted->failure_told = true;
-    }
-    pump(hosted);
-    if (hosted->over)
-        return;
-    hosted->over = run_settle(hosted->run);
-    if (hosted->over)
-        log_info("run %s is over", run_id(hosted->run));
-    else if (clock_now() - hosted->watched_ns > orphan_ns) {
-        log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
-                    (long long)(orphan_ns / NS_PER_S));
-        run_stop(hosted->run);
-        hosted->watched_ns = clock_now();
-    }
-}
-
-static void look_after_all(void *arg)
-{
-    struct service *service = arg;
-    for (size_t i = 0; i < service->run_count; i++)
-        look_after(&service->runs[i], service->options->orphan_ns);
-}
-
-/* Also the watchers' heartbeat. */
-static void tick(void *arg)
-{
-    struct service *service = arg;
-    look_after_all(service);
-    if (service->run_count)
-        rpc_loop_after(service->loop, TICK_MS, tick, service);
-}
-
-/* A recorder's thread: its spool has grown. */
-static void spool_grew(void *arg)
-{
-    struct service *service = arg;
-    rpc_loop_post(service->loop, look_after_all, service);
-}
-
-static struct hosted *oldest_over(struct service *service)
-{
-    for (size_t i = 0; i < service->run_count; i++)
-        if (service->runs[i].over)
-            return &service->runs[i];
-    return NULL;
-}
-
-static struct hosted *add_run(struct service *service, const Tcpflowgen__PrepareRequest *request,
-                              struct error *err)
-{
-    if (service->run_count == RUNS_MAX) {
-        struct hosted *oldest = oldest_over(service);
-        if (!oldest) {
-            error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
-            return NULL;
-        }
-        log_warning("run %s was never collected: its samples stay in %s", run_id(oldest->run),
-                    segment_path(run_spool(oldest->run)));
-        drop_run(service, oldest, false);
-    }
-    struct run_settings settings = {
-        .interval_ns = request->interval_ns,
-        .lead_ns = request->lead_ns,
-        .read_size = request->read_size,
-        .write_size = request->write_size,
-        .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
-    };
-    snprintf(settings.id, sizeof settings.id, "%s", request->run);
-    struct run *run;
-    if (run_create(&run, &settings, service->options, spool_grew, service, err))
-        return NULL;
-    struct hosted *hosted = &service->runs[service->run_count++];
-    *hosted = (struct hosted){.run = run, .watched_ns = clock_now()};
-    if (service->run_count == 1) {
-        rpc_loop_cancel(service->loop, tick, service); /* the last run's may still be to come */
-        rpc_loop_after(service->loop, TICK_MS, tick, service);
-    }
-    log_info("run %s: prepared", run_id(run));
-    return hosted;
-}
-
-/* ---- calls ---- */
-
 static void serve_hello(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     struct service *service = ctx;
-    hello_serve(call, (const Tcpflowgen__HelloRequest *)message, service->options,
-                service->instance);
+    hello_serve(call, (const Tcpflowgen__HelloRequest *)message, &service->hello);
 }
 
 static void serve_clock(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -200,22 +61,91 @@ static void serve_clock(struct rpc_call *call, const ProtobufCMessage *message, 
     const Tcpflowgen__ClockRequest *request = (const Tcpflowgen__ClockRequest *)message;
     Tcpflowgen__ClockReply reply = TCPFLOWGEN__CLOCK_REPLY__INIT;
     reply.received_ns = rpc_received_ns(call);
+    struct clock_discipline discipline = discipline_read();
+    Tcpflowgen__ClockDiscipline about;
+    message_from_discipline(&about, &discipline);
+    reply.discipline = discipline.known ? &about : NULL;
     reply.sent_ns = clock_now();
     rpc_finish(call, &reply.base, RPC_OK, NULL);
-    struct hosted *hosted = find_run(service, request->run);
+    struct hosted *hosted = runs_find(&service->runs, request->run);
     struct axis axis;
     if (hosted && request->axis && message_to_axis(&axis, request->axis, NULL) == 0)
         run_adjust(hosted->run, &axis);
 }
 
+static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
+{
+    struct service *service = ctx;
+    probe_serve(call, (const Tcpflowgen__ProbeRequest *)message, service->options,
+                service->responder);
+}
+
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
-    size_t length = strlen(request->run);
-    return length == RANDOM_ID_MAX - 1 && strspn(request->run, "0123456789abcdef") == length &&
-           request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
+    return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
+           request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
            request->lead_ns >= 0 && request->read_size <= IO_SIZE_MAX &&
            request->write_size <= IO_SIZE_MAX;
+}
+
+/* One Prepare under way: an errand. */
+struct preparing {
+    struct hosted *hosted;
+    struct rpc_call *call;
+    struct preparation p;
+    int failed;
+    struct error err;
+};
+
+static void prepare(void *arg)
+{
+    struct preparing *this = arg;
+    this->failed =
+        run_prepare(this->hosted->run, this->p.specs, this->p.count, this->p.answers, &this->err);
+}
+
+static void free_preparing(struct preparing *this)
+{
+    preparation_fini(&this->p);
+    free(this);
+}
+
+static void has_prepared(void *arg)
+{
+    struct preparing *this = arg;
+    struct hosted *hosted = this->hosted;
+    char text[512];
+    if (this->failed)
+        rpc_finish(this->call, NULL, RPC_FAILED_PRECONDITION,
+                   error_text(&this->err, text, sizeof text));
+    else
+        rpc_finish(this->call, &preparation_reply(&this->p, run_interval_ns(hosted->run))->base,
+                   RPC_OK, NULL);
+    hosted->stop |= this->failed == ERROR_SYSTEM;
+    free_preparing(this);
+    hosted_come_back(hosted);
+}
+
+/* The run that ends are to be prepared for, which may be a new one; else NULL and err. */
+static struct hosted *run_to_prepare(struct service *service,
+                                     const Tcpflowgen__PrepareRequest *request, struct error *err)
+{
+    struct hosted *hosted = runs_find(&service->runs, request->run);
+    struct run_settings settings = {
+        .interval_ns = request->interval_ns,
+        .lead_ns = request->lead_ns,
+        .read_size = request->read_size,
+        .write_size = request->write_size,
+        .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
+    };
+    snprintf(settings.id, sizeof settings.id, "%s", request->run);
+    if (!hosted)
+        return runs_add(&service->runs, &settings, err);
+    if (!hosted->busy)
+        return hosted;
+    error_set(err, ERROR_INPUT, NULL, "the run is busy with an earlier Prepare, or over");
+    return NULL;
 }
 
 static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -227,24 +157,21 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         return;
     }
     struct error err = {0};
-    struct preparation p = {0};
-    struct hosted *hosted = NULL;
-    int failed = preparation_init(&p, request, &err);
-    if (!failed) {
-        hosted = find_run(service, request->run);
-        if (!hosted)
-            hosted = add_run(service, request, &err);
-        failed = hosted ? run_prepare(hosted->run, p.specs, p.count, p.answers, &err) : -1;
-        if (hosted)
-            hosted->watched_ns = clock_now();
-    }
-    if (failed) {
+    struct preparing *this = calloc(1, sizeof *this);
+    int failed = this ? preparation_init(&this->p, request, &err)
+                      : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
+    struct hosted *hosted = failed ? NULL : run_to_prepare(service, request, &err);
+    if (!hosted) {
         char text[512];
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, error_text(&err, text, sizeof text));
-    } else {
-        rpc_finish(call, &preparation_reply(&p, run_interval_ns(hosted->run))->base, RPC_OK, NULL);
+        if (this)
+            free_preparing(this);
+        return;
     }
-    preparation_fini(&p);
+    run_describe(hosted->run, request);
+    this->hosted = hosted;
+    this->call = call;
+    hosted_lend(hosted, prepare, has_prepared, this);
 }
 
 static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -253,12 +180,21 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
     struct hosted *hosted = run_of_call(ctx, call, request->run);
     if (!hosted)
         return;
+    if (hosted->busy) {
+        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, "the run's ends are being prepared");
+        return;
+    }
     struct error err = {0};
     struct axis axis;
-    if (!request->axis || message_to_axis(&axis, request->axis, &err) ||
-        run_start(hosted->run, &axis, &err)) {
-        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION,
-                   err.code ? err.what : "a Start without a time axis");
+    int failed = request->axis ? message_to_axis(&axis, request->axis, &err)
+                               : error_set(&err, ERROR_INPUT, NULL, "a Start without a time axis");
+    /* The others have begun: flows that begin late would be passed off as theirs. */
+    if (!failed && axis_to_local(&axis, 0) <= clock_now())
+        failed = error_set(&err, ERROR_INPUT, NULL, "the order to start came after its time");
+    if (!failed)
+        failed = run_start(hosted->run, &axis, &err);
+    if (failed) {
+        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, err.what);
         return;
     }
     Tcpflowgen__StartReply reply = TCPFLOWGEN__START_REPLY__INIT;
@@ -270,7 +206,7 @@ static void watcher_ready(struct rpc_call *call, void *arg)
     struct watcher *watcher = arg;
     (void)call;
     watcher->blocked = false;
-    rpc_loop_post(watcher->service->loop, look_after_all, watcher->service);
+    rpc_loop_post(watcher->service->loop, runs_look_after, &watcher->service->runs);
 }
 
 static void watcher_gone(struct rpc_call *call, void *arg)
@@ -301,12 +237,14 @@ static void watch(struct service *service, struct rpc_call *call,
         .offset = request->offset,
         .follow = follow,
         .quiet_since_ns = clock_now(),
-        .next = hosted->watchers,
     };
     rpc_on_ready(call, watcher_ready, watcher);
     rpc_on_gone(call, watcher_gone, watcher);
-    hosted->watchers = watcher;
-    pump(hosted);
+    if (!hosted_watch(hosted, watcher)) {
+        free(watcher);
+        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED,
+                   "too many watch this run already: try again in a moment");
+    }
 }
 
 static void serve_watch(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -330,19 +268,19 @@ static void serve_stop(struct rpc_call *call, const ProtobufCMessage *message, v
     struct hosted *hosted = run_of_call(ctx, call, ((const Tcpflowgen__RunRequest *)message)->run);
     if (!hosted)
         return;
-    run_stop(hosted->run);
+    hosted_stop(hosted);
     reply_empty(call);
 }
 
 static void serve_forget(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     struct service *service = ctx;
-    struct hosted *hosted =
-        run_of_call(service, call, ((const Tcpflowgen__RunRequest *)message)->run);
+    const char *run = ((const Tcpflowgen__RunRequest *)message)->run;
+    responder_remove(service->responder, run); /* it may have come before the run */
+    struct hosted *hosted = run_of_call(service, call, run);
     if (!hosted)
         return;
-    drop_run(service, hosted, true);
-    reply_empty(call);
+    hosted_forget(hosted, call);
 }
 
 static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -364,11 +302,11 @@ static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *messag
 }
 
 static rpc_serve *const serve[AGENT_METHODS] = {
-    [AGENT_HELLO] = serve_hello,       [AGENT_CLOCK] = serve_clock,
-    [AGENT_PREPARE] = serve_prepare,   [AGENT_START] = serve_start,
-    [AGENT_WATCH] = serve_watch,       [AGENT_STOP] = serve_stop,
-    [AGENT_COLLECT] = serve_collect,   [AGENT_FORGET] = serve_forget,
-    [AGENT_SHUTDOWN] = serve_shutdown,
+    [AGENT_HELLO] = serve_hello,   [AGENT_CLOCK] = serve_clock,
+    [AGENT_PROBE] = serve_probe,   [AGENT_PREPARE] = serve_prepare,
+    [AGENT_START] = serve_start,   [AGENT_WATCH] = serve_watch,
+    [AGENT_STOP] = serve_stop,     [AGENT_COLLECT] = serve_collect,
+    [AGENT_FORGET] = serve_forget, [AGENT_SHUTDOWN] = serve_shutdown,
 };
 
 /* ---- life ---- */
@@ -379,11 +317,20 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
     struct service *service = calloc(1, sizeof *service);
     if (!service)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int failed = responder_create(&service->responder, PROBE_SILENCE_NS, err);
+    if (failed) {
+        free(service);
+        return failed;
+    }
     service->loop = loop;
     service->options = options;
     service->quit = quit;
     service->quit_arg = arg;
+    service->runs =
+        (struct runs){.loop = loop, .options = options, .responder = service->responder};
     random_id(service->instance);
+    service->hello =
+        (struct hello_desk){.loop = loop, .options = options, .instance = service->instance};
     service->table = (struct rpc_service){
         .methods = agent_methods, .serve = serve, .count = AGENT_METHODS, .ctx = service};
     *out = service;
@@ -399,8 +346,7 @@ void service_destroy(struct service *service)
 {
     if (!service)
         return;
-    rpc_loop_cancel(service->loop, tick, service);
-    while (service->run_count)
-        drop_run(service, &service->runs[service->run_count - 1], false);
+    runs_fini(&service->runs);
+    responder_destroy(service->responder);
     free(service);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct shard {
     pid_t pid;
     int fd;
     struct spool *spool;
+    int64_t asked_ns, dismissed_ns; /* what it is given so much time for */
+    atomic_bool dismissed;
     pthread_t reader;
     bool has_reader;
     /* between threads */
@@ -38,8 +41,17 @@ struct shard {
     char why[256];                  /* it ended, as far as is known */
     Tcpflowgen__ShardReply *answer; /* to shard_ask() */
     struct engine_totals totals;
-    uint8_t *open; /* by flow * 2 + end: prepared, and no report seen */
-    size_t open_size;
+    struct own_end *ends; /* that were prepared */
+    size_t end_count, end_capacity;
+    uint32_t *index; /* by flow * 2 + end: place in ends, plus one */
+    size_t index_size;
+};
+
+struct own_end {
+    uint32_t flow;
+    enum flow_end end;
+    bool open; /* no report seen */
+    struct spool_ticks ticks;
 };
 
 /* ---- which ends are open; with the lock ---- */
@@ -49,50 +61,91 @@ static size_t place_of(uint32_t flow, enum flow_end end)
     return (size_t)flow * 2 + end;
 }
 
-static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
+/* NULL: it is not of this shard. */
+static struct own_end *find_end(struct shard *shard, uint32_t flow, enum flow_end end)
 {
     size_t place = place_of(flow, end);
-    if (place >= shard->open_size) {
+    uint32_t found = place < shard->index_size ? shard->index[place] : 0;
+    return found ? &shard->ends[found - 1] : NULL;
+}
+
+static bool make_room(struct shard *shard, size_t place)
+{
+    if (place >= shard->index_size) {
         size_t size = (place + 1) * 2;
-        uint8_t *open = realloc(shard->open, size);
-        if (!open)
+        uint32_t *index = reallocarray(shard->index, size, sizeof *index);
+        if (!index)
             return false;
-        memset(open + shard->open_size, 0, size - shard->open_size);
-        shard->open = open;
-        shard->open_size = size;
+        memset(index + shard->index_size, 0, (size - shard->index_size) * sizeof *index);
+        shard->index = index;
+        shard->index_size = size;
     }
-    shard->open[place] = true;
+    if (shard->end_count == shard->end_capacity) {
+        size_t capacity = shard->end_capacity ? shard->end_capacity * 2 : 64;
+        struct own_end *ends = reallocarray(shard->ends, capacity, sizeof *ends);
+        if (!ends)
+            return false;
+        shard->ends = ends;
+        shard->end_capacity = capacity;
+    }
     return true;
 }
 
-static bool close_end(struct shard *shard, uint32_t flow, enum flow_end end)
+static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
 {
     size_t place = place_of(flow, end);
-    bool was_open = place < shard->open_size && shard->open[place];
-    if (was_open)
-        shard->open[place] = false;
-    return was_open;
+    struct own_end *known = find_end(shard, flow, end);
+    if (known) {
+        known->open = true;
+        return true;
+    }
+    if (!make_room(shard, place))
+        return false;
+    shard->ends[shard->end_count++] = (struct own_end){.flow = flow, .end = end, .open = true};
+    shard->index[place] = (uint32_t)shard->end_count;
+    return true;
+}
+
+static void close_end(struct shard *shard, uint32_t flow, enum flow_end end)
+{
+    struct own_end *own = find_end(shard, flow, end);
+    if (own)
+        own->open = false;
 }
 
 /* ---- the reader ---- */
 
-static void note_reports(struct shard *shard, const struct buffer *framed)
+/* Waits for memory, if there is none, but not for longer than this is of use to anybody. */
+static void append(struct shard *shard, const struct buffer *framed)
+{
+    const struct timespec moment = {.tv_nsec = 10 * NS_PER_MS};
+    while (!spool_append(shard->spool, framed) && !atomic_load(&shard->dismissed))
+        nanosleep(&moment, NULL);
+}
+
+static void take_notes(struct shard *shard, const struct buffer *framed)
 {
     struct spool_head head;
     const uint8_t *record;
     size_t size;
-    for (size_t at = 0; segment_unframe(framed, &at, &record, &size);)
-        if (spool_record_head(record, size, &head, NULL) == 0 && head.kind == SPOOL_REPORT)
-            close_end(shard, head.flow, head.end);
+    for (size_t at = 0; segment_unframe(framed, &at, &record, &size);) {
+        if (spool_record_head(record, size, &head, NULL))
+            continue;
+        struct own_end *own = find_end(shard, head.flow, head.end);
+        if (own && head.kind == SPOOL_REPORT)
+            own->open = false;
+        else if (own && head.kind == SPOOL_SAMPLES)
+            spool_record_ticks(record, size, &own->ticks);
+    }
 }
 
 static void take_records(struct shard *shard, const ProtobufCBinaryData *records)
 {
     const struct buffer framed = {.data = records->data, .size = records->len};
     pthread_mutex_lock(&shard->lock);
-    note_reports(shard, &framed);
+    take_notes(shard, &framed);
     pthread_mutex_unlock(&shard->lock);
-    spool_append(shard->spool, &framed);
+    append(shard, &framed);
 }
 
 /* Takes the reply over. */
@@ -143,14 +196,16 @@ static void reap(struct shard *shard)
 /* With the lock: reports of the ends that are open. */
 static void write_off(struct shard *shard, struct buffer *framed)
 {
-    struct end_report report = {.status = END_FAILED, .cpu = -1};
     struct buffer record = {0};
-    snprintf(report.error, sizeof report.error, "the worker process ended: %.200s", shard->why);
-    for (size_t place = 0; place < shard->open_size; place++) {
-        report.flow = (uint32_t)(place / 2);
-        report.end = (enum flow_end)(place % 2);
-        if (!close_end(shard, report.flow, report.end))
+    for (size_t i = 0; i < shard->end_count; i++) {
+        struct own_end *own = &shard->ends[i];
+        struct end_report report = {
+            .flow = own->flow, .end = own->end, .status = END_FAILED, .cpu = -1};
+        if (!own->open)
             continue;
+        own->open = false;
+        snprintf(report.error, sizeof report.error, "the worker process ended: %.200s", shard->why);
+        spool_ticks_report(&own->ticks, &report);
         if (spool_record_report(&record, &report) ||
             segment_frame(framed, record.data, record.size))
             spool_fail(shard->spool, "out of memory", 0);
@@ -170,7 +225,7 @@ static void bury(struct shard *shard)
     write_off(shard, &framed);
     pthread_mutex_unlock(&shard->lock);
     if (framed.size)
-        spool_append(shard->spool, &framed);
+        append(shard, &framed);
     buffer_fini(&framed);
 
     pthread_mutex_lock(&shard->lock);
@@ -211,9 +266,8 @@ static void request(struct shard *shard, const Tcpflowgen__ShardRequest *message
 }
 
 /* With the lock.  Waits for an answer, or only for the end. */
-static void await(struct shard *shard, bool answer, int64_t limit_ns)
+static void await(struct shard *shard, bool answer, int64_t deadline)
 {
-    int64_t deadline = clock_now() + limit_ns;
     const struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
     while (!shard->ended && !(answer && shard->answer))
         if (pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &until))
@@ -253,6 +307,7 @@ int shard_ask(struct shard *shard, struct end_spec *const *specs, size_t count, 
         message_from_end_spec(&messages[i], specs[i]);
         pointers[i] = &messages[i];
     }
+    shard->asked_ns = clock_now();
     Tcpflowgen__PrepareRequest prepare = TCPFLOWGEN__PREPARE_REQUEST__INIT;
     prepare.ends = pointers;
     prepare.n_ends = count;
@@ -284,7 +339,7 @@ int shard_answer(struct shard *shard, struct end_ready *const *answers, size_t c
 {
     int failed = 0;
     pthread_mutex_lock(&shard->lock);
-    await(shard, true, ANSWER_NS);
+    await(shard, true, shard->asked_ns + ANSWER_NS);
     Tcpflowgen__ShardReply *reply = shard->answer;
     shard->answer = NULL;
     if (reply && reply->prepared->n_ends == count)
@@ -410,6 +465,8 @@ int shard_create(struct shard **out, const struct engine_options *options, struc
 
 void shard_dismiss(struct shard *shard)
 {
+    shard->dismissed_ns = clock_now();
+    atomic_store(&shard->dismissed, true);
     shutdown(shard->fd, SHUT_WR);
 }
 
@@ -419,7 +476,7 @@ void shard_destroy(struct shard *shard)
         return;
     if (shard->has_reader) {
         pthread_mutex_lock(&shard->lock);
-        await(shard, false, GOODBYE_NS);
+        await(shard, false, shard->dismissed_ns + GOODBYE_NS);
         pthread_mutex_unlock(&shard->lock);
         put_down(shard);
         pthread_join(shard->reader, NULL);
@@ -430,6 +487,7 @@ void shard_destroy(struct shard *shard)
         close(shard->fd);
     pthread_cond_destroy(&shard->changed);
     pthread_mutex_destroy(&shard->lock);
-    free(shard->open);
+    free(shard->ends);
+    free(shard->index);
     free(shard);
 }

@@ -50,11 +50,12 @@ static void reply(struct server *server, Tcpflowgen__ShardReply *message)
     pthread_mutex_unlock(&server->lock);
 }
 
-static void send_records(void *arg, const struct buffer *framed)
+static bool send_records(void *arg, const struct buffer *framed)
 {
     Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
     message.records = (ProtobufCBinaryData){.len = framed->size, .data = framed->data};
     reply(arg, &message);
+    return true;
 }
 
 static void send_failure(void *arg, const char *why, uint64_t samples)

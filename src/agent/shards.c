@@ -18,10 +18,10 @@ static uint64_t ends_of_one(void)
     return engine_ends_max() / 4 * 3;
 }
 
-unsigned shards_wanted(uint64_t ends)
+unsigned shards_wanted(uint64_t ends, uint64_t others)
 {
     uint64_t one = ends_of_one();
-    if (ends <= engine_ends_max() || one == 0)
+    if (one == 0 || (ends <= engine_ends_max() && others <= engine_ends_max() - ends))
         return 0;
     uint64_t wanted = (ends - 1) / one + 1;
     return wanted < SHARDS_MAX ? (unsigned)wanted : SHARDS_MAX;
@@ -31,6 +31,13 @@ uint64_t shards_ends_max(void)
 {
     uint64_t alone = engine_ends_max(), together = ends_of_one() * SHARDS_MAX;
     return together > alone ? together : alone;
+}
+
+/* The inverse of shards_ends_max(). */
+uint64_t shards_descriptors(uint64_t ends)
+{
+    const uint64_t together = (ends + 3 * SHARDS_MAX - 1) / (3 * SHARDS_MAX) * 4;
+    return engine_descriptors(together < ends ? together : ends);
 }
 
 /* Both ends of a flow have one shard.  The golden ratio spreads any regular choice of flows, such

@@ -13,10 +13,13 @@
 
 struct shards; /* opaque */
 
-/* How many shards a run with so many ends wants; 0: none, one engine will do. */
-unsigned shards_wanted(uint64_t ends);
+/* How many shards a run with so many ends wants, where this process has others already; 0: none,
+ * one engine will do. */
+unsigned shards_wanted(uint64_t ends, uint64_t others);
 /* How many ends a run can have at most, with shards or without. */
 uint64_t shards_ends_max(void);
+/* The limit of descriptors that so many ends need. */
+uint64_t shards_descriptors(uint64_t ends);
 
 /* options as for one engine that had all workers and ports. */
 int shards_create(struct shards **out, unsigned count, const struct engine_options *options,

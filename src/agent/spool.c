@@ -69,22 +69,29 @@ static bool append_without_samples(struct spool *spool, const struct buffer *fra
     struct spool_head head;
     const uint8_t *record;
     size_t size;
-    for (size_t at = 0; segment_unframe(framed, &at, &record, &size);) {
+    uint64_t dropped = 0;
+    bool whole = true, some = false;
+    for (size_t at = 0; whole && segment_unframe(framed, &at, &record, &size);) {
         if (spool_record_head(record, size, &head, NULL))
             continue;
         if (head.kind == SPOOL_SAMPLES)
-            fail(spool, "too much waits for the disk", head.rows);
-        else if (segment_frame(&rest, record, size))
-            fail(spool, "out of memory", 0);
+            dropped += head.rows;
+        else if (head.kind != SPOOL_PACKETS)
+            whole = segment_frame(&rest, record, size) == 0;
+        some |= head.kind == SPOOL_SAMPLES || head.kind == SPOOL_PACKETS;
     }
-    bool appended = append(spool, &rest);
+    bool appended = whole && append(spool, &rest);
+    if (!whole)
+        fail(spool, "out of memory", 0);
+    else if (appended && some)
+        fail(spool, "too much waits for the disk", dropped);
     buffer_fini(&rest);
     return appended;
 }
 
 /* ---- without ---- */
 
-void spool_append(struct spool *spool, const struct buffer *framed)
+bool spool_append(struct spool *spool, const struct buffer *framed)
 {
     pthread_mutex_lock(&spool->lock);
     uint64_t waiting = segment_waiting(spool->segment);
@@ -93,6 +100,7 @@ void spool_append(struct spool *spool, const struct buffer *framed)
     pthread_mutex_unlock(&spool->lock);
     if (appended)
         spool->grew(spool->arg);
+    return appended;
 }
 
 void spool_retry(struct spool *spool)

@@ -16,9 +16,9 @@ int spool_create(struct spool **out, const char *path, void (*grew)(void *arg), 
                  struct error *err);
 
 /* Appends framed records (segment_frame()).  What the disk refuses waits in memory, and is tried
- * again with the next ones or by spool_retry(); if too much waits, samples are dropped.  Any
- * thread. */
-void spool_append(struct spool *spool, const struct buffer *framed);
+ * again with the next ones or by spool_retry(); if too much waits, samples are dropped.  False if
+ * there is no memory either: nothing was taken.  Any thread. */
+bool spool_append(struct spool *spool, const struct buffer *framed);
 void spool_retry(struct spool *spool);
 
 /* As if it had grown: something else is new. */

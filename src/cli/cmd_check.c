@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/bounds.h"
+#include "cli/clock_network.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
@@ -12,7 +13,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static int check(const struct check_arguments *given, const struct plan *plan)
+static int check(const struct check_arguments *given, const struct plan *plan, bool clock_on_test)
 {
     struct temporary temporary = {0};
     struct error_list problems = {0};
@@ -23,6 +24,7 @@ static int check(const struct check_arguments *given, const struct plan *plan)
         .lead_ns = LEAD_NS,
         .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
         .local = given->local,
+        .clock_on_test = clock_on_test,
         .check_only = true,
     };
     const struct master_repeat once = {.number = 1, .of = 1, .output = temporary.file};
@@ -49,10 +51,14 @@ static int run(const union arguments *arguments)
     const struct check_arguments *given = &arguments->check;
     if (given->quiet)
         log_set_level(LOG_QUIET);
+    struct error err = {0};
+    bool clock_on_test;
+    if (clock_network_read(given->clock_network, &clock_on_test, &err))
+        return say_error("check", &err);
     struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0});
     if (!plan)
         return EXIT_USAGE;
-    int status = check(given, plan);
+    int status = check(given, plan, clock_on_test);
     plan_free(plan);
     return status;
 }
@@ -62,6 +68,8 @@ static int run(const union arguments *arguments)
 static const struct option_row rows[] = {
     {"local", 0, false, OPTION_FLAG, NULL, PLACE(local), 0, 0,
      "start the agents here, whatever the hosts'\nmgmt says"},
+    {"clock-network", 0, false, OPTION_TEXT, "NET", PLACE(clock_network), 1, 0,
+     "compare clocks over the network mgmt or test\n(mgmt)"},
     {"quiet", 'q', false, OPTION_FLAG, NULL, PLACE(quiet), 0, 0, "no log"},
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/bounds.h"
+#include "cli/clock_network.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
@@ -72,6 +73,8 @@ static uint64_t seed_of(const struct run_arguments *given)
 
 static int run_plan(const struct run_arguments *given, const struct plan *plan, const char *output)
 {
+    bool clock_on_test = false;
+    clock_network_read(given->clock_network, &clock_on_test, NULL); /* it was checked */
     const struct repeats repeats = {
         .plan = plan,
         .master =
@@ -80,7 +83,9 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
                 .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
                 .best_effort = given->best_effort,
                 .local = given->local,
+                .clock_on_test = clock_on_test,
                 .progress = !given->quiet && isatty(STDERR_FILENO),
+                .captures = given->captures,
             },
         .count = (uint32_t)given->repeat,
         .pause_ns = given->pause_ns,
@@ -112,8 +117,9 @@ static int run_temporary(const struct run_arguments *given, const struct plan *p
     return status;
 }
 
-static int check_output(const struct run_arguments *given, struct error *err)
+static int check_options(const struct run_arguments *given, struct error *err)
 {
+    bool clock_on_test;
     bool to_stdout = given->output && is_stdout(given->output);
     if (given->json && to_stdout) {
         error_set(err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
@@ -123,6 +129,20 @@ static int check_output(const struct run_arguments *given, struct error *err)
         error_set(err, ERROR_INPUT, NULL, "--separate needs the name of a file");
         return error_cure(err, "give one with --output");
     }
+    return clock_network_read(given->clock_network, &clock_on_test, err);
+}
+
+/* Beside a result that is not kept no file could be kept either. */
+static int check_captures(const struct run_arguments *given, const struct plan *plan,
+                          struct error *err)
+{
+    const bool kept = given->output && !is_stdout(given->output);
+    for (size_t i = 0; !kept && !given->captures && i < plan->flow_count; i++)
+        if (plan->flows[i].capture != CAPTURE_NONE) {
+            error_set(err, ERROR_INPUT, NULL, "flow %d is captured, but nothing says where to",
+                      plan->flows[i].id);
+            return error_cure(err, "name a directory with --captures, or an --output file");
+        }
     return 0;
 }
 
@@ -132,7 +152,7 @@ static int run(const union arguments *arguments)
     if (given->quiet)
         log_set_level(LOG_QUIET);
     struct error err = {0};
-    if (check_output(given, &err))
+    if (check_options(given, &err))
         return say_error("run", &err);
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,
@@ -143,6 +163,10 @@ static int run(const union arguments *arguments)
     struct plan *plan = load_plan(given->scenario, &overrides);
     if (!plan)
         return EXIT_USAGE;
+    if (check_captures(given, plan, &err)) {
+        plan_free(plan);
+        return say_error("run", &err);
+    }
     int status = given->output ? run_plan(given, plan, given->output) : run_temporary(given, plan);
     plan_free(plan);
     return status;
@@ -153,6 +177,8 @@ static int run(const union arguments *arguments)
 static const struct option_row rows[] = {
     {"output", 'o', false, OPTION_TEXT, "FILE", PLACE(output), 1, 0,
      "keep the results in FILE; gzip if it ends in\n.gz, - is standard output"},
+    {"captures", 0, false, OPTION_TEXT, "DIR", PLACE(captures), 1, 0,
+     "keep captured packets in DIR (OUTPUT.captures)"},
     {"local", 0, false, OPTION_FLAG, NULL, PLACE(local), 0, 0,
      "start the agents here, whatever the hosts'\nmgmt says"},
     {"best-effort", 0, false, OPTION_FLAG, NULL, PLACE(best_effort), 0, 0,
@@ -164,6 +190,8 @@ static const struct option_row rows[] = {
      "bytes a write"},
     {"lead", 0, false, OPTION_DURATION, "DUR", PLACE(lead_ns), 0, CLI_LEAD_MAX_NS,
      "connect flows so long before their start (2s)"},
+    {"clock-network", 0, false, OPTION_TEXT, "NET", PLACE(clock_network), 1, 0,
+     "compare clocks over the network mgmt or test\n(mgmt)"},
     {"repeat", 0, false, OPTION_NUMBER, "N", PLACE(repeat), 1, CLI_REPEAT_MAX,
      "run it N times, one after another"},
     {"pause", 0, false, OPTION_DURATION, "DUR", PLACE(pause_ns), 0, CLI_PAUSE_MAX_NS,

@@ -6,8 +6,8 @@
 #include "util/cleanup.h"
 
 const struct command *const commands[COMMAND_COUNT] = {
-    &command_agent,   &command_run,    &command_plan, &command_check,
-    &command_summary, &command_schema, &command_help,
+    &command_agent,   &command_run,     &command_plan,   &command_check,
+    &command_summary, &command_recover, &command_schema, &command_help,
 };
 
 static const struct command *const hidden[] = {&command_guardian, &command_shard};

@@ -24,13 +24,15 @@ struct agent_arguments {
 
 struct run_arguments {
     const char *scenario;
-    const char *output; /* NULL: a temporary file */
-    const char *label;  /* NULL: the scenario's own */
+    const char *output;   /* NULL: a temporary file */
+    const char *captures; /* directory; NULL: beside the output */
+    const char *label;    /* NULL: the scenario's own */
     bool local, best_effort, shutdown, json, quiet;
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
     int64_t repeat, pause_ns, warmup_ns;
-    bool separate; /* a file for each repeat */
+    bool separate;             /* a file for each repeat */
+    const char *clock_network; /* NULL: not given */
     struct optional_uint64 seed;
 };
 
@@ -41,6 +43,7 @@ struct plan_arguments {
 
 struct check_arguments {
     const char *scenario;
+    const char *clock_network; /* NULL: not given */
     bool local, quiet;
 };
 
@@ -48,6 +51,11 @@ struct summary_arguments {
     struct operands results;
     int64_t warmup_ns; /* -1: what each run says */
     bool json;
+};
+
+struct recover_arguments {
+    struct operands spools;
+    const char *output; /* NULL: not given */
 };
 
 struct schema_arguments {
@@ -72,6 +80,7 @@ union arguments {
     struct plan_arguments plan;
     struct check_arguments check;
     struct summary_arguments summary;
+    struct recover_arguments recover;
     struct schema_arguments schema;
     struct help_arguments help;
     struct seed_arguments seed;
@@ -91,12 +100,12 @@ struct command {
 };
 
 extern const struct command command_agent, command_run, command_plan, command_check,
-    command_summary, command_schema, command_help;
+    command_summary, command_recover, command_schema, command_help;
 extern const struct command command_seed;
 extern const struct command command_guardian, command_shard; /* not for people: in no help */
 
 /* The commands of the program's help, in its order. */
-#define COMMAND_COUNT 7
+#define COMMAND_COUNT 8
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* NULL: there is none of this name. */

@@ -22,8 +22,6 @@
 
 #define REPAIR_TRIES 60 /* of a second each, while somebody keeps the lock */
 
-extern char **environ;
-
 /* Nothing of the agent's is kept open: who waits for the end of its output need not wait for us. */
 static int spawn(const char *program, int fd, pid_t *pid)
 {

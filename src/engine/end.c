@@ -345,6 +345,9 @@ static void take_begin(struct end *end)
 
 static void stop(struct end *end)
 {
+    pacing_catch_up(end);
+    if (end->state != STATE_OPEN)
+        return;
     const int64_t now = clock_now();
     stop_counting(end, now);
     if (end->source == SOURCE_MOVING && end->spec.finish == FINISH_ABORT) {

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/capture.h"
 #include "engine/preflight.h"
 #include "engine/worker.h"
 #include "util/cleanup.h"
@@ -23,6 +24,7 @@ struct engine {
     struct worker_setup setup;
     struct worker **workers;
     unsigned worker_count;
+    struct capture *capture;
     size_t descriptors; /* that ends may use */
     size_t ends;        /* prepared */
     bool started;
@@ -62,6 +64,11 @@ size_t engine_ends_max(void)
 {
     const size_t descriptors = raise_descriptors();
     return descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
+}
+
+size_t engine_descriptors(size_t ends)
+{
+    return ends + SPARE_FDS;
 }
 
 static unsigned read_backlog(void)
@@ -140,6 +147,7 @@ static int start_workers(struct engine *engine, const struct engine_options *opt
         CPU_ZERO(&cpus);
     const unsigned cpu_count = (unsigned)CPU_COUNT(&cpus);
     const struct share share = share_workers(options, cpu_count);
+    engine->setup.workers = share.total;
     engine->setup.connecting_max = share_backlog(share.total);
     engine->workers = calloc(share.count, sizeof(struct worker *));
     if (!engine->workers)
@@ -166,6 +174,8 @@ int engine_create(struct engine **out, const struct engine_options *options, str
     engine->descriptors = engine_ends_max();
     failed = setup_init(&engine->setup, options, err);
     if (!failed)
+        failed = capture_create(&engine->capture, engine->setup.recorder_fd, err);
+    if (!failed)
         failed = start_workers(engine, options, err);
     if (failed) {
         engine_destroy(engine);
@@ -182,6 +192,7 @@ void engine_destroy(struct engine *engine)
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_destroy(engine->workers[i]);
     free(engine->workers);
+    capture_destroy(engine->capture);
     ecn_setup_destroy(engine->setup.ecn);
     if (engine->setup.payload)
         munmap((void *)engine->setup.payload, engine->setup.write_size);
@@ -190,19 +201,35 @@ void engine_destroy(struct engine *engine)
     free(engine);
 }
 
+/* The opening end's packets are heard from the first on; the accepting end's port is not known
+ * yet. */
+static int open_tap(const struct engine *engine, const struct end_spec *spec, const char *device,
+                    struct tap **tap, struct error *err)
+{
+    if (spec->capture == CAPTURE_NONE)
+        return 0;
+    const int failed = capture_open(engine->capture, spec, device, tap, err);
+    if (!failed && spec->end == END_SRC)
+        capture_aim(*tap, spec->peer_port);
+    return failed;
+}
+
 /* The end, if it may run; else NULL and err. */
 static struct end *prepare_end(const struct engine *engine, struct preflight *preflight,
-                               const struct end_spec *spec, size_t nth, struct error *err)
+                               const struct end_spec *spec, size_t nth, struct tap **tap,
+                               struct error *err)
 {
     struct socket_address peer;
     char device[DEVICE_MAX];
     if (nth > engine->descriptors) {
         error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
                   nth, engine->descriptors);
-        error_cure(err, "raise the limit of open files to %zu (ulimit -n)", nth + SPARE_FDS);
+        error_cure(err, "raise the limit of open files to %zu (ulimit -n)",
+                   engine_descriptors(nth));
         return NULL;
     }
-    if (preflight_check(preflight, spec, &peer, device, err) < 0)
+    if (preflight_check(preflight, spec, &peer, device, err) < 0 ||
+        open_tap(engine, spec, device, tap, err) < 0)
         return NULL;
     /* Both ends of a flow get the same worker, if both are here. */
     struct worker *worker = engine->workers[spec->flow % engine->worker_count];
@@ -212,25 +239,38 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
     return end;
 }
 
+/* What became of the end's tap, now that it was admitted or refused. */
+static void settle_tap(struct tap *tap, const struct end_spec *spec, const struct end_ready *answer)
+{
+    if (tap && answer->error[0])
+        capture_cancel(tap);
+    else if (tap && spec->end == END_DST)
+        capture_aim(tap, answer->port);
+}
+
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
                    struct end_ready *answers, struct error *err)
 {
     struct preflight preflight = {.ecn = engine->setup.ecn};
     CLEANUP_FREE struct end **ends = calloc(count ? count : 1, sizeof(struct end *));
-    if (!ends)
+    CLEANUP_FREE struct tap **taps = calloc(count ? count : 1, sizeof(struct tap *));
+    if (!ends || !taps)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct error refusal;
         answers[i] = (struct end_ready){.flow = specs[i].flow, .end = specs[i].end};
-        ends[i] = prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &refusal);
+        ends[i] =
+            prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &taps[i], &refusal);
         if (!ends[i])
             error_text(&refusal, answers[i].error, sizeof answers[i].error);
     }
     struct admission admission = {.ends = ends, .answers = answers, .count = count};
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_admit(engine->workers[i], &admission);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         engine->ends += ends[i] != NULL;
+        settle_tap(taps[i], &specs[i], &answers[i]);
+    }
     return 0;
 }
 
@@ -260,12 +300,34 @@ int engine_wait_fd(const struct engine *engine)
     return engine->setup.recorder_fd;
 }
 
+/* Between the workers and the consumer: the taps are told of reports. */
+struct passage {
+    struct capture *capture;
+    engine_consumer *consumer;
+    void *arg;
+};
+
+static void pass(void *arg, const struct engine_item *item)
+{
+    const struct passage *passage = arg;
+    if (item->kind == ENGINE_REPORT)
+        capture_end_over(passage->capture, item->flow, item->end);
+    passage->consumer(passage->arg, item);
+}
+
 void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
 {
+    struct passage passage = {engine->capture, consumer, arg};
     eventfd_t count;
     eventfd_read(engine->setup.recorder_fd, &count);
     for (unsigned i = 0; i < engine->worker_count; i++)
-        outbox_take(&engine->workers[i]->outbox, consumer, arg);
+        outbox_take(&engine->workers[i]->outbox, pass, &passage);
+    capture_take(engine->capture, consumer, arg);
+}
+
+bool engine_is_capturing(struct engine *engine)
+{
+    return capture_is_busy(engine->capture);
 }
 
 struct engine_totals engine_totals(const struct engine *engine)

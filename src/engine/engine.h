@@ -19,6 +19,7 @@
 
 #include "model/axis.h"
 #include "model/flow.h"
+#include "model/packet.h"
 #include "model/sample.h"
 #include "util/error.h"
 
@@ -50,6 +51,8 @@ struct end_ready {
 /* How many ends can be open in one process.  Raises the process's limit of descriptors to what it
  * may be. */
 size_t engine_ends_max(void);
+/* The limit of descriptors with which so many ends can be open. */
+size_t engine_descriptors(size_t ends);
 
 int engine_create(struct engine **out, const struct engine_options *options, struct error *err);
 
@@ -73,15 +76,24 @@ void engine_adjust(struct engine *engine, const struct axis *axis);
 /* Every end that still runs ends now, with a last sample and its report (END_STOPPED). */
 void engine_stop(struct engine *engine);
 
-/* What leaves the engine, in an order that is right for each end: READY, samples, report last. */
-enum engine_item_kind { ENGINE_SAMPLE, ENGINE_READY, ENGINE_REPORT };
+/* What leaves the engine, in an order that is right for each end: READY, samples, report last.
+ * Packets and what came of capturing them follow on their own, CAPTURED last. */
+enum engine_item_kind {
+    ENGINE_SAMPLE,
+    ENGINE_READY,
+    ENGINE_REPORT,
+    ENGINE_PACKETS,
+    ENGINE_CAPTURED
+};
 struct engine_item {
     enum engine_item_kind kind;
     uint32_t flow;
     enum flow_end end;
-    int64_t t_ns;                    /* ENGINE_READY */
-    const struct sample *sample;     /* ENGINE_SAMPLE: valid during the call */
-    const struct end_report *report; /* ENGINE_REPORT: likewise */
+    int64_t t_ns;                          /* ENGINE_READY */
+    const struct sample *sample;           /* ENGINE_SAMPLE: valid during the call */
+    const struct end_report *report;       /* ENGINE_REPORT: likewise */
+    const struct packet_batch *packets;    /* ENGINE_PACKETS: likewise */
+    const struct capture_report *captured; /* ENGINE_CAPTURED: likewise */
 };
 typedef void engine_consumer(void *arg, const struct engine_item *item);
 
@@ -89,6 +101,8 @@ typedef void engine_consumer(void *arg, const struct engine_item *item);
 int engine_wait_fd(const struct engine *engine);
 /* Hands over all there is.  Recorder thread. */
 void engine_take(struct engine *engine, engine_consumer *consumer, void *arg);
+/* Whether packets may still come, though every end was reported.  Recorder thread. */
+bool engine_is_capturing(struct engine *engine);
 
 struct engine_totals {
     uint64_t ends;           /* prepared */

@@ -33,6 +33,7 @@ struct listener {
     char local[ADDRESS_MAX], device[DEVICE_MAX];
     char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
     struct handshake handshake;
+    bool sole; /* of one flow, so that its port names it in captures */
 };
 
 /* A place for one; never freed while the worker runs, as events may still name it. */
@@ -238,6 +239,22 @@ static void on_connection(struct watch *watch, uint32_t events)
     }
 }
 
+/* Ports that the run needs on the listener's address, as far as this worker knows its ends: all
+ * workers listen like it does. */
+static unsigned ports_needed(const struct listener *wanted, const struct worker *worker)
+{
+    unsigned shared = !wanted->end, alone = !shared;
+    const struct listener *other;
+    SLIST_FOREACH(other, &worker->reception.listeners, next)
+    {
+        if (strcmp(other->local, wanted->local) != 0)
+            continue;
+        shared += !other->end;
+        alone += other->end != NULL;
+    }
+    return shared * worker->setup->workers + alone;
+}
+
 static int listen_somewhere(struct listener *listener, const struct worker_setup *setup,
                             struct error *err)
 {
@@ -250,12 +267,14 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
         if (!in_use)
             return err->code;
     }
-    error_set(err, ERROR_SYSTEM, NULL, "no port of the data ports %u-%u is free on %s",
+    error_set(err, ERROR_SYSTEM, NULL,
+              "no port of the data ports %u-%u is free on %s, where the flows need %u",
               setup->port_first, setup->port_last,
-              *listener->local ? listener->local : "any address");
+              *listener->local ? listener->local : "any address",
+              ports_needed(listener, listener->worker));
     return error_cure(err,
-                      "widen --data-ports: each worker needs one for each address, and for each "
-                      "receive_buffer and mss");
+                      "widen --data-ports so that so many are free: each worker needs one, and one "
+                      "more for each receive_buffer, mss and captured flow");
 }
 
 static int get_port(struct listener *listener, struct error *err)
@@ -303,6 +322,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
     wanted.handshake = tuning_handshake(spec);
+    wanted.sole = spec->capture != CAPTURE_NONE;
     if (spec->no_token) {
         wanted.end = end;
         return open_listener(worker, &wanted, err);
@@ -313,8 +333,8 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     const struct listener *listener;
     SLIST_FOREACH(listener, &worker->reception.listeners, next)
     {
-        if (!listener->end && listener->family == wanted.family &&
-            strcmp(listener->local, wanted.local) == 0 &&
+        if (!listener->end && !listener->sole && !wanted.sole &&
+            listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
             strcmp(listener->ccalg, wanted.ccalg) == 0 &&
             handshake_equal(&listener->handshake, &wanted.handshake))

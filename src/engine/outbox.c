@@ -131,6 +131,8 @@ bool outbox_put(struct outbox *outbox, const struct engine_item *item)
         body_size = sizeof *item->report;
         break;
     case ENGINE_READY:
+    case ENGINE_PACKETS: /* these two never come from a worker */
+    case ENGINE_CAPTURED:
         break;
     }
     const size_t align = alignof(max_align_t);

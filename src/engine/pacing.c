@@ -127,6 +127,14 @@ void pacing_begin(struct end *end)
     }
 }
 
+void pacing_catch_up(struct end *end)
+{
+    if (end->sending.pace.rate && end->source == SOURCE_MOVING)
+        pacing_write(end, end->worker->setup->write_size);
+    if (end->state == STATE_OPEN && end->reading.pace.rate && end->sink == SINK_MOVING)
+        pacing_read(end);
+}
+
 void pacing_end(struct end *end)
 {
     struct loop *loop = &end->worker->loop;

@@ -28,6 +28,8 @@ size_t pacing_timers(const struct end_spec *spec);
 void pacing_init(struct end *end);
 /* At the begin of the counted time; the source is not moving yet, the sink may read from now on. */
 void pacing_begin(struct end *end);
+/* At the end of the counted time: moves what was due in it, if the worker was late for that. */
+void pacing_catch_up(struct end *end);
 /* At the end of the counted time, or before: what is left moves without a limit.  To the report. */
 void pacing_end(struct end *end);
 

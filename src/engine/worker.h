@@ -24,6 +24,7 @@ struct worker_setup {
     int64_t interval_ns, lead_ns;
     uint32_t read_size, write_size;
     const uint8_t *payload;  /* write_size bytes, for all to send */
+    unsigned workers;        /* of the run on this machine, those of other engines too */
     unsigned connecting_max; /* outstanding connects of one worker */
     int recorder_fd;         /* eventfd */
     struct ecn_setup *ecn;   /* what is changed on the host for it */

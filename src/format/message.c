@@ -37,6 +37,7 @@ void message_from_end_spec(Tcpflowgen__EndSpec *out, struct end_spec *spec)
     out->mss = spec->tuning.mss;
     out->connect = spec->connect;
     out->finish = spec->finish;
+    out->capture = spec->capture;
     out->no_token = spec->no_token;
     if (!spec->no_token)
         out->token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = spec->token};
@@ -113,6 +114,8 @@ static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
         return "connect is neither 0 nor 1";
     if (m->finish > FINISH_ABORT)
         return "finish is neither 0 nor 1";
+    if (m->capture > CAPTURE_HEADERS)
+        return "capture is neither 0 nor 1";
     if (!is_time_span(m->start_ns, m->duration_ns))
         return "start and duration are out of range";
     if (*m->local_address && !is_address(m->local_address))
@@ -161,6 +164,7 @@ int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message
             },
         .connect = (enum connect_mode)message->connect,
         .finish = (enum finish_mode)message->finish,
+        .capture = (enum capture_mode)message->capture,
         .no_token = message->no_token,
     };
     strcpy(out->local_address, message->local_address);
@@ -195,4 +199,36 @@ int message_to_axis(struct axis *out, const Tcpflowgen__Axis *message, struct er
         return error_set(err, ERROR_INPUT, "axis", "its rate is no clock's");
     *out = (struct axis){message->axis_ns, message->local_ns, message->rate};
     return 0;
+}
+
+void message_from_discipline(Tcpflowgen__ClockDiscipline *out, const struct clock_discipline *from)
+{
+    tcpflowgen__clock_discipline__init(out);
+    out->synchronized = from->synchronized;
+    out->status = from->status;
+    out->frequency_ppm = from->frequency_ppm;
+    out->rate_ppm = from->rate_ppm;
+    out->tick_ns = from->tick_ns;
+    out->offset_ns = from->offset_ns;
+    out->max_error_ns = from->max_error_ns;
+    out->estimated_error_ns = from->estimated_error_ns;
+    out->tai_s = from->tai_s;
+}
+
+struct clock_discipline message_to_discipline(const Tcpflowgen__ClockDiscipline *message)
+{
+    if (!message)
+        return (struct clock_discipline){0};
+    return (struct clock_discipline){
+        .known = true,
+        .synchronized = message->synchronized,
+        .status = message->status,
+        .frequency_ppm = message->frequency_ppm,
+        .rate_ppm = message->rate_ppm,
+        .tick_ns = message->tick_ns,
+        .offset_ns = message->offset_ns,
+        .max_error_ns = message->max_error_ns,
+        .estimated_error_ns = message->estimated_error_ns,
+        .tai_s = message->tai_s,
+    };
 }

@@ -3,6 +3,7 @@
 #define FORMAT_MESSAGE_H
 
 #include "model/axis.h"
+#include "model/clock_discipline.h"
 #include "model/flow.h"
 #include "proto/agent.pb-c.h"
 #include "util/error.h"
@@ -15,5 +16,9 @@ int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message
 
 void message_from_axis(Tcpflowgen__Axis *out, const struct axis *axis);
 int message_to_axis(struct axis *out, const Tcpflowgen__Axis *message, struct error *err);
+
+void message_from_discipline(Tcpflowgen__ClockDiscipline *out, const struct clock_discipline *from);
+/* NULL: nothing is known. */
+struct clock_discipline message_to_discipline(const Tcpflowgen__ClockDiscipline *message);
 
 #endif

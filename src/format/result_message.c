@@ -34,6 +34,8 @@ static void repair(struct flow_result *flow)
         utf8_repair(report->peer_address);
         utf8_repair(report->ccalg);
         utf8_repair(report->device);
+        utf8_repair(flow->capture_file[end]);
+        utf8_repair(flow->captured[end].error);
     }
 }
 
@@ -63,6 +65,25 @@ static void fill_account(struct result_message *out)
     out->result.drain_ns = phases.drain_ns;
 }
 
+static void fill_captures(struct result_message *out)
+{
+    const struct flow_result *flow = &out->flow;
+    for (int end = 0; end < 2; end++) {
+        Tcpflowgen__Capture *message = &out->captured[end];
+        tcpflowgen__capture__init(message);
+        message->file = (char *)flow->capture_file[end];
+        message->packets = flow->captured[end].packets;
+        message->dropped = flow->captured[end].dropped;
+        message->lost = flow->captured[end].lost;
+        message->error_ns = flow->captured[end].error_ns;
+        message->error = (char *)flow->captured[end].error;
+    }
+    out->result.capture =
+        flow->capture ? (char *)scenario_capture_words[flow->capture] : (char *)"";
+    out->result.src_capture = flow->has_captured[END_SRC] ? &out->captured[END_SRC] : NULL;
+    out->result.dst_capture = flow->has_captured[END_DST] ? &out->captured[END_DST] : NULL;
+}
+
 void result_to_message(struct result_message *out, const struct flow_result *from)
 {
     out->flow = *from;
@@ -86,6 +107,7 @@ void result_to_message(struct result_message *out, const struct flow_result *fro
     result->send_buffer = flow->tuning.send_buffer;
     result->receive_buffer = flow->tuning.receive_buffer;
     result->mss = flow->tuning.mss;
+    fill_captures(out);
     for (int end = 0; end < 2; end++)
         report_to_message(&out->report[end], &flow->report[end]);
     result->src = flow->has_report[END_SRC] ? &out->report[END_SRC].report : NULL;
@@ -124,6 +146,22 @@ static void take_report(struct flow_result *out, enum flow_end end,
     out->report[end].end = end;
 }
 
+static void take_capture(struct flow_result *out, enum flow_end end,
+                         const Tcpflowgen__Capture *message)
+{
+    out->has_captured[end] = message != NULL;
+    if (!message)
+        return;
+    struct capture_report *captured = &out->captured[end];
+    *captured = (struct capture_report){.end = end,
+                                        .packets = message->packets,
+                                        .dropped = message->dropped,
+                                        .lost = message->lost,
+                                        .error_ns = message->error_ns};
+    COPY(captured->error, message->error);
+    COPY(out->capture_file[end], message->file);
+}
+
 void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *message)
 {
     out->status = message->status >= 0 && (int)message->status <= FLOW_FAILED
@@ -148,6 +186,11 @@ void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *
         .receive_buffer = message->receive_buffer,
         .mss = message->mss,
     };
+    out->capture = strcmp(message->capture, scenario_capture_words[CAPTURE_HEADERS]) == 0
+                       ? CAPTURE_HEADERS
+                       : CAPTURE_NONE;
+    take_capture(out, END_SRC, message->src_capture);
+    take_capture(out, END_DST, message->dst_capture);
     take_report(out, END_SRC, message->src);
     take_report(out, END_DST, message->dst);
     if (message->verdict)

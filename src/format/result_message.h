@@ -14,6 +14,7 @@ struct result_message {
     struct report_message report[2];
     Tcpflowgen__Verdict verdict;
     Tcpflowgen__Ledger ledger;
+    Tcpflowgen__Capture captured[2];
 };
 
 void result_to_message(struct result_message *out, const struct flow_result *flow);

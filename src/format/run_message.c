@@ -1,8 +1,10 @@
 /* struct run_info <-> Run of messages.proto.  The message is built in memory of its own, as if it
  * had been unpacked, so that protobuf-c's own function frees it, half built ones, too. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/message.h"
 #include "format/result_message.h"
 #include "format/utf8.h"
 
@@ -42,8 +44,24 @@ static Tcpflowgen__RunHost *host_to_message(const struct run_host *host, bool *f
     return out;
 }
 
-static Tcpflowgen__ClockFit *clock_to_message(const struct clock_fit *fit, bool *failed)
+static void knots_to_message(Tcpflowgen__ClockFit *out, const struct clock_fit *fit, bool *failed)
 {
+    if (fit->knot_count == 0)
+        return;
+    out->knot_ns = array(fit->knot_count, sizeof *out->knot_ns, failed);
+    out->knot_offset_ns = array(fit->knot_count, sizeof *out->knot_offset_ns, failed);
+    if (!out->knot_ns || !out->knot_offset_ns)
+        return;
+    for (size_t i = 0; i < fit->knot_count; i++) {
+        out->knot_ns[i] = fit->knots[i].agent_ns;
+        out->knot_offset_ns[i] = fit->knots[i].offset_ns;
+    }
+    out->n_knot_ns = out->n_knot_offset_ns = fit->knot_count;
+}
+
+static Tcpflowgen__ClockFit *clock_to_message(const struct run_agent *agent, bool *failed)
+{
+    const struct clock_fit *fit = &agent->clock;
     Tcpflowgen__ClockFit *out = array(1, sizeof *out, failed);
     if (!out)
         return NULL;
@@ -56,6 +74,19 @@ static Tcpflowgen__ClockFit *clock_to_message(const struct clock_fit *fit, bool 
     out->rtt_min_ns = fit->rtt_min_ns;
     out->exchanges = fit->exchanges;
     out->used = fit->used;
+    out->method = text(clock_method_name(fit->method), failed);
+    out->network = text(agent->clock_network, failed);
+    knots_to_message(out, fit, failed);
+    return out;
+}
+
+/* NULL where nothing is known, too. */
+static Tcpflowgen__ClockDiscipline *discipline_to_message(const struct clock_discipline *from,
+                                                          bool *failed)
+{
+    Tcpflowgen__ClockDiscipline *out = from->known ? array(1, sizeof *out, failed) : NULL;
+    if (out)
+        message_from_discipline(out, from);
     return out;
 }
 
@@ -74,7 +105,9 @@ static Tcpflowgen__RunAgent *agent_to_message(const struct run_agent *agent, boo
     out->cpus = agent->cpus;
     out->workers = agent->workers;
     out->interval_ns = agent->interval_ns;
-    out->clock = clock_to_message(&agent->clock, failed);
+    out->clock = clock_to_message(agent, failed);
+    out->clock_before = discipline_to_message(&agent->clock_before, failed);
+    out->clock_after = discipline_to_message(&agent->clock_after, failed);
     out->lost = text(agent->lost, failed);
     return out;
 }
@@ -125,6 +158,8 @@ Tcpflowgen__Run *run_to_message(const struct run_info *run)
     out->repeats = run->repeats;
     out->seed = run->seed;
     out->warmup_ns = run->warmup_ns;
+    out->clock_before = discipline_to_message(&run->clock_before, &failed);
+    out->clock_after = discipline_to_message(&run->clock_after, &failed);
     lists_to_message(out, run, &failed);
     if (failed) {
         tcpflowgen__run__free_unpacked(out, NULL);
@@ -147,9 +182,18 @@ static void host_from_message(struct run_host *out, const Tcpflowgen__RunHost *h
     };
 }
 
+/* An older file, or a newer one's method, has none of ours. */
+static enum clock_method method_from_text(const char *name)
+{
+    for (int method = CLOCK_UDP_KERNEL; method > CLOCK_RPC; method--)
+        if (strcmp(name, clock_method_name((enum clock_method)method)) == 0)
+            return (enum clock_method)method;
+    return CLOCK_RPC;
+}
+
 static struct clock_fit clock_from_message(const Tcpflowgen__ClockFit *fit)
 {
-    return (struct clock_fit){
+    struct clock_fit out = {
         .reference_ns = fit->reference_ns,
         .offset_ns = fit->offset_ns,
         .rate = fit->rate_ppm / 1e6,
@@ -158,7 +202,15 @@ static struct clock_fit clock_from_message(const Tcpflowgen__ClockFit *fit)
         .rtt_min_ns = fit->rtt_min_ns,
         .exchanges = fit->exchanges,
         .used = fit->used,
+        .method = method_from_text(fit->method),
     };
+    size_t count = fit->n_knot_ns;
+    if (count < 2 || count > CLOCK_KNOTS_MAX || fit->n_knot_offset_ns != count)
+        return out;
+    for (size_t i = 0; i < count; i++)
+        out.knots[i] = (struct clock_knot){fit->knot_ns[i], fit->knot_offset_ns[i]};
+    out.knot_count = count;
+    return out;
 }
 
 static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent *agent,
@@ -176,8 +228,12 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
         .interval_ns = agent->interval_ns,
         .lost = agent->lost[0] ? text(agent->lost, failed) : NULL,
     };
-    if (agent->clock)
-        out->clock = clock_from_message(agent->clock);
+    out->clock_before = message_to_discipline(agent->clock_before);
+    out->clock_after = message_to_discipline(agent->clock_after);
+    if (!agent->clock)
+        return;
+    out->clock = clock_from_message(agent->clock);
+    snprintf(out->clock_network, sizeof out->clock_network, "%s", agent->clock->network);
 }
 
 int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
@@ -195,6 +251,8 @@ int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
         .repeats = message->repeats,
         .seed = message->seed,
         .warmup_ns = message->warmup_ns > 0 ? message->warmup_ns : 0,
+        .clock_before = message_to_discipline(message->clock_before),
+        .clock_after = message_to_discipline(message->clock_after),
         .hosts = array(message->n_hosts, sizeof *out->hosts, &failed),
         .agents = array(message->n_agents, sizeof *out->agents, &failed),
     };

@@ -23,6 +23,7 @@
 
 static_assert(sizeof(enum connect_mode) == sizeof(int), "KEY_CHOICE stores an int");
 static_assert(sizeof(enum finish_mode) == sizeof(int), "KEY_CHOICE stores an int");
+static_assert(sizeof(enum capture_mode) == sizeof(int), "KEY_CHOICE stores an int");
 
 /* Rules of texts */
 
@@ -254,6 +255,14 @@ static const struct json_key flow_keys[] = {
      .help = "what to do with bytes still under way when duration is over: deliver them, for some "
              "seconds at most, or reset the connection",
      .right = "\"drain\" or \"abort\""},
+    {.name = "capture",
+     .type = KEY_CHOICE,
+     .place = FLOW(capture),
+     .fallback = CAPTURE_NONE,
+     .choices = scenario_capture_words,
+     .help = "keep the headers of the flow's packets, as each end sees them, in a pcapng file; the "
+             "agents need CAP_NET_RAW",
+     .right = "\"none\" or \"headers\""},
     {.name = "label",
      .type = KEY_TEXT,
      .place = FLOW(label),

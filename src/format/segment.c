@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -32,23 +33,52 @@ static void put_frame(uint8_t frame[FRAME_SIZE], const void *data, size_t size)
     memcpy(frame + 4, &checksum, 4);
 }
 
-int segment_create(struct segment **out, const char *path, struct error *err)
+/* Without a file yet. */
+static struct segment *make(const char *path)
 {
     struct segment *segment = calloc(1, sizeof *segment);
     char *copy = strdup(path);
     if (!segment || !copy) {
         free(segment);
         free(copy);
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+        return NULL;
     }
     segment->path = copy;
     pthread_mutex_init(&segment->lock, NULL);
+    return segment;
+}
+
+int segment_create(struct segment **out, const char *path, struct error *err)
+{
+    struct segment *segment = make(path);
+    if (!segment)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     segment->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (segment->fd < 0) {
         int failed = errno;
         segment_close(segment, 0);
         return error_set_errno(err, ERROR_SYSTEM, failed, path, "cannot create the file");
     }
+    *out = segment;
+    return 0;
+}
+
+int segment_open(struct segment **out, const char *path, struct error *err)
+{
+    struct segment *segment = make(path);
+    struct stat status;
+    if (!segment)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    segment->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int failed = segment->fd < 0 || fstat(segment->fd, &status) ? errno : 0;
+    if (!failed && !S_ISREG(status.st_mode))
+        failed = EINVAL;
+    if (failed) {
+        segment_close(segment, 0);
+        return error_set_errno(err, ERROR_INPUT, failed, path, "cannot read the file");
+    }
+    atomic_store(&segment->size, (uint64_t)status.st_size);
+    atomic_store(&segment->in_file, (uint64_t)status.st_size);
     *out = segment;
     return 0;
 }

@@ -16,6 +16,8 @@ struct segment; /* opaque */
 
 /* Creates path (mode 0600), which must not exist. */
 int segment_create(struct segment **out, const char *path, struct error *err);
+/* Opens one that is there, to be read only.  ERROR_INPUT if there is none. */
+int segment_open(struct segment **out, const char *path, struct error *err);
 /* Appends one record; *offset (may be NULL) is its place.  Bytes reach the kernel before return. */
 int segment_append(struct segment *segment, const void *data, size_t size, uint64_t *offset,
                    struct error *err);

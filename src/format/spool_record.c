@@ -1,12 +1,16 @@
 #include "format/spool_record.h"
 
+#include <stdlib.h>
+
 #include "format/columns.h"
+#include "format/message.h"
 #include "format/report_message.h"
 #include "format/utf8.h"
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
 #define SMALL_MAX (64u << 10) /* a record without samples */
+#define ENDS_MAX  65536u      /* in one Prepare */
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
 
@@ -70,11 +74,63 @@ int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
     return pack(out, &record.base);
 }
 
+int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *request)
+{
+    uint8_t zeros[TOKEN_SIZE] = {0};
+    Tcpflowgen__EndSpec *copies = calloc(request->n_ends + 1, sizeof *copies);
+    Tcpflowgen__EndSpec **pointers = calloc(request->n_ends + 1, sizeof(*pointers));
+    int failed = copies && pointers ? 0 : -1;
+    for (size_t i = 0; !failed && i < request->n_ends; i++) {
+        copies[i] = *request->ends[i];
+        if (copies[i].token.len)
+            copies[i].token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = zeros};
+        pointers[i] = &copies[i];
+    }
+    if (!failed) {
+        Tcpflowgen__PrepareRequest prepare = *request;
+        Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+        prepare.ends = pointers;
+        record.prepare = &prepare;
+        failed = pack(out, &record.base);
+    }
+    free(copies);
+    free(pointers);
+    return failed;
+}
+
+int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axis,
+                      int64_t t0_unix_ns)
+{
+    Tcpflowgen__Axis message;
+    message_from_axis(&message, axis);
+    Tcpflowgen__SpoolAxis spool_axis = TCPFLOWGEN__SPOOL_AXIS__INIT;
+    spool_axis.agent = agent;
+    spool_axis.axis = &message;
+    spool_axis.t0_unix_ns = t0_unix_ns;
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.axis = &spool_axis;
+    return pack(out, &record.base);
+}
+
 /* ---- decoding ---- */
 
 static int broken(struct error *err)
 {
     return error_set(err, ERROR_INPUT, NULL, "a broken spool record");
+}
+
+static void take_capture(struct spool_head *out, const Tcpflowgen__CaptureReport *message)
+{
+    out->captured = (struct capture_report){
+        .flow = out->flow,
+        .end = out->end,
+        .packets = message->packets,
+        .dropped = message->dropped,
+        .lost = message->lost,
+        .error_ns = message->error_ns > 0 ? message->error_ns : 0,
+    };
+    utf8_copy(out->captured.device, sizeof out->captured.device, message->device);
+    utf8_copy(out->captured.error, sizeof out->captured.error, message->error);
 }
 
 static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *record)
@@ -91,6 +147,14 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
         out->kind = SPOOL_RUN_END;
         out->t_ns = record->run_end->t_ns;
         utf8_copy(out->problem, sizeof out->problem, record->run_end->problem);
+    } else if (record->captured) {
+        out->kind = SPOOL_CAPTURED;
+        take_capture(out, record->captured);
+    } else if (record->axis && record->axis->axis &&
+               message_to_axis(&out->axis, record->axis->axis, NULL) == 0) {
+        out->kind = SPOOL_AXIS;
+        out->agent = record->axis->agent;
+        out->t0_unix_ns = record->axis->t0_unix_ns;
     }
 }
 
@@ -103,7 +167,7 @@ static uint32_t count_rows(const struct wire_field *columns)
     return counted ? (uint32_t)field.value : 0;
 }
 
-/* Samples, which are most records, are recognised by their tag alone. */
+/* Samples and packets, which are most records, are recognised by their tags alone. */
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
 {
     struct wire wire = {.at = data, .left = size};
@@ -122,11 +186,15 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
         } else if (field.number == 3 && field.type == WIRE_BYTES) {
             out->kind = SPOOL_SAMPLES;
             out->rows = count_rows(&field);
+        } else if (field.number == 12 && field.type == WIRE_BYTES) {
+            out->kind = SPOOL_PACKETS;
+        } else if (field.number == 20 && field.type == WIRE_BYTES) {
+            out->kind = SPOOL_PREPARE;
         }
     }
     if (got < 0)
         return broken(err);
-    if (out->kind == SPOOL_SAMPLES)
+    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS || out->kind == SPOOL_PREPARE)
         return 0;
     Tcpflowgen__SpoolRecord *record =
         size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
@@ -151,6 +219,89 @@ static const uint8_t *find_samples(const void *data, size_t size, size_t *sample
         *samples_size = (size_t)field.value;
     }
     return got < 0 ? NULL : found;
+}
+
+/* Unpacked, a message of many tiny ones takes a hundred times its size. */
+static bool has_few_ends(const struct wire_field *prepare)
+{
+    struct wire wire = {.at = prepare->data, .left = (size_t)prepare->value};
+    struct wire_field field;
+    size_t count = 0;
+    int got;
+    while ((got = wire_next(&wire, &field)) > 0)
+        count += field.type == WIRE_BYTES;
+    return got == 0 && count <= ENDS_MAX + 16;
+}
+
+Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    if (size > SPOOL_RECORD_MAX)
+        return NULL;
+    while (wire_next(&wire, &field) > 0)
+        if (field.number == 20 && field.type == WIRE_BYTES && has_few_ends(&field))
+            return tcpflowgen__prepare_request__unpack(NULL, (size_t)field.value, field.data);
+    return NULL;
+}
+
+static void add_tick(struct spool_ticks *ticks, int64_t tick)
+{
+    if (tick < 0)
+        return;
+    if (!ticks->taken++ || tick < ticks->first)
+        ticks->first = tick;
+    if (tick > ticks->last)
+        ticks->last = tick;
+}
+
+static int add_ticks(struct spool_ticks *ticks, const struct wire_field *column)
+{
+    struct wire packed = {.at = column->data, .left = (size_t)column->value};
+    int64_t delta;
+    uint64_t tick = 0; /* sums may wrap: they are a stranger's */
+    int got;
+    while ((got = wire_next_sint64(&packed, &delta)) > 0) {
+        tick += (uint64_t)delta;
+        add_tick(ticks, (int64_t)tick);
+    }
+    return got;
+}
+
+int spool_record_ticks(const void *data, size_t size, struct spool_ticks *ticks)
+{
+    size_t samples_size = 0;
+    struct wire wire = {.at = find_samples(data, size, &samples_size)};
+    struct wire_field field, head = {0};
+    wire.left = samples_size;
+    if (!wire.at)
+        return -1;
+    int got;
+    bool some = false;
+    while ((got = wire_next(&wire, &field)) > 0) {
+        if (field.number == 1 && field.type == WIRE_VARINT)
+            head = field;
+        if (field.number != 4 || field.type != WIRE_BYTES)
+            continue;
+        some = true;
+        if (add_ticks(ticks, &field) < 0)
+            return -1;
+    }
+    /* A column of zeros is left out. */
+    for (uint64_t row = 0; !some && row < head.value && row < SPOOL_ROWS_MAX; row++)
+        add_tick(ticks, 0);
+    return got;
+}
+
+void spool_ticks_report(const struct spool_ticks *ticks, struct end_report *report)
+{
+    if (!ticks->taken)
+        return;
+    report->samples_taken = ticks->taken;
+    report->samples_expected = (uint64_t)(ticks->last - ticks->first) + 1;
+    if (report->samples_expected < ticks->taken) /* no agent writes a tick twice */
+        report->samples_expected = ticks->taken;
+    report->samples_missed = report->samples_expected - ticks->taken;
 }
 
 int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err)

@@ -6,13 +6,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/axis.h"
 #include "model/flow.h"
+#include "model/packet.h"
 #include "model/sample.h"
 #include "model/series.h"
 #include "util/buffer.h"
 #include "util/error.h"
 
-enum spool_kind { SPOOL_SAMPLES, SPOOL_READY, SPOOL_REPORT, SPOOL_RUN_END, SPOOL_OTHER };
+enum spool_kind {
+    SPOOL_SAMPLES,
+    SPOOL_READY,
+    SPOOL_REPORT,
+    SPOOL_RUN_END,
+    SPOOL_PACKETS, /* see packets_record.h */
+    SPOOL_CAPTURED,
+    SPOOL_PREPARE, /* of no end: what was prepared */
+    SPOOL_AXIS,    /* of no end */
+    SPOOL_OTHER
+};
 
 #define SPOOL_RECORD_MAX (4u << 20) /* a larger record is refused unread */
 #define SPOOL_ROWS_MAX   8192u      /* rows in one record of samples; so many always fit */
@@ -27,17 +39,44 @@ int spool_record_report(struct buffer *out, const struct end_report *report);
 /* problem: what went wrong with the spool; "": nothing. */
 int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem);
 
+struct Tcpflowgen__PrepareRequest;
+/* Its tokens, which are secret, are left out. */
+int spool_record_prepare(struct buffer *out, const struct Tcpflowgen__PrepareRequest *request);
+int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axis,
+                      int64_t t0_unix_ns);
+
 /* What a record is about, without unpacking its columns.  0, or ERROR_INPUT. */
 struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
     enum flow_end end;
-    uint32_t rows;            /* SPOOL_SAMPLES */
-    int64_t t_ns;             /* SPOOL_READY, SPOOL_RUN_END */
-    struct end_report report; /* SPOOL_REPORT */
-    char problem[512];        /* SPOOL_RUN_END */
+    uint32_t rows;                  /* SPOOL_SAMPLES */
+    int64_t t_ns;                   /* SPOOL_READY, SPOOL_RUN_END */
+    struct end_report report;       /* SPOOL_REPORT */
+    struct capture_report captured; /* SPOOL_CAPTURED */
+    char problem[512];              /* SPOOL_RUN_END */
+    uint32_t agent;                 /* SPOOL_AXIS */
+    struct axis axis;               /* SPOOL_AXIS */
+    int64_t t0_unix_ns;             /* SPOOL_AXIS */
 };
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err);
+
+/* What a SPOOL_PREPARE record holds, to be freed with
+ * tcpflowgen__prepare_request__free_unpacked(); NULL if it is broken, or out of memory. */
+struct Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size);
+
+/* The samples on ticks of some records of one end; zero-initialised is none. */
+struct spool_ticks {
+    uint64_t taken;
+    int64_t first, last;
+};
+
+/* Adds those of a SPOOL_SAMPLES record, without unpacking the other columns.  0, or -1 if it is
+ * broken; some may count then. */
+int spool_record_ticks(const void *data, size_t size, struct spool_ticks *ticks);
+
+/* As if nothing was due but from the first to the last of them. */
+void spool_ticks_report(const struct spool_ticks *ticks, struct end_report *report);
 
 /* Appends the rows of a SPOOL_SAMPLES record to series.  Returns 0; 1 if its info_length or
  * cc_length differs from that of a non-empty series (nothing is appended: start another); or

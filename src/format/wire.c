@@ -51,3 +51,14 @@ int wire_next(struct wire *wire, struct wire_field *field)
         return -1;
     }
 }
+
+int wire_next_sint64(struct wire *packed, int64_t *value)
+{
+    uint64_t zigzag;
+    if (packed->left == 0)
+        return 0;
+    if (get_varint(packed, &zigzag) < 0)
+        return -1;
+    *value = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
+    return 1;
+}

@@ -24,4 +24,7 @@ struct wire_field {
 /* 1 and *field, 0 at the end, -1 if the message is broken. */
 int wire_next(struct wire *wire, struct wire_field *field);
 
+/* The next of a packed field's sint64 values.  1, 0 at the end, -1 if it is broken. */
+int wire_next_sint64(struct wire *packed, int64_t *value);
+
 #endif

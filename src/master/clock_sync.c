@@ -1,23 +1,27 @@
-/* The fastest exchange of a burst gives one point (see clock_fit.h).  Bursts of several agents are
- * not mixed before and after the run, so that the master's own queue adds no asymmetry. */
+/* The exchanges of a burst give one point (see clock_fit.h).  Bursts of several agents are not
+ * mixed before and after the run, so that the master's own queue adds no asymmetry. */
 #include "master/clock_sync.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "format/message.h"
-#include "proto/agent.pb-c.h"
+#include "master/clock_calls.h"
+#include "master/clock_probe.h"
+#include "probe/discipline.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define BURST        COUNT_OF(((struct clock_sync *)0)->burst)
-#define BURST_SHORT  8
-#define EXCHANGE_MS  1000
-#define ERROR_MAX_NS (EXCHANGE_MS * NS_PER_MS)
-#define ALONE_MAX    16 /* up to so many agents each is measured alone */
-#define GROUP        8
+#define BURST          32 /* exchanges before and after the run */
+#define BURST_SHORT    16 /* and during it */
+#define CALLS_BEFORE   8  /* calls beside the probe, which tell how busy an agent is */
+#define CALLS_SHORT    8  /* without it, during the run */
+#define FIRST_CONTACT  2
+#define ERROR_MAX_NS   NS_PER_S
+#define ALONE_MAX      16 /* up to so many agents each is measured alone */
+#define GROUP          8
+#define PROBE_FAILURES 3 /* in a row: datagrams do not get through any more */
 
-static void exchange(struct master_agent *agent);
+/* ---- points ---- */
 
 /* Keeps the points' number bounded: every second one goes, but never the first. */
 static void thin_out(struct clock_sync *sync)
@@ -28,98 +32,105 @@ static void thin_out(struct clock_sync *sync)
     sync->point_count = kept;
 }
 
-static void end_burst(struct master_agent *agent)
+void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exchanges,
+                    size_t count)
 {
     struct clock_sync *sync = &agent->clock;
-    if (sync->made) {
-        if (sync->point_count == CLOCK_POINTS_MAX)
-            thin_out(sync);
-        sync->points[sync->point_count++] = clock_best(sync->burst, sync->made);
-        sync->exchanges += (uint32_t)sync->made;
-    }
-    sync->wanted = sync->made = 0;
+    if (sync->point_count == CLOCK_POINTS_MAX)
+        thin_out(sync);
+    sync->points[sync->point_count++] = clock_best(exchanges, count);
+    sync->exchanges += (uint32_t)count;
 }
 
-static void fail_burst(struct master_agent *agent, const struct rpc_status *status)
-{
-    struct clock_sync *sync = &agent->clock;
-    if (status->code == RPC_DEADLINE_EXCEEDED)
-        snprintf(sync->failure, sizeof sync->failure, "an exchange took over %d ms", EXCHANGE_MS);
-    else
-        snprintf(sync->failure, sizeof sync->failure, "it does not answer any more (%s)",
-                 status->text);
-    end_burst(agent);
-}
+/* ---- bursts ---- */
 
-static void on_clock(struct rpc_call *call, const ProtobufCMessage *message,
-                     const struct rpc_status *status, void *arg)
+/* The calls that go with a burst of the probe; in place of one that failed they count. */
+static void after_probe(struct master_agent *agent)
 {
-    int64_t now = clock_now();
-    struct master_agent *agent = arg;
     struct clock_sync *sync = &agent->clock;
-    (void)call;
-    if (message) {
-        const Tcpflowgen__ClockReply *reply = (const Tcpflowgen__ClockReply *)message;
-        struct clock_exchange *exchange = &sync->burst[sync->made++];
-        exchange->t2 = reply->received_ns;
-        exchange->t3 = reply->sent_ns;
-        exchange->t4 = now;
-        if (now - exchange->t1 > sync->slowest_ns)
-            sync->slowest_ns = now - exchange->t1;
-        agent->heard_ns = now;
-    } else if (status->code != RPC_OK) {
-        fail_burst(agent, status);
-    } else if (sync->made >= sync->wanted) {
-        end_burst(agent);
+    if (!sync->probe_failure[0]) {
+        sync->probe_failures = 0;
+    } else if (sync->point_count == 0 || ++sync->probe_failures == PROBE_FAILURES) {
+        clock_probe_off(agent, sync->probe_failure);
     } else {
-        exchange(agent);
+        clock_probe_open(agent); /* the agent may have forgotten it */
     }
+    if (sync->calls)
+        clock_calls_start(agent, sync->calls);
 }
 
-static void exchange(struct master_agent *agent)
+static void take_bursts(void *arg)
+{
+    clock_probe_take(arg, after_probe);
+}
+
+/* The prober's. */
+static void on_burst_over(void *arg)
+{
+    struct session *session = arg;
+    rpc_loop_post(session->loop, take_bursts, session); /* else the next look will find it */
+}
+
+static bool is_quiet(const struct clock_sync *sync)
+{
+    return !sync->wanted && !sync->probing && sync->probe != PROBE_ASKED;
+}
+
+/* Exchanges by the probe and, after them, calls; without it `instead` calls. */
+static void start_burst(struct master_agent *agent, size_t probes, size_t calls, size_t instead)
 {
     struct clock_sync *sync = &agent->clock;
-    struct session *session = agent->session;
-    Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
-    Tcpflowgen__Axis message;
-    request.run = session->id;
-    if (session->t0_ns && sync->made == 0 && sync->point_count > 1) {
-        struct axis axis = clock_sync_axis(agent, clock_now() - session->t0_ns);
-        message_from_axis(&message, &axis);
-        request.axis = &message;
-    }
-    sync->burst[sync->made].t1 = clock_now();
-    if (!rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, EXCHANGE_MS, false,
-                   on_clock, agent))
-        fail_burst(agent, &(struct rpc_status){RPC_RESOURCE_EXHAUSTED, "out of memory"});
-}
-
-static void start_burst(struct master_agent *agent, size_t count)
-{
-    if (!session_usable(agent) || agent->clock.wanted)
+    if (!session_usable(agent) || !is_quiet(sync))
         return;
-    agent->clock.wanted = count;
-    agent->clock.failure[0] = '\0';
-    exchange(agent);
+    sync->calls = calls;
+    if (sync->probe == PROBE_READY)
+        clock_probe_start(agent, probes);
+    else if (instead)
+        clock_calls_start(agent, instead);
 }
 
 static bool all_quiet(struct session *session)
 {
+    clock_probe_take(session, after_probe);
     for (size_t i = 0; i < session->agent_count; i++)
-        if (session->agents[i].clock.wanted)
+        if (!is_quiet(&session->agents[i].clock))
             return false;
     return true;
 }
 
+/* Finds out, with all at once, who can be probed: where datagrams get lost that takes its time. */
+static void open_probes(struct session *session)
+{
+    struct error err = {0};
+    bool failed =
+        !session->prober && prober_create(&session->prober, on_burst_over, session, &err) != 0;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (!session_usable(agent) || agent->clock.probe != PROBE_NEW)
+            continue;
+        if (failed)
+            clock_probe_off(agent, err.what);
+        else
+            clock_probe_open(agent);
+    }
+    session_wait(session, all_quiet, INT64_MAX); /* each call and exchange has its deadline */
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session->agents[i].clock.point_count == 0)
+            start_burst(&session->agents[i], FIRST_CONTACT, 0, 0);
+    session_wait(session, all_quiet, INT64_MAX);
+}
+
 void clock_sync_all(struct session *session, bool must)
 {
-    int64_t deadline = INT64_MAX; /* each exchange has its own */
     size_t group = session->agent_count <= ALONE_MAX ? 1 : GROUP;
-    session_wait(session, all_quiet, deadline);
+    session_wait(session, all_quiet, INT64_MAX);
+    open_probes(session);
+    if (!session->run.clock_before.known)
+        session->run.clock_before = discipline_read();
     for (size_t first = 0; first < session->agent_count; first += group) {
         for (size_t i = first; i < first + group && i < session->agent_count; i++)
-            start_burst(&session->agents[i], BURST);
-        session_wait(session, all_quiet, deadline);
+            start_burst(&session->agents[i], BURST, CALLS_BEFORE, CLOCK_CALLS_MAX);
+        session_wait(session, all_quiet, INT64_MAX);
     }
     for (size_t i = 0; must && i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
@@ -132,8 +143,43 @@ void clock_sync_all(struct session *session, bool must)
 
 void clock_sync_refresh(struct session *session)
 {
+    clock_probe_take(session, after_probe);
     for (size_t i = 0; i < session->agent_count; i++)
-        start_burst(&session->agents[i], BURST_SHORT);
+        start_burst(&session->agents[i], BURST_SHORT, 1, CALLS_SHORT);
+}
+
+void clock_sync_fini(struct session *session)
+{
+    clock_probe_fini(session);
+}
+
+/* ---- what comes of them ---- */
+
+static void warn_of(struct session *session, const char *whose,
+                    const struct clock_discipline *before, const struct clock_discipline *after)
+{
+    char text[320];
+    double change = clock_discipline_change(before, after);
+    if (change == 0)
+        return;
+    snprintf(
+        text, sizeof text,
+        "%s clock was made to run %.2f ppm %s during the run (NTP does that): the bound of its "
+        "times says what is left of it",
+        whose, fabs(change), change > 0 ? "faster" : "slower");
+    session_warn(session, text);
+}
+
+void clock_sync_warn(struct session *session)
+{
+    session->run.clock_after = discipline_read();
+    warn_of(session, "the master's", &session->run.clock_before, &session->run.clock_after);
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        char whose[192];
+        snprintf(whose, sizeof whose, "agent %s: its", agent->mgmt);
+        warn_of(session, whose, &agent->info.clock_before, &agent->info.clock_after);
+    }
 }
 
 struct clock_fit clock_sync_fit(const struct master_agent *agent)
@@ -147,9 +193,7 @@ struct clock_fit clock_sync_fit(const struct master_agent *agent)
 struct axis clock_sync_axis(const struct master_agent *agent, int64_t axis_ns)
 {
     struct clock_fit fit = clock_sync_fit(agent);
+    int64_t local_ns = clock_fit_to_agent(&fit, agent->session->t0_ns + axis_ns);
     return (struct axis){
-        .axis_ns = axis_ns,
-        .local_ns = clock_fit_to_agent(&fit, agent->session->t0_ns + axis_ns),
-        .rate = fit.rate,
-    };
+        .axis_ns = axis_ns, .local_ns = local_ns, .rate = clock_fit_rate(&fit, local_ns)};
 }

@@ -1,4 +1,5 @@
-/* Clock exchanges with the agents: bursts before, during and after the run, and the fit. */
+/* Clock exchanges with the agents: bursts before, during and after the run, and the fit.  They are
+ * made by the UDP probe where that gets through, else by calls. */
 #ifndef MASTER_CLOCK_SYNC_H
 #define MASTER_CLOCK_SYNC_H
 
@@ -13,9 +14,21 @@ void clock_sync_all(struct session *session, bool must);
  * Called about once a second while flows run. */
 void clock_sync_refresh(struct session *session);
 
+/* Warns of clocks, the master's too, whose rate somebody changed since the first exchange. */
+void clock_sync_warn(struct session *session);
+
+/* No exchange is under way any more.  Before the session's agents go. */
+void clock_sync_fini(struct session *session);
+
 struct clock_fit clock_sync_fit(const struct master_agent *agent);
 
 /* The run's axis on an agent's clock, by what is known now. */
 struct axis clock_sync_axis(const struct master_agent *agent, int64_t axis_ns);
+
+/* ---- for the two ways of exchanging clocks ---- */
+
+/* Takes the exchanges of a burst, count >= 1. */
+void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exchanges,
+                    size_t count);
 
 #endif

@@ -27,7 +27,8 @@ struct collect {
     struct segment *segment;
     struct buffer scratch;
     size_t flows;
-    struct chain chains[]; /* flow * 2 + end */
+    struct chain *packets; /* flow * 2 + end; NULL: none came yet */
+    struct chain chains[]; /* of samples, likewise */
 };
 
 static char *part_path(const char *output)
@@ -90,11 +91,22 @@ static struct chain *chain_of(struct collect *collect, uint32_t flow, enum flow_
     return &collect->chains[(size_t)flow * 2 + end];
 }
 
+/* NULL: out of memory. */
+static struct chain *packets_of(struct collect *collect, uint32_t flow, enum flow_end end)
+{
+    if (!collect->packets)
+        collect->packets = calloc(collect->flows * 2, sizeof *collect->packets);
+    return collect->packets ? &collect->packets[(size_t)flow * 2 + end] : NULL;
+}
+
 int collect_add(struct collect *collect, const struct spool_head *head, const void *data,
                 size_t size, struct error *err)
 {
-    struct chain *chain =
-        head->kind == SPOOL_SAMPLES ? chain_of(collect, head->flow, head->end) : NULL;
+    struct chain *chain = NULL;
+    if (head->kind == SPOOL_SAMPLES)
+        chain = chain_of(collect, head->flow, head->end);
+    else if (head->kind == SPOOL_PACKETS && !(chain = packets_of(collect, head->flow, head->end)))
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     uint64_t before = htobe64(chain ? chain->last : 0);
     buffer_clear(&collect->scratch);
     if (buffer_append(&collect->scratch, &before, LINK_SIZE) ||
@@ -133,11 +145,10 @@ static int read_record(struct collect *collect, uint64_t place, struct buffer *r
     return 0;
 }
 
-int collect_open(struct collect_cursor *cursor, struct collect *collect, uint32_t flow,
-                 enum flow_end end, const struct clock_fit *fit, int64_t t0_ns, struct error *err)
+/* Finds the places of the chain's records. */
+static int follow(struct collect_cursor *cursor, const struct chain *chain, struct error *err)
 {
-    const struct chain *chain = chain_of(collect, flow, end);
-    *cursor = (struct collect_cursor){.collect = collect, .fit = fit, .t0_ns = t0_ns};
+    struct collect *collect = cursor->collect;
     cursor->offsets = calloc(chain->count + 1, sizeof *cursor->offsets);
     if (!cursor->offsets)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
@@ -148,6 +159,13 @@ int collect_open(struct collect_cursor *cursor, struct collect *collect, uint32_
             return failed;
     }
     return 0;
+}
+
+int collect_open(struct collect_cursor *cursor, struct collect *collect, uint32_t flow,
+                 enum flow_end end, const struct clock_fit *fit, int64_t t0_ns, struct error *err)
+{
+    *cursor = (struct collect_cursor){.collect = collect, .fit = fit, .t0_ns = t0_ns};
+    return follow(cursor, chain_of(collect, flow, end), err);
 }
 
 /* Reads the end's next record into cursor->record.  1, 0 at the end, or negative. */
@@ -186,6 +204,22 @@ int collect_next(struct collect_cursor *cursor, const struct series **piece, str
     return series->count > 0;
 }
 
+int collect_each_packets(struct collect *collect, uint32_t flow, enum flow_end end,
+                         collect_taker *take, void *arg, struct error *err)
+{
+    struct collect_cursor cursor = {.collect = collect};
+    const struct chain *chain = packets_of(collect, flow, end);
+    int failed =
+        chain ? follow(&cursor, chain, err) : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int got = 1;
+    while (!failed && (got = load(&cursor, err)) > 0) {
+        failed = take(arg, cursor.record.data + LINK_SIZE, cursor.record.size - LINK_SIZE, err);
+        cursor.pending = false;
+    }
+    collect_close(&cursor);
+    return failed ? failed : got;
+}
+
 void collect_close(struct collect_cursor *cursor)
 {
     free(cursor->offsets);
@@ -204,5 +238,6 @@ void collect_destroy(struct collect *collect, bool remove_file)
         return;
     segment_close(collect->segment, remove_file);
     buffer_fini(&collect->scratch);
+    free(collect->packets);
     free(collect);
 }

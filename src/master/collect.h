@@ -42,6 +42,12 @@ int collect_open(struct collect_cursor *cursor, struct collect *collect, uint32_
 int collect_next(struct collect_cursor *cursor, const struct series **piece, struct error *err);
 void collect_close(struct collect_cursor *cursor); /* a zeroed one is fine */
 
+/* Calls take(arg) with each record of captured packets of an end, in order, until it returns other
+ * than 0, which is then returned. */
+typedef int collect_taker(void *arg, const void *data, size_t size, struct error *err);
+int collect_each_packets(struct collect *collect, uint32_t flow, enum flow_end end,
+                         collect_taker *take, void *arg, struct error *err);
+
 const char *collect_path(const struct collect *collect);
 void collect_destroy(struct collect *collect, bool remove_file); /* NULL is fine */
 

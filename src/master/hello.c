@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/message.h"
 #include "proto/agent.pb-c.h"
 #include "util/log.h"
+#include "util/units.h"
 #include "util/version.h"
 
 #define HELLO_MS     4000 /* less than gRPC takes to give a connection up */
@@ -69,12 +71,14 @@ static void check_room(struct master_agent *agent)
             if (session_agent(session, i, end) == agent)
                 samples += (double)session->plan->flows[i].duration_ns / (double)interval + 2;
     double need = samples * SAMPLE_BYTES;
-    if (need > (double)agent->spool_free_bytes)
-        session_agent_problem(
-            agent,
-            "its spool may need %.0f MB, and there are %.0f MB: make room there, or "
-            "name another place with --spool",
-            need / 1e6, (double)agent->spool_free_bytes / 1e6);
+    if (need <= (double)agent->spool_free_bytes)
+        return;
+    char needed[UNITS_TEXT_MAX], there[UNITS_TEXT_MAX];
+    session_agent_problem(agent,
+                          "its spool may need %s, and there are %s: make room there, or name "
+                          "another place with --spool",
+                          units_bytes((uint64_t)need, needed),
+                          units_bytes(agent->spool_free_bytes, there));
 }
 
 static void on_hello(struct master_agent *agent, const ProtobufCMessage *message)
@@ -97,6 +101,7 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         .cpus = reply->cpus,
         .workers = reply->workers,
         .interval_ns = reply->interval_ns,
+        .clock_before = message_to_discipline(reply->discipline),
     };
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;
@@ -159,6 +164,7 @@ static bool hello_init(struct hello *hello, const struct master_agent *agent)
         return false;
     hello->request.protocol = AGENT_PROTOCOL;
     hello->request.version = (char *)TCP_FLOWGEN_VERSION;
+    hello->request.ends = agent->end_count;
     hello->request.ccalgs = hello->ccalgs;
     hello->request.hosts = hello->pointers;
     for (size_t h = 0; h < count; h++) {

@@ -64,9 +64,9 @@ static void tell_agents(const struct session *session)
         if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_sync_fit(agent);
-        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.0f us", agent->mgmt,
+        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.1f us (%s)", agent->mgmt,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
-                 (double)fit.error_ns / (double)NS_PER_US);
+                 (double)fit.error_ns / (double)NS_PER_US, clock_method_name(fit.method));
     }
 }
 
@@ -233,10 +233,11 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
     watch_end(session);
     if (session->interrupts < 2)
         clock_sync_all(session, false);
+    clock_sync_warn(session);
     int failed = output_write(session, outcome, err);
     if (failed || !whole) {
         log_warning("the agents keep their samples of this run where their spools are, in "
-                    "tcp-flowgen-%s-*.spool",
+                    "tcp-flowgen-%s-*.spool: `tcp-flowgen recover` makes results of them",
                     session->id);
         return failed;
     }
@@ -286,6 +287,7 @@ struct master {
 static void release_session(struct master *master)
 {
     struct session *session = &master->session;
+    clock_sync_fini(session);
     roster_fini(session);
     run_info_fini(&session->run);
     *session = (struct session){.interrupts = session->interrupts};

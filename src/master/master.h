@@ -15,8 +15,10 @@ struct master_options {
     int64_t agent_timeout_ns; /* an agent that is silent for so long is lost */
     bool best_effort;         /* run what can run */
     bool local;               /* start the agents on this machine, whatever the hosts' mgmt says */
+    bool clock_on_test;       /* the clock probe takes the test network */
     bool check_only;          /* everything before t0, then nothing is started */
     bool progress;            /* a line on standard error that is rewritten */
+    const char *captures;     /* directory of captured packets; NULL: beside the results */
 };
 
 /* One of the runs of a plan. */

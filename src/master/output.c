@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/results_writer.h"
+#include "master/captures.h"
 #include "master/clock_sync.h"
 #include "util/version.h"
 
@@ -39,10 +40,18 @@ static char *copy(const char *text)
     return strdup(text ? text : "");
 }
 
-static int fill_run(struct session *session, struct error *err)
+/* Agents that turned out to be another one under a second name have no place of their own. */
+uint32_t output_place(const struct master_agent *agent)
+{
+    uint32_t place = 0;
+    for (const struct master_agent *other = agent->session->agents; other < agent; other++)
+        place += !other->merged;
+    return place;
+}
+
+int output_describe(const struct session *session, struct run_info *run, struct error *err)
 {
     const struct plan *plan = session->plan;
-    struct run_info *run = &session->run;
     run->version = copy(TCP_FLOWGEN_VERSION);
     run->id = copy(session->id);
     run->label = copy(plan->label);
@@ -56,17 +65,10 @@ static int fill_run(struct session *session, struct error *err)
     run->agents = calloc(session->agent_count, sizeof *run->agents);
     if (!run->hosts || !run->agents)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    /* Agents that turned out to be another one under a second name have no place of their own. */
-    uint32_t *place = calloc(session->agent_count, sizeof *place);
-    if (!place)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (size_t i = 0; i < session->agent_count; i++) {
-        struct master_agent *agent = &session->agents[i];
-        if (agent->merged)
-            continue;
-        agent->info.clock = clock_sync_fit(agent);
-        place[i] = (uint32_t)run->agent_count;
-        run->agents[run->agent_count++] = agent->info;
+        const struct master_agent *agent = &session->agents[i];
+        if (!agent->merged)
+            run->agents[run->agent_count++] = agent->info;
     }
     for (size_t h = 0; h < plan->host_count; h++) {
         const struct plan_host *host = &plan->hosts[h];
@@ -77,15 +79,13 @@ static int fill_run(struct session *session, struct error *err)
             .host = copy(host->host),
             .bind = copy(host->bind),
             .device = copy(host->device),
-            .agent = agent ? place[agent - session->agents] : UINT32_MAX,
+            .agent = agent ? output_place(agent) : UINT32_MAX,
         };
     }
-    free(place);
     return 0;
 }
 
-/* The run's agents are owned once: by the session. */
-static void disown_agents(struct run_info *run)
+void output_disown(struct run_info *run)
 {
     free(run->agents);
     run->agents = NULL;
@@ -147,6 +147,7 @@ static void fill_flow(struct flow_result *out, const struct session *session, ui
         .tuning = flow->tuning,
         .connect = flow->connect,
         .finish = flow->finish,
+        .capture = flow->capture,
     };
     snprintf(out->src, sizeof out->src, "%s", plan->hosts[flow->src].name);
     snprintf(out->dst, sizeof out->dst, "%s", plan->hosts[flow->dst].name);
@@ -193,6 +194,7 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         struct flow_result flow;
         fill_flow(&flow, session, i);
+        captures_tell(session, i, &flow);
         count_flow(outcome, flow.status);
         struct source source = {.session = session, .flow = i, .open_end = -1};
         int failed = results_writer_flow(*session->repeat->results, &flow,
@@ -207,7 +209,11 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     const struct master_repeat *repeat = session->repeat;
-    int failed = fill_run(session, err);
+    for (size_t i = 0; i < session->agent_count; i++)
+        session->agents[i].info.clock = clock_sync_fit(&session->agents[i]);
+    int failed = output_describe(session, &session->run, err);
+    if (!failed)
+        captures_write(session); /* first, for the run's warnings */
     if (!failed)
         warn_of_hosts(session);
     if (!failed && !*repeat->results)
@@ -216,7 +222,7 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
         failed = write_flows(session, outcome, err);
     if (!failed)
         failed = results_writer_sync(*repeat->results, err);
-    disown_agents(&session->run);
+    output_disown(&session->run);
     outcome->wrote_result = !failed;
     return failed;
 }

@@ -4,6 +4,14 @@
 
 #include "master/session.h"
 
+/* Fills run, which is empty but for what the session told it, with what is known by now.  Its
+ * agents' texts stay the session's: call output_disown() before it is freed. */
+int output_describe(const struct session *session, struct run_info *run, struct error *err);
+void output_disown(struct run_info *run);
+
+/* The agent's place in the run's agents. */
+uint32_t output_place(const struct master_agent *agent);
+
 /* Appends the run to its results, for good, and counts the flows into outcome.  The session's
  * run_info takes the hosts and agents over from the agents. */
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err);

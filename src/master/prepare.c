@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "format/message.h"
+#include "format/result_message.h"
 #include "master/clock_sync.h"
+#include "master/output.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 
-#define PIECE_ENDS     2000 /* in one call: well under 1 MiB */
-#define PREPARE_MS     60000
-#define START_MS       5000
-#define MARGIN_NS      (400 * NS_PER_MS) /* from the order to start to t0, and more for slow agents */
-#define MARGIN_FLOW_NS (20 * NS_PER_US)
+#define PIECE_ENDS    2000 /* in one call: well under 1 MiB */
+#define PREPARE_MS    60000
+#define ORDER_NS      (400 * NS_PER_MS) /* for the order to start, and more for slow agents */
+#define ORDER_FLOW_NS (20 * NS_PER_US)
+#define RECALL_NS     (150 * NS_PER_MS) /* between that and t0: to call it off everywhere */
+
+#define SCENARIO_MAX (512u << 10) /* bytes of it that spools keep: a piece must stay small */
 
 /* One piece for one agent: what goes over the wire, and the model it points into. */
 struct piece {
@@ -21,17 +25,32 @@ struct piece {
     Tcpflowgen__EndSpec messages[PIECE_ENDS];
     Tcpflowgen__EndSpec *pointers[PIECE_ENDS];
     struct end_spec specs[PIECE_ENDS];
+    Tcpflowgen__Run *about; /* owned; NULL: no memory, and the spools do without */
 };
 
-static void on_prepared(struct master_agent *agent, const ProtobufCMessage *message)
+/* Whether an agent may say it. */
+static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndReady *ready)
+{
+    const struct session *session = agent->session;
+    if (ready->flow >= session->plan->flow_count || ready->end > END_DST ||
+        session_agent(session, ready->flow, (enum flow_end)ready->end) != agent)
+        return false;
+    bool listens = ready->end == END_DST && !ready->error[0];
+    return listens ? ready->port >= 1 && ready->port <= UINT16_MAX : true;
+}
+
+void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
     struct session *session = agent->session;
     agent->info.interval_ns = reply->interval_ns;
     for (size_t i = 0; i < reply->n_ends; i++) {
         const Tcpflowgen__EndReady *ready = reply->ends[i];
-        if (ready->flow >= session->plan->flow_count)
-            continue;
+        if (!is_sound(agent, ready)) {
+            session_agent_problem(agent, "it answers for flows that are not its own, or with ports "
+                                         "that are none");
+            return;
+        }
         if (ready->error[0])
             session_flow_problem(session, ready->flow, "agent %s: %s", agent->mgmt, ready->error);
         else if (ready->end == END_DST)
@@ -60,6 +79,7 @@ static void fill_spec(struct end_spec *spec, const struct session *session, uint
         .tuning = plan->tuning,
         .connect = plan->connect,
         .finish = plan->finish,
+        .capture = plan->capture,
     };
     strcpy(spec->local_address, flow->bind[end]);
     strcpy(spec->peer_address, flow->address[other]);
@@ -74,6 +94,8 @@ static void add_end(struct piece *piece, const struct session *session, uint32_t
     size_t n = piece->request.n_ends++;
     fill_spec(&piece->specs[n], session, index, end);
     message_from_end_spec(&piece->messages[n], &piece->specs[n]);
+    piece->messages[n].src_host = session->plan->flows[index].src;
+    piece->messages[n].dst_host = session->plan->flows[index].dst;
     piece->pointers[n] = &piece->messages[n];
 }
 
@@ -99,31 +121,54 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     }
     if (piece->request.n_ends == 0)
         return false;
+    piece->request.about = agent->prepared ? NULL : piece->about;
+    piece->request.agent = output_place(agent);
     agent->prepared = true; /* whatever the answer: it may come too late */
-    session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, on_prepared);
+    session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, prepare_take);
     return true;
+}
+
+/* The run, for the agents' spools; NULL: no memory. */
+static Tcpflowgen__Run *describe(const struct session *session)
+{
+    struct run_info run = {.warnings = session->run.warnings,
+                           .warning_count = session->run.warning_count};
+    Tcpflowgen__Run *about = NULL;
+    if (output_describe(session, &run, NULL) == 0)
+        about = run_to_message(&run);
+    if (about && strlen(about->scenario) > SCENARIO_MAX)
+        about->scenario[0] = '\0';
+    output_disown(&run);
+    run.warnings = NULL;
+    run.warning_count = 0;
+    run_info_fini(&run);
+    return about;
 }
 
 /* All agents take a piece at a time, side by side. */
 static void prepare_ends(struct session *session, enum flow_end end)
 {
     size_t *next = calloc(session->agent_count, sizeof *next);
-    struct piece *piece = malloc(sizeof *piece);
+    struct piece *piece = calloc(1, sizeof *piece);
     bool more = next && piece;
     if (!more)
         session_problem(session, NULL, "out of memory");
+    if (more)
+        piece->about = describe(session);
     while (more && session->interrupts == 0) {
         more = false;
         for (size_t i = 0; i < session->agent_count; i++)
             if (session_usable(&session->agents[i]))
                 more |= send_piece(&session->agents[i], piece, end, &next[i]);
-        session_settle(session);
+        session_settle_long(session);
         for (size_t i = 0; i < session->agent_count; i++) {
             struct master_agent *agent = &session->agents[i];
             if (session_usable(agent) && agent->call_code != RPC_OK)
                 session_agent_problem(agent, "%s", agent->call_text);
         }
     }
+    if (piece && piece->about)
+        tcpflowgen__run__free_unpacked(piece->about, NULL);
     free(piece);
     free(next);
 }
@@ -138,7 +183,7 @@ void prepare_all(struct session *session)
 
 /* ---- start ---- */
 
-static int64_t margin_ns(const struct session *session)
+static int64_t order_ns(const struct session *session)
 {
     int64_t slowest = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
@@ -148,32 +193,50 @@ static int64_t margin_ns(const struct session *session)
     }
     /* The order is one round trip; the rest is for busy agents, of which many, or such with many
      * flows, take longer: how busy they may be is told by the slowest exchange. */
-    return MARGIN_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
-           (int64_t)session->plan->flow_count * MARGIN_FLOW_NS;
+    return ORDER_NS + 5 * slowest + (int64_t)session->agent_count * NS_PER_MS +
+           (int64_t)session->plan->flow_count * ORDER_FLOW_NS;
+}
+
+/* Who did not confirm in time has no part in the run, even if the order is on its way. */
+static void exclude(struct master_agent *agent, int64_t order_ns)
+{
+    if (agent->call_code == RPC_DEADLINE_EXCEEDED)
+        session_agent_problem(
+            agent, "it did not take the order to start within %lld ms: it hangs, or is too busy",
+            (long long)(order_ns / NS_PER_MS));
+    else
+        session_agent_problem(agent, "it could not be started: %s", agent->call_text);
+    if (agent->session->options->best_effort)
+        session_tell(agent, AGENT_STOP);
+}
+
+static void order_start(struct master_agent *agent, int64_t deadline_ms)
+{
+    struct axis axis = clock_sync_axis(agent, 0);
+    Tcpflowgen__Axis message;
+    message_from_axis(&message, &axis);
+    Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
+    request.run = agent->session->id;
+    request.axis = &message;
+    session_call(agent, AGENT_START, &request.base, deadline_ms, NULL);
 }
 
 void prepare_start(struct session *session)
 {
-    session->t0_ns = clock_now() + margin_ns(session);
+    const int64_t order = order_ns(session);
+    session->t0_ns = clock_now() + order + RECALL_NS;
     session->run.t0_ns = session->t0_ns;
     session->run.started_unix_ns = clock_now_unix() + session->t0_ns - clock_now();
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        if (!session_usable(agent) || !agent->prepared)
-            continue;
-        struct axis axis = clock_sync_axis(agent, 0);
-        Tcpflowgen__Axis message;
-        message_from_axis(&message, &axis);
-        Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
-        request.run = session->id;
-        request.axis = &message;
-        session_call(agent, AGENT_START, &request.base, START_MS, NULL);
+        if (session_usable(agent) && agent->prepared)
+            order_start(agent, order / NS_PER_MS);
     }
     session_settle(session);
-    for (size_t i = 0; i < session->agent_count; i++) {
+    for (size_t i = 0; i < session->agent_count && !session->interrupts; i++) {
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
-            session_agent_problem(agent, "it could not be started: %s", agent->call_text);
+            exclude(agent, order);
     }
     if (session->problems->count == 0 && !session->interrupts && clock_now() >= session->t0_ns)
         session_problem(session, NULL, "the agents took too long to take the order to start");

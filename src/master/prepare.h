@@ -9,6 +9,9 @@
  * instead. */
 void prepare_all(struct session *session);
 
+/* An agent's PrepareReply. */
+void prepare_take(struct master_agent *agent, const ProtobufCMessage *message);
+
 /* Starts what was prepared: t0 lies a little ahead, the same moment for all. */
 void prepare_start(struct session *session);
 

@@ -91,6 +91,17 @@ static void absorb(struct session *session, size_t into, size_t from)
     rpc_peer_destroy(drop->peer);
     drop->peer = NULL;
     drop->merged = drop->ended = true;
+    keep->absorbed = true;
+}
+
+/* Those of both names; each alone was checked before. */
+static void check_ends(struct master_agent *agent)
+{
+    if (agent->absorbed && session_usable(agent) && agent->end_count > agent->max_ends)
+        session_agent_problem(agent,
+                              "%zu ends of flows, counting those under its other names, are more "
+                              "than it can have, %llu: spread the flows over more machines",
+                              agent->end_count, (unsigned long long)agent->max_ends);
 }
 
 void roster_merge(struct session *session)
@@ -102,6 +113,7 @@ void roster_merge(struct session *session)
             if (other && session->agents[j].peer && strcmp(mine, other) == 0)
                 absorb(session, i, j);
         }
+        check_ends(&session->agents[i]);
     }
 }
 
@@ -123,6 +135,8 @@ void roster_fini(struct session *session)
     for (size_t i = 0; session->flows && i < session->plan->flow_count; i++) {
         free(session->flows[i].report[END_SRC]);
         free(session->flows[i].report[END_DST]);
+        free(session->flows[i].captured[END_SRC]);
+        free(session->flows[i].captured[END_DST]);
     }
     free(session->agents);
     free(session->hosts);

@@ -8,8 +8,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define TURN_MS 50 /* an interrupt is seen at least so soon */
-#define TELL_MS 5000
+#define TURN_MS        50 /* an interrupt is seen at least so soon */
+#define TELL_MS        5000
+#define TELL_SILENT_MS 1000
+#define PING_NS        (1 * NS_PER_S) /* so long an agent may be silent before it is asked */
 
 #define FORMAT(text, what)                             \
     do {                                               \
@@ -97,17 +99,23 @@ static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
     struct master_agent *agent = arg;
+    bool current = agent->call == call; /* else it was cancelled, and another one came after it */
     if (message) {
         agent->heard_ns = clock_now();
-        if (agent->reply)
+        agent->silent = false;
+        if (current && agent->reply)
             agent->reply(agent, message);
         return;
     }
-    if (agent->call == call)
-        agent->call = NULL;
-    agent->call_code = status->code;
-    snprintf(agent->call_text, sizeof agent->call_text, "%s", status->text);
     agent->session->outstanding--;
+    if (!current)
+        return;
+    agent->call = NULL;
+    if (agent->call_code != RPC_OK) /* it was given up */
+        return;
+    agent->call_code = status->code;
+    agent->silent |= status->code == RPC_DEADLINE_EXCEEDED;
+    snprintf(agent->call_text, sizeof agent->call_text, "%s", status->text);
 }
 
 void session_call(struct master_agent *agent, enum agent_method method,
@@ -115,6 +123,7 @@ void session_call(struct master_agent *agent, enum agent_method method,
 {
     agent->reply = reply;
     agent->call_code = RPC_OK;
+    agent->asked_ns = clock_now();
     agent->session->outstanding++;
     agent->call = rpc_start(agent->peer, &agent_methods[method], request, deadline_ms, false,
                             on_reply, agent);
@@ -142,25 +151,92 @@ static bool all_answered(struct session *session)
     return session->outstanding == 0;
 }
 
+static void settle(struct session *session, bool (*done)(struct session *session))
+{
+    if (session_wait(session, done, INT64_MAX))
+        return;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (!agent->call)
+            continue;
+        agent->silent = true;
+        rpc_cancel(agent->call);
+    }
+}
+
 void session_settle(struct session *session)
 {
-    if (session_wait(session, all_answered, INT64_MAX))
-        return;
-    for (size_t i = 0; i < session->agent_count; i++)
-        if (session->agents[i].call)
-            rpc_cancel(session->agents[i].call);
+    settle(session, all_answered);
+}
+
+/* ---- calls that take long ---- */
+
+static void on_ping(struct rpc_call *call, const ProtobufCMessage *message,
+                    const struct rpc_status *status, void *arg)
+{
+    struct master_agent *agent = arg;
+    (void)call;
+    (void)status;
+    if (message)
+        agent->heard_ns = clock_now();
+    else
+        agent->ping = NULL;
+}
+
+static void ping(struct master_agent *agent)
+{
+    Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
+    int64_t deadline_ms = agent->session->options->agent_timeout_ns / NS_PER_MS;
+    agent->ping = rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, deadline_ms,
+                            false, on_ping, agent);
+}
+
+static void give_up(struct master_agent *agent, int64_t quiet_ns)
+{
+    agent->silent = true;
+    agent->call_code = RPC_DEADLINE_EXCEEDED;
+    snprintf(agent->call_text, sizeof agent->call_text, "nothing heard from it for %lld s",
+             (long long)(quiet_ns / NS_PER_S));
+    rpc_cancel(agent->call);
+}
+
+static bool all_answered_or_given_up(struct session *session)
+{
+    int64_t now = clock_now();
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (!agent->call || agent->call_code != RPC_OK)
+            continue;
+        int64_t heard = agent->heard_ns > agent->asked_ns ? agent->heard_ns : agent->asked_ns;
+        if (now - heard > session->options->agent_timeout_ns)
+            give_up(agent, now - heard);
+        else if (now - heard > PING_NS && !agent->ping)
+            ping(agent);
+    }
+    return all_answered(session);
+}
+
+void session_settle_long(struct session *session)
+{
+    settle(session, all_answered_or_given_up);
+}
+
+void session_tell(struct master_agent *agent, enum agent_method method)
+{
+    Tcpflowgen__RunRequest request = TCPFLOWGEN__RUN_REQUEST__INIT;
+    request.run = agent->session->id;
+    session_call(agent, method, &request.base, agent->silent ? TELL_SILENT_MS : TELL_MS, NULL);
 }
 
 void session_tell_all(struct session *session, enum agent_method method)
 {
-    Tcpflowgen__RunRequest request = TCPFLOWGEN__RUN_REQUEST__INIT;
-    request.run = session->id;
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         /* One that was refused later may hold the run all the same. */
         bool concerned = method == AGENT_SHUTDOWN ? !agent->refused : agent->prepared;
+        concerned |= method == AGENT_FORGET && agent->clock.target; /* the probe ends, too */
         if (concerned && agent->peer && !agent->info.lost)
-            session_call(agent, method, &request.base, TELL_MS, NULL);
+            session_tell(agent, method);
     }
     session_wait(session, all_answered, INT64_MAX); /* each call has its deadline */
 }

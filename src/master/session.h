@@ -15,6 +15,7 @@
 #include "model/clock_fit.h"
 #include "model/plan.h"
 #include "model/result.h"
+#include "probe/prober.h"
 #include "rpc/rpc.h"
 #include "rpc/service.h"
 #include "util/address.h"
@@ -22,15 +23,31 @@
 
 #define CLOCK_POINTS_MAX 512
 
+enum probe_state {
+    PROBE_NEW,   /* the agent was not asked */
+    PROBE_ASKED, /* its answer is awaited */
+    PROBE_READY,
+    PROBE_OFF, /* exchanges are made by calls */
+};
+
 /* The clock exchanges with one agent. */
 struct clock_sync {
-    struct clock_exchange burst[32]; /* the one under way */
-    size_t wanted, made;             /* of it; wanted 0: none is under way */
     struct clock_point points[CLOCK_POINTS_MAX];
     size_t point_count;
-    uint32_t exchanges; /* all that were made */
-    int64_t slowest_ns; /* of them */
+    uint32_t exchanges; /* all that were made for them */
     char failure[128];  /* why the last burst failed; empty: it did not */
+    /* by calls */
+    struct clock_exchange burst[32]; /* the one under way */
+    size_t wanted, made;             /* of it; wanted 0: none is under way */
+    int64_t slowest_ns;              /* of all */
+    /* by the probe */
+    enum probe_state probe;
+    struct probe_target *target;
+    uint8_t key[PROBE_KEY_SIZE];
+    bool probing;            /* a burst is under way */
+    size_t calls;            /* to be made after it */
+    unsigned probe_failures; /* in a row */
+    char probe_failure[160];
 };
 
 struct session;
@@ -57,10 +74,14 @@ struct master_agent {
     agent_reply *reply;
     int call_code;
     char call_text[256];
+    int64_t asked_ns;      /* when it was started */
+    struct rpc_call *ping; /* asks whether it lives, while a long call is under way */
+    bool silent;           /* it did not answer the last call: it is not waited for long again */
     /* plan */
     size_t end_count;
-    bool merged;  /* another agent of the list is the same */
-    bool refused; /* cannot be used */
+    bool merged;   /* another agent of the list is the same */
+    bool absorbed; /* that one */
+    bool refused;  /* cannot be used */
     /* clock */
     struct clock_sync clock;
     /* watch */
@@ -93,7 +114,9 @@ struct master_flow {
     bool ready[2];
     bool refused; /* cannot run */
     char error[256];
-    struct end_report *report[2]; /* on the agent's clock; owned; NULL: none yet */
+    struct end_report *report[2];       /* on the agent's clock; owned; NULL: none yet */
+    struct capture_report *captured[2]; /* owned; NULL: none yet */
+    bool capture_stands[2];             /* its file was written */
 };
 
 struct session {
@@ -109,7 +132,8 @@ struct session {
     struct master_host *hosts; /* by the plan's index */
     struct master_flow *flows; /* by the plan's index */
     struct collect *collect;
-    size_t outstanding; /* calls that session_settle() waits for */
+    struct prober *prober; /* NULL: none yet */
+    size_t outstanding;    /* calls that session_settle() waits for */
     size_t ends_ready, ends_over, ends_failed;
     int64_t t0_ns;  /* 0: not started; the master's clock */
     int interrupts; /* SIGINT or SIGTERM received */
@@ -149,13 +173,20 @@ void session_call(struct master_agent *agent, enum agent_method method,
  * have not answered then, though nothing is said in call_code. */
 void session_settle(struct session *session);
 
+/* The same for calls that a busy agent may take long to answer.  Meanwhile an agent is asked
+ * whether it lives, and is not waited for if nothing is heard from it for agent_timeout_ns. */
+void session_settle_long(struct session *session);
+
 /* Waits until done(session), until deadline_ns (master's clock), or for an interrupt beyond those
  * that there were; true if done. */
 bool session_wait(struct session *session, bool (*done)(struct session *session),
                   int64_t deadline_ns);
 
-/* Sends a call about the run (Stop, Forget, Shutdown) to every agent that may hold it, and waits,
- * but not longer than until the next interrupt. */
+/* Sends a call about the run (Stop, Forget, Shutdown) to one agent, and does not wait. */
+void session_tell(struct master_agent *agent, enum agent_method method);
+
+/* Sends it to every agent that may hold the run, and waits, but not longer than until the next
+ * interrupt. */
 void session_tell_all(struct session *session, enum agent_method method);
 
 #endif

@@ -54,6 +54,15 @@ static void take_report(struct session *session, const struct end_report *report
                 report->error);
 }
 
+static void take_capture(struct session *session, const struct capture_report *captured)
+{
+    struct capture_report **place = &session->flows[captured->flow].captured[captured->end];
+    if (!*place)
+        *place = malloc(sizeof **place);
+    if (*place)
+        **place = *captured;
+}
+
 static void take_run_end(struct master_agent *agent, const struct spool_head *head)
 {
     char event[640];
@@ -77,6 +86,9 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         take_run_end(agent, &head);
         return 0;
     }
+    if (head.kind == SPOOL_PREPARE ||
+        head.kind == SPOOL_AXIS) /* should only the part file be left */
+        return collect_add(session->collect, &head, record->data, record->len, err);
     if (head.flow >= session->plan->flow_count ||
         session_agent(session, head.flow, head.end) != agent)
         return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
@@ -85,6 +97,8 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
         session->ends_ready++;
     } else if (head.kind == SPOOL_REPORT) {
         take_report(session, &head.report);
+    } else if (head.kind == SPOOL_CAPTURED) {
+        take_capture(session, &head.captured);
     }
     return collect_add(session->collect, &head, record->data, record->len, err);
 }

@@ -11,6 +11,7 @@
 enum flow_end { END_SRC = 0, END_DST = 1 }; /* src opens the connection, dst accepts */
 enum connect_mode { CONNECT_AHEAD = 0, CONNECT_AT_START = 1 };
 enum finish_mode { FINISH_DRAIN = 0, FINISH_ABORT = 1 };
+enum capture_mode { CAPTURE_NONE = 0, CAPTURE_HEADERS = 1 };
 
 #define TOKEN_SIZE  16 /* bytes that open each connection and name its flow */
 #define CCALG_MAX   16 /* TCP_CA_NAME_MAX of the kernel, with the NUL */
@@ -56,6 +57,7 @@ struct end_spec {
     struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
+    enum capture_mode capture; /* of the flow's packets, at this end */
     uint8_t token[TOKEN_SIZE];
     bool no_token; /* the port names the flow: dst has a listener of its own and takes the first who
                       comes, from peer_address, or if that is empty from anywhere */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/plan_rate.h"
 #include "util/duration.h"
 
 #define HOSTS_NAMED 5 /* hosts that a message names at most */
@@ -209,6 +210,7 @@ static void build_flow(struct builder *b, size_t index)
     to->tuning = from->tuning;
     to->connect = from->connect;
     to->finish = from->finish;
+    to->capture = from->capture;
     to->label = or_empty(from->label);
 }
 
@@ -258,6 +260,8 @@ static void build(struct builder *b)
     build_hosts(plan, s);
     for (size_t i = 0; i < s->flow_count; i++)
         build_flow(b, i);
+    if (plan_check_rate(s, b->errors) < 0)
+        b->status = ERROR_SYSTEM;
     const struct scenario_flow *last = find_last(s);
     if (!last)
         return;

@@ -24,6 +24,7 @@ struct plan_flow {
     struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
+    enum capture_mode capture;
     const char *label; /* "" : none */
 };
 

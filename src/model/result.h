@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/clock_discipline.h"
 #include "model/clock_fit.h"
 #include "model/flow.h"
 #include "model/ledger.h"
+#include "model/packet.h"
 #include "model/series.h"
 #include "model/verdict.h"
 
@@ -22,6 +24,8 @@ struct run_agent {
     uint32_t cpus, workers;
     int64_t interval_ns;
     struct clock_fit clock;
+    char clock_network[8]; /* that datagrams took: "mgmt", "test"; empty: there were none */
+    struct clock_discipline clock_before, clock_after; /* the run */
     char *lost; /* why it was lost in mid-run; NULL: it was not */
 };
 
@@ -47,11 +51,14 @@ struct run_info {
     uint32_t repeat, repeats; /* 1..repeats; both 0 where nothing is known of them */
     uint64_t seed;            /* of random traffic */
     int64_t warmup_ns;        /* begin of each flow that summaries leave out */
+    struct clock_discipline clock_before, clock_after; /* the master's own */
 };
 
 int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /* 0, -1: no memory */
 int run_info_add_warning(struct run_info *run, const char *text);
 void run_info_fini(struct run_info *run);
+
+#define CAPTURE_FILE_MAX 256
 
 enum flow_status { FLOW_UNKNOWN, FLOW_COMPLETE, FLOW_PARTIAL, FLOW_FAILED };
 
@@ -67,6 +74,7 @@ struct flow_result {
     struct tuning tuning;  /* as asked */
     enum connect_mode connect;
     enum finish_mode finish;
+    enum capture_mode capture;
     enum flow_status status;
     char error[256];
     char family[8];              /* "ipv4", "ipv6" */
@@ -74,6 +82,9 @@ struct flow_result {
     struct end_report report[2]; /* times on the axis */
     struct verdict verdict;      /* src sends, dst receives */
     struct ledger ledger;
+    bool has_captured[2];
+    struct capture_report captured[2];      /* error_ns with the clock's */
+    char capture_file[2][CAPTURE_FILE_MAX]; /* beside the result; empty: none */
 };
 
 /* The status that two reports (NULL: missing) make, and the first error's text. */

@@ -7,6 +7,8 @@ const char *const scenario_connect_words[] = {
     [CONNECT_AHEAD] = "ahead", [CONNECT_AT_START] = "at_start", NULL};
 const char *const scenario_finish_words[] = {
     [FINISH_DRAIN] = "drain", [FINISH_ABORT] = "abort", NULL};
+const char *const scenario_capture_words[] = {
+    [CAPTURE_NONE] = "none", [CAPTURE_HEADERS] = "headers", NULL};
 
 int scenario_report(struct error_list *errors, const struct error *err)
 {

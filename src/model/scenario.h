@@ -15,9 +15,10 @@
 #define SCENARIO_TIME_MAX   (INT64_C(366) * 86400 * 1000000000) /* ns: start + duration */
 #define SCENARIO_ERRORS_MAX 1000 /* problems that are listed; the rest is summed up in a line */
 
-/* The words of a scenario for enum connect_mode and finish_mode, NULL-terminated. */
+/* The words of a scenario for enum connect_mode, finish_mode and capture_mode, NULL-terminated. */
 extern const char *const scenario_connect_words[];
 extern const char *const scenario_finish_words[];
+extern const char *const scenario_capture_words[];
 
 struct scenario_host {
     char *name;
@@ -37,6 +38,7 @@ struct scenario_flow {
     struct tuning tuning;
     enum connect_mode connect;
     enum finish_mode finish;
+    enum capture_mode capture;
     char *label;               /* NULL: none */
     bool has_id, has_duration; /* false: missing or unreadable */
 };

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "report/table.h"
+#include "report/tuning_json.h"
 #include "util/duration.h"
 #include "util/error.h"
+#include "util/units.h"
 
 /* Text. */
 
@@ -22,11 +24,56 @@ static void fill_host(const void *of, size_t index, struct table_row *row)
     memcpy(row->cells, cells, sizeof cells);
 }
 
-static const char *options(const struct plan_flow *flow)
+/* What a flow has of the options, a blank between; "-": none. */
+struct options {
+    char *text;
+    size_t used;
+};
+
+static void add_option(struct options *options, const char *name, const char *value)
 {
+    const size_t room = TABLE_CELL_MAX - options->used;
+    const int size = snprintf(options->text + options->used, room, "%s%s%s%s",
+                              options->used ? " " : "", name, *value ? "=" : "", value);
+
+    options->used += (size_t)size < room ? (size_t)size : room - 1;
+}
+
+static void add_rate(struct options *options, const char *name, uint64_t rate)
+{
+    char text[UNITS_TEXT_MAX];
+
+    if (rate)
+        add_option(options, name, units_exact_rate(rate, text));
+}
+
+static void add_number(struct options *options, const char *name, uint32_t number)
+{
+    char text[UNITS_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%" PRIu32, number);
+    if (number)
+        add_option(options, name, text);
+}
+
+static const char *list_options(const struct plan_flow *flow, struct table_row *row, size_t cell)
+{
+    const struct tuning *tuning = &flow->tuning;
+    struct options options = {.text = row->room[cell]};
+
     if (flow->ecn)
-        return flow->nodelay ? "ecn nodelay" : "ecn";
-    return flow->nodelay ? "nodelay" : "-";
+        add_option(&options, "ecn", "");
+    if (flow->nodelay)
+        add_option(&options, "nodelay", "");
+    add_rate(&options, "send_rate", tuning->send_rate);
+    add_rate(&options, "read_rate", tuning->read_rate);
+    add_rate(&options, "pacing_rate", tuning->pacing_rate);
+    add_number(&options, "send_buffer", tuning->send_buffer);
+    add_number(&options, "receive_buffer", tuning->receive_buffer);
+    add_number(&options, "mss", tuning->mss);
+    if (!options.used)
+        add_option(&options, "-", "");
+    return options.text;
 }
 
 static void fill_flow(const void *of, size_t index, struct table_row *row)
@@ -43,7 +90,7 @@ static void fill_flow(const void *of, size_t index, struct table_row *row)
                            flow->ccalg[0] ? flow->ccalg : "default",
                            scenario_connect_words[flow->connect],
                            scenario_finish_words[flow->finish],
-                           options(flow)};
+                           list_options(flow, row, 8)};
     memcpy(row->cells, cells, sizeof cells);
 }
 
@@ -110,13 +157,17 @@ static json_t *hosts_json(const struct plan *plan)
 
 static json_t *flow_json(const struct plan *plan, const struct plan_flow *flow)
 {
-    return json_pack("{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id,
-                     "label", text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
-                     plan->hosts[flow->dst].name, "start_ns", (json_int_t)flow->start_ns,
-                     "duration_ns", (json_int_t)flow->duration_ns, "ccalg",
-                     text_or_null(flow->ccalg), "ecn", (int)flow->ecn, "nodelay",
-                     (int)flow->nodelay, "connect", scenario_connect_words[flow->connect], "end",
-                     scenario_finish_words[flow->finish]);
+    json_t *json = json_pack(
+        "{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id, "label",
+        text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
+        plan->hosts[flow->dst].name, "start_ns", (json_int_t)flow->start_ns, "duration_ns",
+        (json_int_t)flow->duration_ns, "ccalg", text_or_null(flow->ccalg), "ecn", (int)flow->ecn,
+        "nodelay", (int)flow->nodelay, "connect", scenario_connect_words[flow->connect], "end",
+        scenario_finish_words[flow->finish]);
+    if (json_object_update_new(json, tuning_json(&flow->tuning)) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 static json_t *flows_json(const struct plan *plan)

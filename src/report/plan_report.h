@@ -10,7 +10,8 @@
 void plan_text(const struct plan *plan, FILE *out);
 /* {"label" (null: none), "interval_ns" (null: the agents' own), "end_ns", "hosts": {NAME: {"mgmt",
  * "host", "bind" (null: host), "device" (null: none)}}, "flows": [{"id", "src", "dst", "start_ns",
- * "duration_ns", "ccalg" (null: default), "ecn", "nodelay", "connect", "end"}]}, in the file's
+ * "duration_ns", "ccalg" (null: default), "ecn", "nodelay", "connect", "end",
+ * and those of tuning_json()}]}, in the file's
  * order.  0, or ERROR_SYSTEM: memory ran out, or out cannot be written. */
 int plan_json(const struct plan *plan, FILE *out);
 

@@ -4,6 +4,7 @@
 
 #include "report/accounts_json.h"
 #include "report/summary.h"
+#include "report/tuning_json.h"
 
 static json_t *text(const char *value)
 {
@@ -27,16 +28,38 @@ static json_t *real(bool known, double value)
 
 /* ---- the run ---- */
 
+/* null: not known. */
+static json_t *discipline_json(const struct clock_discipline *before,
+                               const struct clock_discipline *after)
+{
+    if (!before->known)
+        return json_null();
+    bool both = after->known;
+    return json_pack("{s:b, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:i}", "synchronized",
+                     (int)before->synchronized, "status", (json_int_t)before->status, "rate_ppm",
+                     real(true, before->rate_ppm), "rate_change_ppm",
+                     real(both, after->rate_ppm - before->rate_ppm), "tick_ns",
+                     (json_int_t)before->tick_ns, "offset_ns", (json_int_t)before->offset_ns,
+                     "max_error_ns", (json_int_t)before->max_error_ns, "estimated_error_ns",
+                     (json_int_t)before->estimated_error_ns, "tai_s", (int)before->tai_s);
+}
+
 static json_t *agent_json(const struct run_agent *agent)
 {
     const struct clock_fit *clock = &agent->clock;
-    return json_pack(
+    json_t *json = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "mgmt", text(agent->mgmt),
         "hostname", text(agent->hostname), "version", text(agent->version), "kernel",
         text(agent->kernel), "machine", text(agent->machine), "cpus", (json_int_t)agent->cpus,
         "interval_ns", (json_int_t)agent->interval_ns, "clock_offset_ns",
         (json_int_t)clock->offset_ns, "clock_error_ns", (json_int_t)clock->error_ns,
         "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
+    json_object_set_new(json, "clock_method", json_string(clock_method_name(clock->method)));
+    json_object_set_new(json, "clock_network", text_or_null(agent->clock_network));
+    json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));
+    json_object_set_new(json, "clock_discipline",
+                        discipline_json(&agent->clock_before, &agent->clock_after));
+    return json;
 }
 
 static json_t *run_json(const struct run_info *run)
@@ -55,6 +78,8 @@ static json_t *run_json(const struct run_info *run)
                   text_or_null(run->label), "version", text(run->version), "started_unix_ns",
                   (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted, "agents",
                   agents, "events", events, "warnings", warnings);
+    json_object_set_new(json, "clock_discipline",
+                        discipline_json(&run->clock_before, &run->clock_after));
     if (run->repeats > 1) {
         json_object_set_new(json, "repeat", json_integer(run->repeat));
         json_object_set_new(json, "repeats", json_integer(run->repeats));
@@ -79,11 +104,47 @@ static const char *status_text(enum flow_status status)
     return "unknown";
 }
 
-static json_t *options_json(bool known, const char *ccalg, bool ecn, bool nodelay)
+static json_t *options_json(const char *ccalg, bool ecn, bool nodelay, const struct tuning *tuning)
 {
-    return known ? json_pack("{s:o, s:b, s:b}", "ccalg", text_or_null(ccalg), "ecn", (int)ecn,
-                             "nodelay", (int)nodelay)
-                 : json_null();
+    json_t *json = json_pack("{s:o, s:b, s:b}", "ccalg", text_or_null(ccalg), "ecn", (int)ecn,
+                             "nodelay", (int)nodelay);
+    if (json_object_update_new(json, tuning_json(tuning)) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static json_t *asked_json(const struct flow_result *flow)
+{
+    return options_json(flow->ccalg, flow->ecn, flow->nodelay, &flow->tuning);
+}
+
+/* What the kernels had: the receive buffer at the receiver, all else at the sender.  The two rates
+ * are the program's own. */
+static json_t *effective_json(const struct flow_result *flow)
+{
+    const struct end_report *src = &flow->report[END_SRC], *dst = &flow->report[END_DST];
+    const struct tuning tuning = {
+        .send_rate = flow->tuning.send_rate,
+        .read_rate = flow->tuning.read_rate,
+        .pacing_rate = src->pacing_rate,
+        .send_buffer = src->send_buffer,
+        .receive_buffer = flow->has_report[END_DST] ? dst->receive_buffer : 0,
+        .mss = src->mss,
+    };
+    if (!flow->has_report[END_SRC] || !src->ccalg[0])
+        return json_null();
+    return options_json(src->ccalg, src->ecn, src->nodelay, &tuning);
+}
+
+/* {"paced_bytes", "skipped_bytes"} of an end that has a rate to keep to; null: it has none. */
+static json_t *pace_json(const struct flow_result *flow, enum flow_end end, uint64_t rate)
+{
+    const struct end_report *report = &flow->report[end];
+    if (!rate || !flow->has_report[end])
+        return json_null();
+    return json_pack("{s:I, s:I}", "paced_bytes", (json_int_t)report->paced_bytes, "skipped_bytes",
+                     (json_int_t)report->skipped_bytes);
 }
 
 static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum end_time time)
@@ -109,21 +170,35 @@ static json_t *figures_json(const struct flow_summary *summary)
                      time_json(flow, END_DST, T_LAST_BYTE));
 }
 
+static json_t *capture_json(const struct flow_result *flow, enum flow_end end)
+{
+    const struct capture_report *captured = &flow->captured[end];
+    if (!flow->has_captured[end])
+        return json_null();
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "file",
+                     text_or_null(flow->capture_file[end]), "packets",
+                     (json_int_t)captured->packets, "dropped", (json_int_t)captured->dropped,
+                     "lost", (json_int_t)captured->lost, "error_ns", (json_int_t)captured->error_ns,
+                     "error", text_or_null(captured->error));
+}
+
 static json_t *flow_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
-    const struct end_report *src = &flow->report[END_SRC];
-    json_t *json =
-        json_pack("{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:I, s:I}, s:b}", "id",
-                  (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
-                  status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
-                  (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns,
-                  "family", text_or_null(flow->family), "asked",
-                  options_json(true, flow->ccalg, flow->ecn, flow->nodelay), "effective",
-                  options_json(flow->has_report[END_SRC] && src->ccalg[0], src->ccalg, src->ecn,
-                               src->nodelay),
-                  "samples", "src", (json_int_t)summary->samples[END_SRC], "dst",
-                  (json_int_t)summary->samples[END_DST], "same_agent", (int)summary->same_agent);
+    json_t *json = json_pack(
+        "{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:I, s:I}, s:b}", "id",
+        (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
+        status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
+        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "family",
+        text_or_null(flow->family), "asked", asked_json(flow), "effective", effective_json(flow),
+        "pace", "src", pace_json(flow, END_SRC, flow->tuning.send_rate), "dst",
+        pace_json(flow, END_DST, flow->tuning.read_rate), "samples", "src",
+        (json_int_t)summary->samples[END_SRC], "dst", (json_int_t)summary->samples[END_DST],
+        "same_agent", (int)summary->same_agent);
+    if (flow->capture)
+        json_object_set_new(json, "capture",
+                            json_pack("{s:o, s:o}", "src", capture_json(flow, END_SRC), "dst",
+                                      capture_json(flow, END_DST)));
     json_t *figures = figures_json(summary), *accounts = accounts_json(flow);
     if (json_object_update(json, figures) || json_object_update(json, accounts)) {
         json_decref(json);

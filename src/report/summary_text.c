@@ -127,6 +127,16 @@ static void print_totals(const struct run_summary *summary, FILE *out)
             units_rate(has_goodput ? goodput : -1, text), retransmits, plural(retransmits));
 }
 
+/* Against the world's time, which no figure here depends on. */
+static void print_discipline(const struct clock_discipline *clock, FILE *out)
+{
+    if (clock->known && clock->synchronized)
+        fprintf(out, "; wall clock synchronized, within %.1f ms of UTC",
+                (double)clock->max_error_ns / 1e6);
+    else if (clock->known)
+        fprintf(out, "; wall clock not synchronized");
+}
+
 static void print_agents(const struct run_info *run, FILE *out)
 {
     for (size_t i = 0; i < run->agent_count; i++) {
@@ -135,8 +145,12 @@ static void print_agents(const struct run_info *run, FILE *out)
             continue;
         fprintf(out, "clock of agent ");
         table_tame(out, agent->mgmt);
-        fprintf(out, ": times are right to %.1f us (rate %+.2f ppm)\n",
-                (double)agent->clock.error_ns / 1e3, agent->clock.rate * 1e6);
+        fprintf(out, ": times are right to %.1f us (rate %+.2f ppm, by %s%s)",
+                (double)agent->clock.error_ns / 1e3, agent->clock.rate * 1e6,
+                clock_method_name(agent->clock.method),
+                strcmp(agent->clock_network, "test") == 0 ? " over the test network" : "");
+        print_discipline(&agent->clock_before, out);
+        fputc('\n', out);
     }
 }
 

@@ -57,7 +57,7 @@ static const char *cure(int failed)
     case EADDRNOTAVAIL:
         return "listen on an address of this machine (ip address shows them)";
     case EACCES:
-        return "take a port above 1023";
+        return "a port below 1024 needs CAP_NET_BIND_SERVICE: take a higher one";
     default:
         return "";
     }

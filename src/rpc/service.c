@@ -11,6 +11,7 @@
 const struct rpc_method agent_methods[AGENT_METHODS] = {
     [AGENT_HELLO] = METHOD("Hello", hello_request, hello_reply, RPC_UNARY),
     [AGENT_CLOCK] = METHOD("Clock", clock_request, clock_reply, RPC_UNARY),
+    [AGENT_PROBE] = METHOD("Probe", probe_request, probe_reply, RPC_UNARY),
     [AGENT_PREPARE] = METHOD("Prepare", prepare_request, prepare_reply, RPC_UNARY),
     [AGENT_START] = METHOD("Start", start_request, start_reply, RPC_UNARY),
     [AGENT_WATCH] = METHOD("Watch", watch_request, watch_reply, RPC_SERVER_STREAM),

@@ -9,6 +9,7 @@
 enum agent_method {
     AGENT_HELLO,
     AGENT_CLOCK,
+    AGENT_PROBE,
     AGENT_PREPARE,
     AGENT_START,
     AGENT_WATCH,

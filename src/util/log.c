@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): see log.h */
 static atomic_int threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)

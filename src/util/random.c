@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 void random_bytes(void *out, size_t size)
@@ -24,4 +25,10 @@ char *random_id(char out[RANDOM_ID_MAX])
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
     return out;
+}
+
+bool random_id_is_sound(const char *text)
+{
+    size_t length = strlen(text);
+    return length == RANDOM_ID_MAX - 1 && strspn(text, "0123456789abcdef") == length;
 }

@@ -8,8 +8,6 @@
 
 #include "util/cleanup.h"
 
-extern char **environ;
-
 int self_spawn(pid_t *pid, const char *const argv[], int fd)
 {
     /* dup2 onto itself would keep close-on-exec set. */

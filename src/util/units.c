@@ -42,8 +42,14 @@ char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_MAX])
 
 static const struct {
     const char *name;
-    int zeros;
-} rate_units[] = {{"bit/s", 0}, {"kbit/s", 3}, {"Mbit/s", 6}, {"Gbit/s", 9}, {"Tbit/s", 12}};
+    uint64_t size; /* bit/s */
+} rate_units[] = {
+    {"bit/s", 1},
+    {"kbit/s", 1000},
+    {"Mbit/s", 1000000},
+    {"Gbit/s", 1000000000},
+    {"Tbit/s", UINT64_C(1000000000000)},
+};
 
 static bool is_digit(char c)
 {
@@ -74,7 +80,7 @@ static int refuse_unit(const char *text, const char *unit, struct error *err)
         not_a_rate(text, "missing unit", err);
         return error_cure(err, "write for example \"%.*sMbit/s\"", number, text);
     }
-    if (strpbrk(unit, "Bo")) { /* MB/s, KiB/s, byte/s, octets */
+    if (strstr(unit, "B/s") || strstr(unit, "byte") || strstr(unit, "Bps")) {
         not_a_rate(text, "rates count bits, not bytes", err);
         return error_cure(err, "a byte is 8 bits: 10 MB/s are \"80Mbit/s\"");
     }
@@ -111,6 +117,19 @@ static const char *read_decimal(const char **at, uint64_t *value, int *places)
     }
 }
 
+/* value / 10^places of a unit in bit/s; what is wrong with it, or NULL. */
+static const char *scale_exactly(uint64_t *value, int places, uint64_t unit)
+{
+    for (; places > 0; places--, unit /= 10) {
+        if (unit % 10)
+            return "it is no whole number of bit/s";
+    }
+    if (*value > UINT64_MAX / unit)
+        return "it is too large";
+    *value *= unit;
+    return NULL;
+}
+
 int units_parse_rate(const char *text, uint64_t *bits_per_s, struct error *err)
 {
     const char *at = text;
@@ -126,14 +145,7 @@ int units_parse_rate(const char *text, uint64_t *bits_per_s, struct error *err)
         const int unit = find_unit(name);
         if (unit < 0)
             return refuse_unit(text, name, err);
-        int zeros = rate_units[unit].zeros - places;
-        if (zeros < 0)
-            fault = "it is no whole number of bit/s";
-        for (; !fault && zeros > 0; zeros--) {
-            if (value > UINT64_MAX / 10)
-                fault = "it is too large";
-            value *= 10;
-        }
+        fault = scale_exactly(&value, places, rate_units[unit].size);
     }
     if (fault) {
         not_a_rate(text, fault, err);
@@ -147,10 +159,8 @@ char *units_exact_rate(uint64_t bits_per_s, char out[UNITS_TEXT_MAX])
 {
     /* In the largest unit that takes three places at most. */
     for (size_t i = COUNT_OF(rate_units); bits_per_s > 0 && i-- > 0;) {
-        uint64_t unit = 1;
-        for (int zeros = 0; zeros < rate_units[i].zeros; zeros++)
-            unit *= 10;
-        const uint64_t thousandth = unit > 1 ? unit / 1000 : unit;
+        const uint64_t unit = rate_units[i].size;
+        const uint64_t thousandth = unit < 1000 ? 1 : unit / 1000;
         if (bits_per_s < unit || bits_per_s % thousandth)
             continue;
         unsigned fraction = (unsigned)(bits_per_s % unit / thousandth);

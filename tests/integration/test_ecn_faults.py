@@ -1,54 +1,26 @@
 """ECN leaves no trace: not if an agent is killed while the sysctl stands at another value, nor with
 marked routes, nor where both the agent and its guardian are killed, once an agent starts again.
 
-Run as a program it executes its arguments under a seccomp filter that kills in connect() to an IPv4
-address: exactly between the two writes of the sysctl.
+Here a process is killed in connect(): exactly between the two writes of the sysctl.
 """
 
 import contextlib
-import ctypes
 import os
-import platform
 import shutil
 import signal
-import struct
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import filtered
 import pytest
 from harness import COMPLETE, PROGRAM, cable, ends, run, waiting
 
 SYSCTL = "net.ipv4.tcp_ecn"
-CONNECT = {"x86_64": 42, "aarch64": 203}.get(platform.machine())  # the system call's number
 NOBODY = 65534
 SOON = 10  # s; for a guardian on a busy machine
 FOLDERS = ("/run", "/run/lock", "/tmp")  # of the journals
-
-
-# ---- A process that is killed between the two writes ----
-
-
-def exec_killed_in_connect(argv):
-    load, equal, result = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
-    kill_process, allow = 0x80000000, 0x7FFF0000
-    number, address_size = 0, 16 + 2 * 8  # offsets in struct seccomp_data
-    code = [
-        (load, 0, 0, number),
-        (equal, 0, 3, CONNECT),
-        (load, 0, 0, address_size),
-        (equal, 0, 1, 16),  # sizeof(struct sockaddr_in)
-        (result, 0, 0, kill_process),
-        (result, 0, 0, allow),
-    ]
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-    header = struct.pack("HxxxxxxP", len(code), ctypes.addressof(program))
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    set_no_new_privs, set_seccomp, filter_mode = 38, 22, 2
-    if prctl(set_no_new_privs, 1, 0, 0, 0) or prctl(set_seccomp, filter_mode, header, 0, 0):
-        sys.exit(f"seccomp: {os.strerror(ctypes.get_errno())}")
-    os.execv(argv[0], argv)
 
 
 # ---- What can be seen from outside ----
@@ -164,8 +136,8 @@ def check_ecn(outcome, *wanted):
 
 # ---- The sysctl ----
 
-needs_seccomp = pytest.mark.skipif(CONNECT is None, reason="the number of connect() is not known")
-KILLED_IN_CONNECT = (sys.executable, __file__)
+needs_seccomp = pytest.mark.skipif(not filtered.KNOWN, reason="this machine's system calls are not known")
+KILLED_IN_CONNECT = (sys.executable, filtered.__file__, "killed-in-connect")
 
 
 @needs_seccomp
@@ -304,7 +276,3 @@ def test_ordinary_user_is_refused(lab):
         check_ecn(hosts.run({"ecn": False}), False)
         hosts.a.sysctl(SYSCTL, "1")
         check_ecn(hosts.run({"ecn": True}), True)
-
-
-if __name__ == "__main__":
-    exec_killed_in_connect(sys.argv[1:])

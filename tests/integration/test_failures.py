@@ -25,6 +25,7 @@ HOSTS = {
 PORT_B = 8842
 NOBODY = 65534
 IMPOSTOR = Path(__file__).with_name("impostor.py")
+RELAY = Path(__file__).with_name("relay.py")
 MB = 1_000_000
 
 
@@ -39,10 +40,10 @@ def scenario(*flows, hosts=HOSTS):
 class Master:
     """`tcp-flowgen run` in the background."""
 
-    def __init__(self, bed, *flows, flags=(), under=(), output=None):
+    def __init__(self, bed, *flows, flags=(), under=(), output=None, hosts=HOSTS):
         self.bed = bed
         self.output = output or bed.lab.output(".pb")
-        path = bed.lab.write(scenario(*flows), f"{self.output.name}.json")
+        path = bed.lab.write(scenario(*flows, hosts=hosts), f"{self.output.name}.json")
         self.idle = bed.agents["A"].interface_bytes("lo")
         words = [*under, PROGRAM, "run", path, "-o", self.output, *flags]
         self.process = bed.lab.spawn(bed.where, *words[1:], program=words[0], name="master")
@@ -137,6 +138,21 @@ class Bed:
         self.lab.listening(process, HOSTS["B"]["mgmt"])
         return process
 
+    @contextlib.contextmanager
+    def stopped_at(self, call):
+        """B is stopped just before the first call of that name; gives the hosts that lead there,
+        and A under a second name."""
+        port = PORT_B + 1
+        words = [RELAY, port, PORT_B, call, self.agents["B"].pid]
+        relay = self.lab.spawn(self.where, *words, program=sys.executable, name="relay")
+        self.lab.listening(relay, f"127.0.0.1:{port}")
+        yield HOSTS | {
+            "B": HOSTS["B"] | {"mgmt": f"127.0.0.1:{port}"},
+            "C": HOSTS["A"] | {"host": "127.0.0.3"},
+        }
+        self.agents["B"].signal(signal.SIGCONT)
+        relay.end()
+
     def master(self, *flows, **more):
         return Master(self, *flows, **more)
 
@@ -195,6 +211,28 @@ def host_name_unknown(bed):
     return bed.lab.run(bed.where, scenario({}, hosts=hosts))
 
 
+def host_name_takes_long(bed):
+    """The resolver asks somebody who never answers.  Meanwhile the agent serves others."""
+    resolv = bed.lab.directory / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.9\n")
+    script = "import socket, time\ns = socket.socket(type=2)\ns.bind(('127.0.0.9', 53))\n"
+    mute = bed.lab.spawn(bed.where, "-c", script + "time.sleep(600)", program=sys.executable)
+    script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+    under = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, resolv]
+    bed.start("B", under=under)
+    hosts = HOSTS | {"B": HOSTS["B"] | {"host": "no-such-host.example"}}
+    master = bed.master({}, hosts=hosts)
+    time.sleep(0.5)
+    began = time.monotonic()
+    bed.good_run()
+    assert time.monotonic() - began < 4
+    assert master.process.alive()
+    outcome = master.done()
+    bed.start("B")
+    mute.end()
+    return outcome
+
+
 def foreign_address(bed):
     hosts = HOSTS | {"B": HOSTS["B"] | {"host": "192.0.2.7"}}
     return bed.lab.run(bed.where, scenario({}, hosts=hosts))
@@ -225,6 +263,31 @@ def agent_killed_before_start(bed):
         time.sleep(0.5)
         bed.agents["B"].signal(signal.SIGKILL)
         return master.done()
+
+
+def agent_stopped_at_start(bed):
+    """The other one is told in time that nothing is started."""
+    idle = bed.agents["A"].interface_bytes("lo")
+    with bed.stopped_at("Start") as hosts:
+        outcome = bed.run({}, {"dst": "C"}, hosts=hosts)
+        assert bed.agents["A"].interface_bytes("lo") < idle + 1 * MB
+        return outcome
+
+
+def agent_stopped_in_prepare(bed):
+    with bed.stopped_at("Prepare") as hosts:
+        return bed.run({}, hosts=hosts)
+
+
+def interrupted_in_prepare(bed):
+    with bed.stopped_at("Prepare") as hosts:
+        master = bed.master({}, hosts=hosts).said("clock within").said("clock within")
+        time.sleep(0.5)
+        master.process.signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        outcome = master.done()
+        assert time.monotonic() - interrupted < 5
+        return outcome
 
 
 def data_ports_do_not_answer(bed):
@@ -269,8 +332,12 @@ def data_ports_in_use(bed):
 
 
 def too_few_descriptors(bed):
+    """The limit that is named would do."""
     bed.start("B", under=["prlimit", "--nofile=64:64"])
     outcome = bed.run({})
+    limit = re.search(r"descriptors there to (\d+)", outcome.stderr)[1]
+    bed.start("B", under=["prlimit", f"--nofile={limit}:{limit}"])
+    whole(bed.run({}).must(0))
     bed.start("B")
     return outcome
 
@@ -339,6 +406,11 @@ def three_errors(bed):
 
 
 # ---- What fails while flows run ----
+
+
+def without_agent_stopped_at_start(bed):
+    with bed.stopped_at("Start") as hosts:
+        return bed.run({}, {"dst": "C"}, hosts=hosts, flags=("--best-effort",))
 
 
 def agent_killed(bed):
@@ -499,6 +571,13 @@ def lost_agent(outcome):
     assert not flow.result.HasField("dst")
 
 
+def other_flow(outcome):
+    without, other = outcome.flows
+    assert other.result.status == COMPLETE
+    assert without.result.status != COMPLETE
+    assert "did not take the order to start" in without.result.error
+
+
 def event_of_full_disk(outcome):
     """Nothing was lost: what the disk refused was kept in memory."""
     for flow in outcome.flows:
@@ -539,6 +618,8 @@ class Row:
 
 
 B = r"agent 127\.0\.0\.1:8842: "
+B_BY_RELAY = r"agent 127\.0\.0\.1:8843: "
+DATA_PORTS = r"no port of the data ports 9001-9002 is free on 127.0.0.2, where the flows need [12] .widen"
 MATRIX = [
     # before the start
     Row(
@@ -548,6 +629,7 @@ MATRIX = [
     ),
     Row(management_name_unknown, 3, r"agent no-such-host\.invalid:8842: .*no-such-host\.invalid"),
     Row(host_name_unknown, 3, r"no-such-host\.invalid.* cannot be found: .*numeric address"),
+    Row(host_name_takes_long, 3, B + "no answer within 4 s"),
     Row(foreign_address, 3, r"B: 192\.0\.2\.7 is not an address of this machine \(it has 127"),
     Row(with_impostor("silent"), 3, B + "no answer within 4 s", dead="B", within=12),
     Row(with_impostor("garbage"), 3, B + r"no answer \(.*HTTP", dead="B"),
@@ -556,6 +638,9 @@ MATRIX = [
     Row(with_impostor("dying"), 3, B + "its clock .* does not answer any more", dead="B"),
     Row(agent_stopped, 3, B + "no answer within 4 s: either it hangs", within=12),
     Row(agent_killed_before_start, 3, B + ".*refused", dead="B", within=15),
+    Row(agent_stopped_at_start, 3, B_BY_RELAY + "it did not take the order to start within"),
+    Row(agent_stopped_in_prepare, 3, B_BY_RELAY + "nothing heard from it for 10 s", within=25),
+    Row(interrupted_in_prepare, 130, ""),
     Row(
         data_ports_do_not_answer, 3,
         r"flows\[0\] .* to 127\.0\.0\.2 port \d+ does not stand after 10 s.*firewall",
@@ -564,8 +649,8 @@ MATRIX = [
     Row(unknown_algorithm, 3, "nosuch"),
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
-    Row(data_ports_in_use, 3, "no port of the data ports 9001-9002 is free.*widen --data-ports"),
-    Row(too_few_descriptors, 3, B + r".*limit of descriptors .*ulimit -n 1024"),
+    Row(data_ports_in_use, 3, DATA_PORTS),
+    Row(too_few_descriptors, 3, B + r".*limit of descriptors there to 257 \(ulimit -n\)"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),
     Row(spool_directory_vanished, 3, B + r".*/spool-B: no spool can be kept there: .*make that"),
     Row(agent_without_spool_directory, 2, r"/absent: no spool can be kept there: .* --spool"),
@@ -580,6 +665,11 @@ MATRIX = [
         r"(?s)(?=.*flows\[0\]\.src)(?=.*flows\[1\]\.duration)(?=.*flows\[2\]\.start)",
     ),
     # while flows run
+    Row(
+        without_agent_stopped_at_start, 1,
+        B_BY_RELAY + "it did not take the order to start within",
+        other_flow, within=25,
+    ),
     Row(agent_killed, 1, "agent 127.0.0.1:8842 is lost: .*refused", lost_agent, dead="B"),
     Row(agent_stopped_in_mid_run, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
     Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),

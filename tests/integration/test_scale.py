@@ -1,7 +1,6 @@
-"""Thousands of flows in one run, and many runs one after another."""
+"""Thousands of flows in one run."""
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,7 @@ from harness import (
     COMPLETE,
     END_COMPLETE,
     END_FAILED,
-    PROGRAM,
-    Pair,
+    INSTRUMENTED,
     cable,
     ends,
     run,
@@ -18,12 +16,9 @@ from harness import (
 )
 
 # A sanitizer's memory and time would be another experiment.
-SANITIZED = b"__asan_init" in PROGRAM.read_bytes()
-MANY = 1000 if SANITIZED else 10_000
+MANY = 1000 if INSTRUMENTED else 10_000
 FLAGS = ("-i", "250ms", "--quiet")
 FEW = 50  # sockets in TIME_WAIT: of the management's connections
-GRPC_THREADS = 4  # of gRPC's own, which come and go
-GROWTH = 2048  # kilobytes
 
 
 def keep_small(where):
@@ -102,7 +97,7 @@ class Crowded:
 
 
 def test_more_than_one_process_may_have(lab):
-    flows, descriptors = (1200, 2000) if SANITIZED else (12_000, 20_000)
+    flows, descriptors = (1200, 2000) if INSTRUMENTED else (12_000, 20_000)
     crowded = Crowded(lab, descriptors, flows, "5s")
     check_flows(lab.run(crowded.where, crowded.scenario, *FLAGS), flows)
     assert children(crowded.agent) == []
@@ -147,32 +142,3 @@ def test_a_worker_process_is_killed(lab):
         if not any(Path(f"/proc/{pid}/exe").exists() for pid in others):
             break
     master.wait()
-
-
-def footprint(process):
-    """Descriptors, threads, and resident kilobytes."""
-    place = Path(f"/proc/{process.pid}")
-    status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
-    return (
-        len(list((place / "fd").iterdir())),
-        len(list((place / "task").iterdir())),
-        int(status["VmRSS"].split()[0]),
-    )
-
-
-def test_run_after_run(lab):
-    pair = Pair(lab)
-    flows = [{"duration": "20ms"}] * 2
-
-    def runs(count):
-        for _ in range(count):
-            pair.run(*flows, flags=FLAGS).must(0)
-        time.sleep(1)  # what gRPC keeps for a moment
-        return [footprint(agent) for agent in pair.agents]
-
-    before = runs(10)
-    after = runs(60)
-    for (fds, threads, size), (fds_after, threads_after, size_after) in zip(before, after):
-        assert fds_after <= fds
-        assert threads_after <= threads + GRPC_THREADS
-        assert SANITIZED or size_after <= size + GROWTH

@@ -4,7 +4,7 @@ import signal
 import time
 
 import pytest
-from harness import COMPLETE, END_COMPLETE, cable, column, ends, waiting
+from harness import COMPLETE, END_COMPLETE, INSTRUMENTED, cable, column, ends, waiting
 
 SECOND = 1_000_000_000
 INTERVAL = 100_000_000
@@ -96,7 +96,7 @@ def test_clocks_apart_one_axis(lab, machines):
     for flow in flows:
         assert flow.result.status == COMPLETE
         check_axis(flow, agents)
-        assert len(common_ticks(flow)) >= 15  # of 20 or 21
+        assert len(common_ticks(flow)) >= (1 if INSTRUMENTED else 15)  # of 20 or 21
 
     crossed = sum(flow.result.dst.payload_bytes for flow in flows[:2])
     assert machines.agents["A"].interface_bytes("t0") - before >= crossed > 0

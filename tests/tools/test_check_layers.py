@@ -60,8 +60,9 @@ def test_copy_passes(tree):
     ("engine/ecn.c", "proto/messages.pb-c.h", "it may use model, util"),
     ("format/segment.c", "rpc/rpc.h", "it may use model, util, proto"),
     ("rpc/service.c", "agent/agent.h", "it may use format, model, util, proto"),
-    ("agent/agent.c", "master/master.h", "it may use engine, rpc"),
-    ("master/master.c", "engine/engine.h", "it may use rpc, format"),
+    ("agent/agent.c", "master/master.h", "it may use engine, probe, rpc"),
+    ("master/master.c", "engine/engine.h", "it may use probe, rpc, format"),
+    ("probe/prober.c", "rpc/rpc.h", "it may use model, util"),
     ("report/summary.c", "master/master.h", "it may use format, model, util"),
     ("main.c", "util/log.h", "it may use cli"),
 ])
@@ -76,6 +77,7 @@ def test_include_against_the_layers(tree, name, include, may):
     ("master/output.c", "jansson.h", "only format, report, cli may"),
     ("engine/ecn.c", "protobuf-c/protobuf-c.h", "only format, rpc, agent, master, cli may"),
     ("agent/agent.c", "libmnl/libmnl.h", "only engine may"),
+    ("agent/agent.c", "openssl/evp.h", "only probe may"),
 ])
 def test_library_outside_its_layer(tree, name, include, who):
     expect(tree, plant(tree, name, f"#include <{include}>"), f"must not include <{include}>", who)

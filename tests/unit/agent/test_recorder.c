@@ -44,6 +44,12 @@ static void scramble(struct sample *sample, uint64_t seed)
     }
 }
 
+bool engine_is_capturing(struct engine *engine)
+{
+    (void)engine;
+    return false;
+}
+
 void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
 {
     eventfd_t count;
@@ -66,12 +72,32 @@ void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
     engine->reported = true;
 }
 
+/* ---- memory, which can run out ---- */
+
+static atomic_bool starving;
+
+uint8_t *__real_buffer_reserve(struct buffer *b, size_t more);
+uint8_t *__wrap_buffer_reserve(struct buffer *b, size_t more);
+int __real_buffer_append(struct buffer *b, const void *data, size_t size);
+int __wrap_buffer_append(struct buffer *b, const void *data, size_t size);
+
+uint8_t *__wrap_buffer_reserve(struct buffer *b, size_t more)
+{
+    return atomic_load(&starving) ? NULL : __real_buffer_reserve(b, more);
+}
+
+int __wrap_buffer_append(struct buffer *b, const void *data, size_t size)
+{
+    return atomic_load(&starving) ? -1 : __real_buffer_append(b, data, size);
+}
+
 struct fixture {
     char directory[32], path[64];
     struct engine engine;
     struct spool *spool;
     struct recorder *recorder;
     atomic_bool finished;
+    atomic_bool refuse; /* memory runs out when records are appended */
     atomic_uint grown;
 };
 
@@ -80,9 +106,14 @@ static void grew(void *arg)
     atomic_fetch_add(&((struct fixture *)arg)->grown, 1);
 }
 
-static void append(void *arg, const struct buffer *framed)
+static bool append(void *arg, const struct buffer *framed)
 {
-    spool_append(((struct fixture *)arg)->spool, framed);
+    struct fixture *fixture = arg;
+    if (atomic_load(&fixture->refuse))
+        atomic_store(&starving, true);
+    bool appended = spool_append(fixture->spool, framed);
+    atomic_store(&starving, false);
+    return appended;
 }
 
 static void failed(void *arg, const char *why, uint64_t samples)
@@ -133,15 +164,25 @@ static void allow_bytes(rlim_t size)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-static void record(struct fixture *fixture, uint64_t samples)
+static void begin(struct fixture *fixture, uint64_t samples)
 {
     recorder_expect(fixture->recorder, 1);
     atomic_store(&fixture->engine.wanted, samples);
     eventfd_write(fixture->engine.fd, 1);
-    int64_t limit = clock_now() + PATIENCE_NS;
-    while (!atomic_load(&fixture->finished) && clock_now() < limit)
+}
+
+static void finish(struct fixture *fixture)
+{
+    const int64_t deadline = clock_now() + PATIENCE_NS;
+    while (!atomic_load(&fixture->finished) && clock_now() < deadline)
         usleep(1000);
     assert_true(atomic_load(&fixture->finished));
+}
+
+static void record(struct fixture *fixture, uint64_t samples)
+{
+    begin(fixture, samples);
+    finish(fixture);
 }
 
 /* What a reader finds in the spool: a report, then the run's end. */
@@ -221,12 +262,47 @@ static void test_what_is_too_much_is_counted(void **state)
     assert_true(found.report);
 }
 
+/* The run's end waits for the report, which waits for memory. */
+static void test_no_memory_for_a_report(void **state)
+{
+    struct fixture *fixture = *state;
+    atomic_store(&starving, true);
+    begin(fixture, 10);
+    usleep(700000);
+    assert_false(atomic_load(&fixture->finished));
+    atomic_store(&starving, false);
+    finish(fixture);
+    struct found found = read_spool(fixture);
+    assert_true(found.report);
+    assert_non_null(strstr(found.problem, "out of memory"));
+}
+
+/* Neither disk nor memory for what was recorded. */
+static void test_no_room_at_all_for_a_report(void **state)
+{
+    struct fixture *fixture = *state;
+    allow_bytes(0);
+    atomic_store(&fixture->refuse, true);
+    begin(fixture, 10);
+    usleep(700000);
+    assert_false(atomic_load(&fixture->finished));
+    atomic_store(&starving, false);
+    atomic_store(&fixture->refuse, false);
+    allow_bytes(RLIM_INFINITY);
+    finish(fixture);
+    struct found found = read_spool(fixture);
+    assert_true(found.report);
+    assert_int_equal(found.rows, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_goes_well, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_loses_nothing_at_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_too_much_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory_for_a_report, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room_at_all_for_a_report, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

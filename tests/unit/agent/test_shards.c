@@ -27,6 +27,7 @@ struct fixture {
     struct run *run;
     /* of the spool */
     unsigned ready, rows, reports[FLOWS][2], run_ends;
+    uint64_t taken[FLOWS][2]; /* rows on ticks */
     struct end_report report[FLOWS][2];
     char problem[512];
 };
@@ -136,6 +137,17 @@ static void settle(struct fixture *fixture)
         assert_true(clock_now() < deadline);
         usleep(5000);
     }
+    run_let_go(fixture->run);
+}
+
+static void count_ticks(struct fixture *fixture, const struct spool_head *head,
+                        const struct buffer *record)
+{
+    struct series series = {0};
+    assert_int_equal(spool_record_rows(record->data, record->size, &series, NULL), 0);
+    for (size_t i = 0; i < series.count; i++)
+        fixture->taken[head->flow][head->end] += series.tick[i] >= 0;
+    series_fini(&series);
 }
 
 static void read_spool(struct fixture *fixture)
@@ -148,6 +160,8 @@ static void read_spool(struct fixture *fixture)
         assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
         assert_true(head.flow < FLOWS);
         fixture->ready += head.kind == SPOOL_READY;
+        if (head.kind == SPOOL_SAMPLES)
+            count_ticks(fixture, &head, &record);
         fixture->rows += head.kind == SPOOL_SAMPLES ? head.rows : 0;
         if (head.kind == SPOOL_REPORT) {
             fixture->report[head.flow][head.end] = head.report;
@@ -167,12 +181,20 @@ static void test_how_many(void **state)
     (void)state;
     const uint64_t one = DESCRIPTORS - 256, share = one / 4 * 3;
     assert_int_equal(engine_ends_max(), one);
-    assert_int_equal(shards_wanted(0), 0);
-    assert_int_equal(shards_wanted(one), 0);
-    assert_int_equal(shards_wanted(one + 1), 2);
-    assert_int_equal(shards_wanted(2 * share + 1), 3);
-    assert_int_equal(shards_wanted(UINT64_MAX), 64);
+    assert_int_equal(shards_wanted(0, 0), 0);
+    assert_int_equal(shards_wanted(one, 0), 0);
+    assert_int_equal(shards_wanted(one + 1, 0), 2);
+    assert_int_equal(shards_wanted(2 * share + 1, 0), 3);
+    assert_int_equal(shards_wanted(UINT64_MAX, 0), 64);
+    /* Beside what this process has already. */
+    assert_int_equal(shards_wanted(one - 2, 2), 0);
+    assert_int_equal(shards_wanted(one - 2, 3), 2);
+    assert_int_equal(shards_wanted(1, one), 1);
     assert_int_equal(shards_ends_max(), 64 * share);
+    /* The limit that would do, and no more. */
+    assert_int_equal(shards_descriptors(1), 257);
+    assert_int_equal(shards_descriptors(64 * share), DESCRIPTORS);
+    assert_int_equal(shards_descriptors(64 * share + 1), DESCRIPTORS + 4);
 }
 
 static void test_to_the_end(void **state)
@@ -217,7 +239,7 @@ static void test_one_is_killed(void **state)
     prepare(fixture, NS_PER_S);
     start(fixture);
     assert_int_equal(children(pids), 2);
-    usleep(600000);
+    usleep(1000000); /* samples leave a shard after 0.4 s */
     kill(pids[0], SIGKILL);
     settle(fixture);
     read_spool(fixture);
@@ -228,6 +250,12 @@ static void test_one_is_killed(void **state)
         assert_int_equal(fixture->reports[flow][END_DST], 1);
         assert_int_equal(report[END_SRC].status, report[END_DST].status);
         failed += report[END_SRC].status == END_FAILED;
+        for (int end = 0; end < 2; end++) {
+            assert_true(report[end].samples_taken > 0);
+            assert_int_equal(report[end].samples_taken, fixture->taken[flow][end]);
+            assert_int_equal(report[end].samples_expected,
+                             report[end].samples_taken + report[end].samples_missed);
+        }
         if (report[END_SRC].status == END_FAILED)
             assert_string_equal(report[END_SRC].error,
                                 "the worker process ended: killed by SIGKILL");
@@ -250,6 +278,7 @@ static void test_one_is_killed_before(void **state)
     kill(pids[1], SIGKILL);
     assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_SYSTEM);
     assert_string_equal(err.what, "a worker process ended: killed by SIGKILL");
+    run_stop(fixture->run);
     assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_INPUT);
     settle(fixture);
     read_spool(fixture);

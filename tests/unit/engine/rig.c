@@ -50,6 +50,9 @@ static void on_item(void *arg, const struct engine_item *item)
         heard->reports++;
         rig->reports++;
         break;
+    case ENGINE_PACKETS:
+    case ENGINE_CAPTURED:
+        break;
     }
 }
 

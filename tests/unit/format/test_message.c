@@ -26,6 +26,12 @@ static const struct end_spec full_spec = {
     .ccalg = "b23456789012345",
     .ecn = true,
     .nodelay = true,
+    .tuning = {.send_rate = RATE_MAX,
+               .read_rate = RATE_MAX - 1,
+               .pacing_rate = RATE_MIN,
+               .send_buffer = BUFFER_MAX,
+               .receive_buffer = BUFFER_MIN,
+               .mss = MSS_MAX},
     .connect = CONNECT_AT_START,
     .finish = FINISH_ABORT,
     .token = "0123456789abcde",
@@ -56,6 +62,12 @@ static void assert_same_spec(const struct end_spec *a, const struct end_spec *b)
     assert_string_equal(a->ccalg, b->ccalg);
     assert_int_equal(a->ecn, b->ecn);
     assert_int_equal(a->nodelay, b->nodelay);
+    assert_int_equal(a->tuning.send_rate, b->tuning.send_rate);
+    assert_int_equal(a->tuning.read_rate, b->tuning.read_rate);
+    assert_int_equal(a->tuning.pacing_rate, b->tuning.pacing_rate);
+    assert_int_equal(a->tuning.send_buffer, b->tuning.send_buffer);
+    assert_int_equal(a->tuning.receive_buffer, b->tuning.receive_buffer);
+    assert_int_equal(a->tuning.mss, b->tuning.mss);
     assert_int_equal(a->connect, b->connect);
     assert_int_equal(a->finish, b->finish);
     assert_memory_equal(a->token, b->token, TOKEN_SIZE);
@@ -137,6 +149,14 @@ static void test_numbers_out_of_range(void **state)
     REFUSED(duration_ns, DAYS(366) + 1, "duration");
     REFUSED(duration_ns, INT64_MAX, "duration");
     REFUSED(duration_ns, INT64_MIN, "duration");
+    REFUSED(send_rate, RATE_MIN - 1, "send_rate");
+    REFUSED(send_rate, UINT64_MAX, "send_rate");
+    REFUSED(read_rate, RATE_MAX + 1, "read_rate");
+    REFUSED(pacing_rate, 1, "pacing_rate");
+    REFUSED(send_buffer, BUFFER_MIN - 1, "send_buffer");
+    REFUSED(receive_buffer, BUFFER_MAX + 1u, "receive_buffer");
+    REFUSED(mss, 87, "mss");
+    REFUSED(mss, UINT32_MAX, "mss");
 }
 
 static void test_texts_that_do_not_fit(void **state)

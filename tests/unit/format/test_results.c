@@ -162,6 +162,7 @@ static const struct flow_result a_flow = {
     .duration_ns = 2000000001,
     .ccalg = "bbr",
     .ecn = true,
+    .tuning = {1, 2, 3, 4, 5, 6},
     .connect = CONNECT_AT_START,
     .finish = FINISH_ABORT,
     .status = FLOW_PARTIAL,
@@ -313,6 +314,7 @@ static void check_flow(const struct flow_result *flow)
     assert_int_equal(flow->duration_ns, a_flow.duration_ns);
     assert_string_equal(flow->ccalg, "bbr");
     assert_true(flow->ecn && !flow->nodelay);
+    assert_memory_equal(&flow->tuning, &a_flow.tuning, sizeof flow->tuning);
     assert_int_equal(flow->connect, CONNECT_AT_START);
     assert_int_equal(flow->finish, FINISH_ABORT);
     assert_int_equal(flow->status, FLOW_PARTIAL);

@@ -105,7 +105,9 @@ static void reads_every_key(void **state)
         " \"bind\": \"fe80::1%eth0\"}},"
         " \"flows\": [{\"id\": -2147483648, \"src\": \"A\", \"dst\": \"B\", \"duration\": \"1m30s\","
         " \"start\": \"1.5s\", \"ccalg\": \"bbr_2-x\", \"ecn\": true, \"nodelay\": true,"
-        " \"connect\": \"at_start\", \"end\": \"abort\"}]}";
+        " \"send_rate\": \"10Mbit/s\", \"read_rate\": \"1 kbit/s\", \"pacing_rate\": \"10Tbit/s\","
+        " \"send_buffer\": 4096, \"receive_buffer\": 1073741823, \"mss\": 88,"
+        " \"connect\": \"at_start\", \"end\": \"abort\"}], \"max_rate\": \"20Tbit/s\"}";
     struct scenario *s = parse_right(text);
 
     (void)state;
@@ -133,6 +135,13 @@ static void reads_every_key(void **state)
     assert_int_equal(flow->start_ns, 1500 * NS_PER_MS);
     assert_string_equal(flow->ccalg, "bbr_2-x");
     assert_true(flow->ecn && flow->nodelay);
+    assert_int_equal(flow->tuning.send_rate, 10000000);
+    assert_int_equal(flow->tuning.read_rate, 1000);
+    assert_int_equal(flow->tuning.pacing_rate, INT64_C(10000000000000));
+    assert_int_equal(flow->tuning.send_buffer, 4096);
+    assert_int_equal(flow->tuning.receive_buffer, 1073741823);
+    assert_int_equal(flow->tuning.mss, 88);
+    assert_int_equal(s->max_rate, INT64_C(20000000000000));
     assert_int_equal(flow->connect, CONNECT_AT_START);
     assert_int_equal(flow->finish, FINISH_ABORT);
     scenario_free(s);
@@ -152,6 +161,9 @@ static void has_defaults(void **state)
     assert_string_equal(s->flows[0].ccalg, "");
     assert_int_equal(s->flows[0].start_ns, 0);
     assert_false(s->flows[0].ecn || s->flows[0].nodelay);
+    assert_int_equal(s->flows[0].tuning.send_rate, 0);
+    assert_int_equal(s->flows[0].tuning.send_buffer, 0);
+    assert_int_equal(s->max_rate, 0);
     assert_int_equal(s->flows[0].connect, CONNECT_AHEAD);
     assert_int_equal(s->flows[0].finish, FINISH_DRAIN);
     scenario_free(s);
@@ -201,7 +213,7 @@ static void an_unknown_key_is_an_error(void **state)
     assert_flow_problem("\"rate\": 1", "flows[0]: unknown key \"rate\"",
                         "the keys here are id, src, dst, duration, start, ccalg, ecn, nodelay, "
                         "send_rate, read_rate, pacing_rate, send_buffer, receive_buffer, mss, "
-                        "connect, end, label, comment");
+                        "connect, end, capture, label, comment");
     assert_flow_problem("\"\": 1", "flows[0]: unknown key \"\"", "the keys here are");
     assert_flow_problem("\"x\\u001by\": 1", "flows[0]: unknown key \"x\\u001By\"", "");
     assert_top_problem("\"intervall\": \"1s\"", "file.json: unknown key", "\"interval\"");
@@ -443,6 +455,39 @@ static void checks_the_top(void **state)
     assert_top_problem("\"read_size\": 5e3", "read_size: it must be a whole number", "");
 }
 
+static void checks_rates_and_sizes(void **state)
+{
+    (void)state;
+    assert_flow_problem("\"send_rate\": 10", "flows[0].send_rate: it must be a text",
+                        "(write a rate from 1kbit/s to 10Tbit/s");
+    assert_flow_problem("\"send_rate\": \"\"", "flows[0].send_rate: the text is empty", "");
+    assert_flow_problem("\"send_rate\": \"10MB/s\"", "flows[0].send_rate: ", "80Mbit/s");
+    assert_flow_problem("\"read_rate\": \"999bit/s\"",
+                        "flows[0].read_rate: \"999bit/s\" is less than 1kbit/s", "10Mbit/s");
+    assert_flow_problem("\"pacing_rate\": \"10.001Tbit/s\"",
+                        "flows[0].pacing_rate: \"10.001Tbit/s\" is more than 10Tbit/s", "");
+    assert_flow_problem("\"send_buffer\": 4095", "flows[0].send_buffer: 4095 is not between", "");
+    assert_flow_problem("\"receive_buffer\": -1", "flows[0].receive_buffer: -1 is not", "");
+    assert_flow_problem("\"receive_buffer\": 1073741824", "flows[0].receive_buffer: ", "");
+    assert_flow_problem("\"mss\": 87", "flows[0].mss: 87 is not between 88 and 32767", "");
+    assert_top_problem("\"max_rate\": \"fast\"", "max_rate: \"fast\" is no rate", "");
+}
+
+static void zero_undoes_a_default(void **state)
+{
+    struct scenario *s = parse_right(
+        "{" HOSTS ", \"defaults\": {\"flow\": {\"send_rate\": \"1Gbit/s\", \"mss\": 500,"
+        " \"send_buffer\": 5000}}, \"max_rate\": \"0\", \"flows\": [{" FLOW
+        ", \"send_rate\": \"0\", \"mss\": 0}]}");
+
+    (void)state;
+    assert_int_equal(s->flows[0].tuning.send_rate, 0);
+    assert_int_equal(s->flows[0].tuning.mss, 0);
+    assert_int_equal(s->flows[0].tuning.send_buffer, 5000);
+    assert_int_equal(s->max_rate, 0);
+    scenario_free(s);
+}
+
 static void long_values_are_shortened(void **state)
 {
     char member[600] = "\"ecn\": \"";
@@ -559,6 +604,8 @@ int main(void)
         cmocka_unit_test(checks_hosts),
         cmocka_unit_test(checks_names_of_hosts),
         cmocka_unit_test(checks_the_top),
+        cmocka_unit_test(checks_rates_and_sizes),
+        cmocka_unit_test(zero_undoes_a_default),
         cmocka_unit_test(long_values_are_shortened),
         cmocka_unit_test(all_problems_come_at_once),
         cmocka_unit_test(broken_json_is_told_with_line_and_column),

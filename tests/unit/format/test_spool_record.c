@@ -206,6 +206,12 @@ static void test_a_report_comes_back(void **state)
         .read_size = 50000,
         .device = "eth0",
         .cpu = -1,
+        .send_buffer = UINT32_MAX,
+        .receive_buffer = 131072,
+        .mss = 1448,
+        .pacing_rate = UINT64_MAX,
+        .paced_bytes = UINT64_MAX - 1,
+        .skipped_bytes = 3,
     };
     struct buffer record = {0};
     struct spool_head head;
@@ -228,6 +234,10 @@ static void test_a_report_comes_back(void **state)
     assert_true(back->ecn && !back->ecn_seen && back->nodelay);
     assert_string_equal(back->device, "eth0");
     assert_int_equal(back->cpu, -1);
+    assert_true(back->send_buffer == UINT32_MAX && back->pacing_rate == UINT64_MAX);
+    assert_int_equal(back->receive_buffer, 131072);
+    assert_int_equal(back->mss, 1448);
+    assert_true(back->paced_bytes == UINT64_MAX - 1 && back->skipped_bytes == 3);
     buffer_fini(&record);
 }
 
@@ -348,6 +358,108 @@ static void test_damaged_records_do_no_harm(void **state)
     free(samples);
 }
 
+/* ---- for recover ---- */
+
+static void test_what_was_prepared_comes_back_without_tokens(void **state)
+{
+    (void)state;
+    uint8_t secret[TOKEN_SIZE] = "a secret of two";
+    Tcpflowgen__EndSpec end = TCPFLOWGEN__END_SPEC__INIT, *ends = &end;
+    Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    Tcpflowgen__Run about = TCPFLOWGEN__RUN__INIT;
+    struct buffer record = {0};
+    struct spool_head head;
+    end.flow = 5;
+    end.src_host = 1;
+    end.token = (ProtobufCBinaryData){.len = sizeof secret, .data = secret};
+    about.label = (char *)"mine";
+    request.ends = &ends;
+    request.n_ends = 1;
+    request.about = &about;
+    request.agent = 3;
+    assert_int_equal(spool_record_prepare(&record, &request), 0);
+    assert_null(memmem(record.data, record.size, "secret", 6));
+    assert_memory_equal(end.token.data, secret, sizeof secret);
+    assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
+    assert_int_equal(head.kind, SPOOL_PREPARE);
+    Tcpflowgen__PrepareRequest *back = spool_record_prepared(record.data, record.size);
+    assert_non_null(back);
+    assert_int_equal(back->agent, 3);
+    assert_string_equal(back->about->label, "mine");
+    assert_int_equal(back->ends[0]->flow, 5);
+    assert_int_equal(back->ends[0]->src_host, 1);
+    assert_int_equal(back->ends[0]->token.len, TOKEN_SIZE);
+    tcpflowgen__prepare_request__free_unpacked(back, NULL);
+    for (size_t size = 0; size < record.size; size++) { /* cut short */
+        back = spool_record_prepared(record.data, size);
+        if (back)
+            tcpflowgen__prepare_request__free_unpacked(back, NULL);
+    }
+    buffer_fini(&record);
+}
+
+/* Unpacked they would take gigabytes. */
+static void test_many_tiny_ends_are_refused(void **state)
+{
+    (void)state;
+    const uint32_t count = 100000, size = 2 * count;
+    struct buffer record = {0};
+    const uint8_t head[] = {0xa2, 0x01, (uint8_t)(size | 0x80), (uint8_t)(size >> 7 | 0x80),
+                            (uint8_t)(size >> 14)};
+    assert_int_equal(buffer_append(&record, head, sizeof head), 0);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(buffer_append(&record, "\x32\0", 2), 0);
+    assert_null(spool_record_prepared(record.data, record.size));
+    buffer_fini(&record);
+}
+
+static void test_an_axis_comes_back(void **state)
+{
+    (void)state;
+    const struct axis axis = {.axis_ns = 5, .local_ns = 1000, .rate = 1e-6};
+    struct buffer record = {0};
+    struct spool_head head;
+    assert_int_equal(spool_record_axis(&record, 2, &axis, 77), 0);
+    assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
+    assert_int_equal(head.kind, SPOOL_AXIS);
+    assert_int_equal(head.agent, 2);
+    assert_int_equal(head.t0_unix_ns, 77);
+    assert_memory_equal(&head.axis, &axis, sizeof axis);
+    buffer_fini(&record);
+}
+
+static void test_ticks_are_counted(void **state)
+{
+    (void)state;
+    struct sample *samples = make_samples(ROWS, TCP_INFO_SIZE, 1); /* the last one off the ticks */
+    struct buffer record = {0};
+    struct spool_ticks ticks = {0};
+    struct end_report report = {0};
+    spool_ticks_report(&ticks, &report);
+    assert_int_equal(report.samples_expected, 0);
+    encode(&record, samples, ROWS);
+    assert_int_equal(spool_record_ticks(record.data, record.size, &ticks), 0);
+    assert_int_equal(ticks.taken, ROWS - 1);
+    assert_int_equal(ticks.first, 0);
+    assert_int_equal(ticks.last, 3 * (ROWS - 2));
+    spool_ticks_report(&ticks, &report);
+    assert_int_equal(report.samples_taken, ROWS - 1);
+    assert_int_equal(report.samples_expected, 3 * (ROWS - 2) + 1);
+    assert_int_equal(report.samples_missed, 2 * (ROWS - 2));
+
+    /* A column of zeros is left out. */
+    buffer_clear(&record);
+    ticks = (struct spool_ticks){0};
+    encode(&record, samples, 1);
+    assert_int_equal(spool_record_ticks(record.data, record.size, &ticks), 0);
+    assert_int_equal(ticks.taken, 1);
+    assert_int_equal(ticks.last, 0);
+    for (size_t size = 0; size < record.size; size++)
+        spool_record_ticks(record.data, size, &ticks);
+    buffer_fini(&record);
+    free(samples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +473,10 @@ int main(void)
         cmocka_unit_test(test_too_many_rows_are_refused),
         cmocka_unit_test(test_many_tiny_fields_are_refused),
         cmocka_unit_test(test_damaged_records_do_no_harm),
+        cmocka_unit_test(test_what_was_prepared_comes_back_without_tokens),
+        cmocka_unit_test(test_many_tiny_ends_are_refused),
+        cmocka_unit_test(test_an_axis_comes_back),
+        cmocka_unit_test(test_ticks_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

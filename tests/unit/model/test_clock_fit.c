@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #define MS          NS_PER_MS
 #define S           NS_PER_S
 #define BURST       16
-#define BURSTS_MAX  64
+#define BURSTS_MAX  512
 #define SEEDS       40
 #define MASTER_ZERO (INT64_C(86400) * 30 * S) /* the master has been up for a month */
 
@@ -26,6 +27,10 @@ struct world {
     const char *name;
     int64_t offset_ns; /* agent - master at MASTER_ZERO */
     int64_t ppb;       /* and how much faster the agent's clock runs */
+    int64_t turn_ns;   /* so long after MASTER_ZERO, 0: never, its rate changes */
+    int64_t turn_ppb;  /* by this */
+    double swing_ns;   /* it also wanders about that, as with the temperature, by so much */
+    double period_s;   /* in so long a time */
     int64_t forth_ns, back_ns;
     int64_t jitter_ns; /* at most, on each way */
     int64_t loaded_ns; /* at most, on each way, while loaded */
@@ -179,6 +184,57 @@ static const struct world worlds[] = {
      .back_ns = 50 * US,
      .bursts = 10,
      .every_ns = S},
+    {.name = "near and detuned",
+     .ppb = 900000,
+     .forth_ns = 50,
+     .back_ns = 50,
+     .jitter_ns = 300,
+     .bursts = 20,
+     .every_ns = S,
+     .error_max_ns = 2 * US},
+    {.name = "slewed in mid-run",
+     .offset_ns = 3700 * MS,
+     .ppb = 20000,
+     .turn_ns = 21300 * MS,
+     .turn_ppb = 100000,
+     .forth_ns = 5 * US,
+     .back_ns = 5 * US,
+     .jitter_ns = 3 * US,
+     .bursts = 60,
+     .every_ns = S,
+     .error_max_ns = 60 * US}, /* 100 ppm in a second, a quarter of that, and the exchanges */
+    {.name = "slewed back and forth under load",
+     .ppb = -20000,
+     .turn_ns = 30 * S,
+     .turn_ppb = 500000,
+     .forth_ns = 50 * US,
+     .back_ns = 50 * US,
+     .jitter_ns = 20 * US,
+     .loaded_ns = 2 * MS,
+     .loaded_from = 10,
+     .loaded_to = 50,
+     .bursts = 60,
+     .every_ns = S},
+    {.name = "warmer and colder for an hour", /* 0.9 ppm up and down */
+     .offset_ns = 3700 * MS,
+     .ppb = 30000,
+     .swing_ns = 172000,
+     .period_s = 1200,
+     .forth_ns = 5 * US,
+     .back_ns = 5 * US,
+     .jitter_ns = 3 * US,
+     .bursts = 360,
+     .every_ns = 10 * S,
+     .error_max_ns = 25 * US},
+    {.name = "a fast fever", /* 1 ppm within 15 s */
+     .swing_ns = 10000,
+     .period_s = 60,
+     .forth_ns = 1 * US,
+     .back_ns = 1 * US,
+     .jitter_ns = 1 * US,
+     .bursts = 300,
+     .every_ns = S,
+     .error_max_ns = 6 * US},
     {.name = "an hour",
      .offset_ns = -3700 * MS,
      .ppb = 200000,
@@ -205,7 +261,12 @@ static int64_t agent_clock(const struct world *world, int64_t master_ns)
 {
     __extension__ typedef __int128 wide;
     wide passed = master_ns - MASTER_ZERO;
-    return (int64_t)(master_ns + world->offset_ns + passed * world->ppb / 1000000000);
+    wide offset = world->offset_ns + passed * world->ppb / 1000000000;
+    if (world->turn_ns && passed > world->turn_ns)
+        offset += (passed - world->turn_ns) * world->turn_ppb / 1000000000;
+    if (world->period_s > 0)
+        offset += (wide)(world->swing_ns * sin((double)passed / 1e9 / world->period_s * 2 * M_PI));
+    return (int64_t)(master_ns + offset);
 }
 
 static struct clock_exchange make_exchange(const struct world *world, int64_t master_ns,
@@ -290,6 +351,74 @@ static void finds_the_rate(void **state)
     fit = clock_fit(points, count, 0);
     assert_true(fit.rate > 190e-6 && fit.rate < 210e-6);
     assert_in_range(fit.used, 2, 4); /* of two bursts before the load and two behind it */
+}
+
+static const struct world *find_world(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(worlds); i++)
+        if (strcmp(worlds[i].name, name) == 0)
+            return &worlds[i];
+    fail_msg("no world %s", name);
+    return NULL;
+}
+
+static void bends_only_where_a_line_does_not_do(void **state)
+{
+    (void)state;
+    struct clock_point points[BURSTS_MAX];
+    for (seed = 1; seed < 20; seed++) {
+        size_t count = make_points(find_world("drift and offset"), points);
+        assert_int_equal(clock_fit(points, count, 0).knot_count, 0);
+        count = make_points(find_world("slewed in mid-run"), points);
+        struct clock_fit fit = clock_fit(points, count, 0);
+        assert_in_range(fit.knot_count, 3, 8);
+        double before = clock_fit_rate(&fit, points[5].agent_ns);
+        double after = clock_fit_rate(&fit, points[50].agent_ns);
+        assert_true(before > 19e-6 && before < 21e-6);
+        assert_true(after > 119e-6 && after < 121e-6);
+        /* The outer pieces go on. */
+        assert_true(clock_fit_rate(&fit, points[0].agent_ns - 9 * S) == before);
+        assert_true(clock_fit_rate(&fit, points[count - 1].agent_ns + 9 * S) > 119e-6);
+    }
+}
+
+/* A line through both ends would hide what the clock did in between. */
+static void a_gap_is_not_trusted(void **state)
+{
+    (void)state;
+    const struct clock_point points[] = {
+        {.agent_ns = 0, .offset_ns = 0, .bound_ns = 1 * US},
+        {.agent_ns = 600 * S, .offset_ns = 0, .bound_ns = 1 * US},
+    };
+    struct clock_fit fit = clock_fit(points, COUNT_OF(points), 0);
+    assert_in_range(fit.error_ns, 300 * US, 302 * US); /* 2 ppm x 600 s / 4 */
+}
+
+/* The fastest forth and the fastest back are of different exchanges. */
+static void a_burst_is_more_than_its_fastest_exchange(void **state)
+{
+    (void)state;
+    const struct clock_exchange burst[] = {
+        {.t1 = 1000, .t2 = 51010, .t3 = 51020, .t4 = 3000, .method = CLOCK_UDP_KERNEL},
+        {.t1 = 5000, .t2 = 56500, .t3 = 56510, .t4 = 6520, .method = CLOCK_UDP},
+    };
+    struct clock_point best = clock_best(burst, COUNT_OF(burst));
+    assert_in_range(best.offset_ns, 49990, 50010);
+    assert_in_range(best.bound_ns, 10, 25);
+    assert_int_equal(best.method, CLOCK_UDP);
+    assert_int_equal(clock_best(burst, 1).method, CLOCK_UDP_KERNEL);
+}
+
+static void a_trip_of_less_than_no_time_is_none(void **state)
+{
+    (void)state;
+    const struct clock_exchange burst[] = {
+        {.t1 = 1000, .t2 = 51000, .t3 = 52000, .t4 = 1900}, /* the agent held it longer */
+        {.t1 = 3000, .t2 = 53300, .t3 = 53400, .t4 = 3700},
+    };
+    struct clock_point best = clock_best(burst, COUNT_OF(burst));
+    assert_int_equal(best.agent_ns, 53350);
+    assert_in_range(best.bound_ns, 300, 302);
 }
 
 static void takes_the_fastest_exchange(void **state)
@@ -399,8 +528,10 @@ static void hostile_clocks_do_no_harm(void **state)
         for (size_t k = 0; k < COUNT_OF(points); k++) {
             for (size_t b = 0; b < COUNT_OF(burst); b++) {
                 const int64_t last = (int64_t)COUNT_OF(values) - 1;
-                burst[b] = (struct clock_exchange){values[any(last)], values[any(last)],
-                                                   values[any(last)], values[any(last)]};
+                burst[b] = (struct clock_exchange){.t1 = values[any(last)],
+                                                   .t2 = values[any(last)],
+                                                   .t3 = values[any(last)],
+                                                   .t4 = values[any(last)]};
             }
             points[k] = clock_best(burst, COUNT_OF(burst));
             assert_true(points[k].bound_ns >= 0);
@@ -420,6 +551,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_never_wrong_by_more_than_it_says),
         cmocka_unit_test(finds_the_rate),
+        cmocka_unit_test(bends_only_where_a_line_does_not_do),
+        cmocka_unit_test(a_gap_is_not_trusted),
+        cmocka_unit_test(a_burst_is_more_than_its_fastest_exchange),
+        cmocka_unit_test(a_trip_of_less_than_no_time_is_none),
         cmocka_unit_test(takes_the_fastest_exchange),
         cmocka_unit_test(leaves_out_exchanges_that_cannot_be),
         cmocka_unit_test(one_point_has_no_rate),

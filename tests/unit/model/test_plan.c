@@ -74,6 +74,7 @@ static void resolves_names_and_copies_the_rest(void **state)
     rename_text(&s->hosts[2].device, "eth1");
     s->flows[1].start_ns = 3 * NS_PER_S;
     s->flows[1].ecn = true;
+    s->flows[1].tuning = (struct tuning){1, 2, 3, 4, 5, 6};
     s->flows[1].connect = CONNECT_AT_START;
     s->flows[1].finish = FINISH_ABORT;
     rename_text(&s->flows[1].src, "h1");
@@ -101,6 +102,8 @@ static void resolves_names_and_copies_the_rest(void **state)
     assert_string_equal(plan->flows[1].ccalg, "cubic");
     assert_true(plan->flows[1].ecn);
     assert_false(plan->flows[1].nodelay);
+    assert_int_equal(plan->flows[1].tuning.send_rate, 1);
+    assert_int_equal(plan->flows[1].tuning.mss, 6);
     assert_int_equal(plan->flows[1].connect, CONNECT_AT_START);
     assert_int_equal(plan->flows[1].finish, FINISH_ABORT);
     assert_string_equal(plan->flows[0].label, "");
@@ -225,6 +228,68 @@ static void what_the_reader_reported_is_not_told_again(void **state)
     error_list_fini(&errors);
 }
 
+/* Flows of 1, 2, ... Mbit/s, all at once. */
+static struct scenario *make_rates(size_t flows, uint64_t max_rate)
+{
+    struct scenario *s = make(1, flows);
+
+    s->max_rate = max_rate;
+    for (size_t i = 0; i < flows; i++)
+        s->flows[i].tuning.send_rate = (i + 1) * 1000000;
+    return s;
+}
+
+static void flows_together_are_held_to_max_rate(void **state)
+{
+    struct error_list errors = {0};
+    struct scenario *s = make_rates(3, 6000000);
+
+    (void)state;
+    struct plan *plan = plan_build(s, &errors);
+    assert_non_null(plan); /* 1 + 2 + 3 are 6 */
+    plan_free(plan);
+    s = make_rates(3, 5999999);
+    assert_one_problem(s, "flows[2].start",
+                       "from 0s on flows may send 6Mbit/s together, more than 5999.999kbit/s");
+
+    /* One after the other; then one a ns too early, which is the moment that is told. */
+    s = make_rates(3, 3000000);
+    s->flows[1].start_ns = NS_PER_S;
+    s->flows[0].start_ns = s->flows[1].start_ns + s->flows[1].duration_ns;
+    s->flows[0].tuning.pacing_rate = 50; /* the lesser one counts */
+    plan = plan_build(s, &errors);
+    assert_non_null(plan);
+    plan_free(plan);
+    s = make_rates(3, 3000000);
+    s->flows[1].start_ns = NS_PER_S - 1;
+    s->flows[0].start_ns = 5 * NS_PER_S;
+    assert_one_problem(s, "flows[1].start", "from 999.999999ms on flows may send 5Mbit/s");
+}
+
+static void with_max_rate_every_flow_has_a_limit(void **state)
+{
+    struct error_list errors = {0};
+    struct scenario *s = make_rates(3, 100000000);
+
+    (void)state;
+    s->flows[1].tuning.send_rate = 0;
+    assert_one_problem(s, "max_rate", "flows[1] has neither send_rate nor pacing_rate");
+    s = make_rates(3, 100000000);
+    s->flows[1].tuning = (struct tuning){.pacing_rate = 5000, .read_rate = 1};
+    struct plan *plan = plan_build(s, &errors);
+    assert_non_null(plan);
+    plan_free(plan);
+    s = make_rates(9, 100000000);
+    for (size_t i = 2; i < 9; i++)
+        s->flows[i].tuning.send_rate = 0;
+    assert_one_problem(s, "max_rate",
+                       "flows[2], flows[3], flows[4], flows[5], flows[6] and 2 more have neither");
+    s = make(1, 2); /* no guard */
+    plan = plan_build(s, &errors);
+    assert_non_null(plan);
+    plan_free(plan);
+}
+
 static void finds_every_name_among_many(void **state)
 {
     struct error_list errors = {0};
@@ -269,6 +334,8 @@ int main(void)
         cmocka_unit_test(a_run_is_held_to_max_duration),
         cmocka_unit_test(an_empty_scenario_is_an_error),
         cmocka_unit_test(what_the_reader_reported_is_not_told_again),
+        cmocka_unit_test(flows_together_are_held_to_max_rate),
+        cmocka_unit_test(with_max_rate_every_flow_has_a_limit),
         cmocka_unit_test(finds_every_name_among_many),
         cmocka_unit_test(the_list_of_problems_has_an_end),
     };

@@ -19,7 +19,9 @@ static const char full[] =
     " \"flows\": [{\"id\": 100, \"src\": \"Zürich\", \"dst\": \"B\", \"duration\": \"1m\"},"
     " {\"id\": -1, \"src\": \"B\", \"dst\": \"B\", \"start\": \"1.5s\", \"duration\": \"2s\","
     " \"ccalg\": \"cubic\", \"ecn\": true, \"nodelay\": true, \"connect\": \"at_start\","
-    " \"end\": \"abort\", \"label\": \"f\"}]}";
+    " \"end\": \"abort\", \"label\": \"f\", \"send_rate\": \"1.5Mbit/s\", \"read_rate\": \"2 Gbit/s\","
+    " \"pacing_rate\": \"1234567bit/s\", \"send_buffer\": 4096, \"receive_buffer\": 5000,"
+    " \"mss\": 1000}]}";
 static const char bare[] = "{\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\"}},"
                            " \"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"A\","
                            " \"duration\": \"1s\"}]}";
@@ -54,21 +56,23 @@ static void text_is_aligned(void **state)
     char *text = text_of(full);
 
     (void)state;
-    assert_string_equal(
-        text, "label       l\n"
-              "interval    50ms\n"
-              "read size   1000 bytes\n"
-              "write size  2000 bytes\n"
-              "\n"
-              "host    mgmt  address    bind       device\n"
-              "Zürich  a:1   10.0.0.1   any        -\n"
-              "B       b:10  10.0.0.20  10.0.0.20  eth1\n"
-              "\n"
-              "flow  src     dst  start  duration  ccalg    connect   end    options\n"
-              "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
-              "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay\n"
-              "\n"
-              "2 hosts, 2 flows, over 1m0s after the start of the run\n");
+    assert_string_equal(text,
+                        "label       l\n"
+                        "interval    50ms\n"
+                        "read size   1000 bytes\n"
+                        "write size  2000 bytes\n"
+                        "\n"
+                        "host    mgmt  address    bind       device\n"
+                        "Zürich  a:1   10.0.0.1   any        -\n"
+                        "B       b:10  10.0.0.20  10.0.0.20  eth1\n"
+                        "\n"
+                        "flow  src     dst  start  duration  ccalg    connect   end    options\n"
+                        "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
+                        "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay "
+                        "send_rate=1.5Mbit/s read_rate=2Gbit/s pacing_rate=1234.567kbit/s "
+                        "send_buffer=4096 receive_buffer=5000 mss=1000\n"
+                        "\n"
+                        "2 hosts, 2 flows, over 1m0s after the start of the run\n");
     free(text);
 }
 
@@ -120,10 +124,16 @@ static void json_has_exactly_its_keys(void **state)
         " \"host\": \"10.0.0.20\", \"bind\": null, \"device\": \"eth1\"}},"
         " \"flows\": [{\"id\": 100, \"label\": null, \"src\": \"Zürich\", \"dst\": \"B\", \"start_ns\": 0,"
         " \"duration_ns\": 60000000000, \"ccalg\": null, \"ecn\": false,"
-        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"},"
+        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\","
+        " \"send_rate_bps\": null, \"read_rate_bps\": null,"
+        " \"pacing_rate_bps\": null, \"send_buffer_bytes\": null, \"receive_buffer_bytes\": null,"
+        " \"mss_bytes\": null},"
         " {\"id\": -1, \"label\": \"f\", \"src\": \"B\", \"dst\": \"B\", \"start_ns\": 1500000000,"
         " \"duration_ns\": 2000000000, \"ccalg\": \"cubic\", \"ecn\": true,"
-        " \"nodelay\": true, \"connect\": \"at_start\", \"end\": \"abort\"}]}");
+        " \"nodelay\": true, \"connect\": \"at_start\", \"end\": \"abort\","
+        " \"send_rate_bps\": 1500000, \"read_rate_bps\": 2000000000,"
+        " \"pacing_rate_bps\": 1234567, \"send_buffer_bytes\": 4096,"
+        " \"receive_buffer_bytes\": 5000, \"mss_bytes\": 1000}]}");
     assert_json(
         bare,
         "{\"label\": null, \"interval_ns\": null, \"end_ns\": 1000000000,"
@@ -131,7 +141,10 @@ static void json_has_exactly_its_keys(void **state)
         " \"device\": null}},"
         " \"flows\": [{\"id\": 0, \"label\": null, \"src\": \"A\", \"dst\": \"A\", \"start_ns\": 0,"
         " \"duration_ns\": 1000000000, \"ccalg\": null, \"ecn\": false,"
-        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\"}]}");
+        " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\","
+        " \"send_rate_bps\": null, \"read_rate_bps\": null,"
+        " \"pacing_rate_bps\": null, \"send_buffer_bytes\": null, \"receive_buffer_bytes\": null,"
+        " \"mss_bytes\": null}]}");
 }
 
 static void a_full_disk_is_noticed(void **state)

@@ -97,14 +97,23 @@ static const struct made_flow good = {
          .duration_ns = 3000 * MS,
          .ccalg = "bbr",
          .ecn = true,
+         .tuning = {.send_rate = 10000000, .send_buffer = 100000},
          .status = FLOW_COMPLETE,
          .has_report = {true, true},
          .report =
-             {{.ccalg = "bbr", .nodelay = true},
+             {{.ccalg = "bbr",
+               .nodelay = true,
+               .send_buffer = 200000,
+               .receive_buffer = 7,
+               .pacing_rate = 8000,
+               .paced_bytes = 1000000,
+               .skipped_bytes = 5},
               {.times = 1u << T_FIRST_BYTE | 1u << T_STOP | 1u << T_LAST_BYTE,
                .at = {[T_FIRST_BYTE] = 2000 * MS, [T_STOP] = 3000 * MS, [T_LAST_BYTE] = 3001 * MS},
                .payload_bytes = 1000100,
-               .payload_bytes_stop = 1000000}}},
+               .payload_bytes_stop = 1000000,
+               .send_buffer = 8,
+               .receive_buffer = 131072}}},
     .rows = {{{0, 0, 0, 0},
               {2000 * MS, 0, 900, 0}, /* nothing moved: does not count */
               {2250 * MS, 100, 1000, 1},
@@ -350,6 +359,33 @@ static void test_json_has_stable_keys(void **state)
     assert_int_equal(
         json_unpack(agent, "{s:I, s:s}", "clock_error_ns", &error_ns, "lost", &lost_why), 0);
     assert_int_equal(error_ns, 45600);
+    json_decref(json);
+}
+
+static json_int_t number_at(const json_t *flow, const char *object, const char *key)
+{
+    const json_t *value = json_object_get(json_object_get(flow, object), key);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+static void test_json_has_what_flows_were_tuned_by(void **state)
+{
+    struct fixture *fixture = *state;
+    load(fixture);
+    json_t *json = json_of(fixture);
+    const json_t *flow = json_array_get(json_object_get(json, "flows"), 0);
+    assert_int_equal(number_at(flow, "asked", "send_rate_bps"), 10000000);
+    assert_int_equal(number_at(flow, "asked", "send_buffer_bytes"), 100000);
+    assert_true(
+        json_is_null(json_object_get(json_object_get(flow, "asked"), "receive_buffer_bytes")));
+    assert_int_equal(number_at(flow, "effective", "send_buffer_bytes"), 200000);
+    assert_int_equal(number_at(flow, "effective", "receive_buffer_bytes"), 131072);
+    assert_int_equal(number_at(flow, "effective", "pacing_rate_bps"), 8000);
+    const json_t *pace = json_object_get(flow, "pace");
+    assert_int_equal(number_at(pace, "src", "paced_bytes"), 1000000);
+    assert_int_equal(number_at(pace, "src", "skipped_bytes"), 5);
+    assert_true(json_is_null(json_object_get(pace, "dst")));
     json_decref(json);
 }
 
@@ -781,6 +817,7 @@ int main(void)
         TEST(text_says_it_all),
         TEST(text_is_cut_at_max_flows),
         TEST(json_has_stable_keys),
+        TEST(json_has_what_flows_were_tuned_by),
         TEST(json_has_null_where_nothing_is_known),
         TEST(json_has_the_accounts),
         TEST(json_of_a_file_without_accounts),

@@ -1,0 +1,273 @@
+#include "agent/runs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/capacity.h"
+#include "agent/errand.h"
+#include "proto/agent.pb-c.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define TICK_MS      250
+#define WATCHERS_MAX 16 /* of one run: masters, and what is left of streams that broke */
+
+struct hosted *runs_find(const struct runs *runs, const char *id)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        if (!runs->items[i]->leaving && strcmp(run_id(runs->items[i]->run), id) == 0)
+            return runs->items[i];
+    return NULL;
+}
+
+bool runs_are_busy(const struct runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        if (!runs->items[i]->over)
+            return true;
+    return false;
+}
+
+static void pump(struct hosted *hosted)
+{
+    int64_t now = clock_now();
+    for (struct watcher **at = &hosted->watchers; *at;) {
+        struct watcher *watcher = *at;
+        hosted->watched_ns = now;
+        if (watcher_pump(watcher, now)) {
+            at = &watcher->next;
+        } else {
+            *at = watcher->next;
+            free(watcher);
+        }
+    }
+}
+
+/* ---- a run's errands ---- */
+
+/* An errand's work. */
+static void destroy(void *arg)
+{
+    struct hosted *hosted = arg;
+    run_destroy(hosted->run, hosted->remove_spool);
+}
+
+static void has_left(void *arg)
+{
+    struct hosted *hosted = arg;
+    Tcpflowgen__RunReply reply = TCPFLOWGEN__RUN_REPLY__INIT;
+    if (hosted->farewell)
+        rpc_finish(hosted->farewell, &reply.base, RPC_OK, NULL);
+    hosted->runs->leaving--;
+    free(hosted);
+}
+
+/* Takes it out of the table, and destroys it. */
+static void expel(struct hosted *hosted)
+{
+    struct runs *runs = hosted->runs;
+    for (struct watcher *watcher = hosted->watchers, *next; watcher; watcher = next) {
+        next = watcher->next;
+        rpc_finish(watcher->call, NULL, RPC_NOT_FOUND, "the run was forgotten");
+        free(watcher);
+    }
+    size_t index = 0;
+    while (runs->items[index] != hosted)
+        index++;
+    memmove(&runs->items[index], &runs->items[index + 1],
+            (runs->count - index - 1) * sizeof(*runs->items));
+    runs->count--;
+    runs->leaving++;
+    errand_run(runs->loop, destroy, has_left, hosted);
+}
+
+static void leave(struct hosted *hosted, bool remove_spool)
+{
+    hosted->leaving = true;
+    responder_remove(hosted->runs->responder, run_id(hosted->run));
+    hosted->remove_spool = remove_spool;
+    if (!hosted->busy)
+        expel(hosted);
+}
+
+void hosted_stop(struct hosted *hosted)
+{
+    hosted->stop = true;
+    if (!hosted->busy)
+        run_stop(hosted->run);
+}
+
+/* An errand is done: what was asked for meanwhile is due.  The run may be gone afterwards. */
+void hosted_come_back(struct hosted *hosted)
+{
+    hosted->busy = false;
+    hosted->watched_ns = clock_now();
+    if (hosted->leaving)
+        expel(hosted);
+    else if (hosted->stop)
+        run_stop(hosted->run);
+}
+
+void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    hosted->busy = true;
+    errand_run(hosted->runs->loop, work, done, arg);
+}
+
+/* An errand's work. */
+static void let_go(void *arg)
+{
+    run_let_go(((struct hosted *)arg)->run);
+}
+
+static void has_let_go(void *arg)
+{
+    hosted_come_back(arg);
+}
+
+/* ---- looking after runs ---- */
+
+/* Sees to what a run's end, a failing disk or a vanished master ask for. */
+static void look_after(struct hosted *hosted, int64_t orphan_ns)
+{
+    const char *failure = run_failure(hosted->run);
+    if (failure && !hosted->failure_told) {
+        log_error("run %s: %s", run_id(hosted->run), failure);
+        hosted->failure_told = true;
+    }
+    pump(hosted);
+    if (hosted->over || hosted->busy)
+        return;
+    hosted->over = run_settle(hosted->run);
+    if (hosted->over) {
+        log_info("run %s is over", run_id(hosted->run));
+        hosted_lend(hosted, let_go, has_let_go, hosted);
+    } else if (clock_now() - hosted->watched_ns > orphan_ns) {
+        log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
+                    (long long)(orphan_ns / NS_PER_S));
+        hosted_stop(hosted);
+        responder_remove(hosted->runs->responder, run_id(hosted->run));
+        hosted->watched_ns = clock_now();
+    }
+}
+
+void runs_look_after(void *arg)
+{
+    struct runs *runs = arg;
+    for (size_t i = 0; i < runs->count; i++)
+        look_after(runs->items[i], runs->options->orphan_ns);
+}
+
+/* Also the watchers' heartbeat. */
+static void tick(void *arg)
+{
+    struct runs *runs = arg;
+    runs_look_after(runs);
+    if (runs->count)
+        rpc_loop_after(runs->loop, TICK_MS, tick, runs);
+}
+
+/* A recorder's thread: its spool has grown. */
+static void spool_grew(void *arg)
+{
+    struct runs *runs = arg;
+    rpc_loop_post(runs->loop, runs_look_after, runs);
+}
+
+static struct hosted *oldest_over(const struct runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        if (runs->items[i]->over && !runs->items[i]->busy)
+            return runs->items[i];
+    return NULL;
+}
+
+/* What the runs that are not over have. */
+struct held {
+    uint64_t announced, open; /* ends */
+    uint64_t here;            /* announced, in this process */
+};
+
+static struct held add_up(const struct runs *runs)
+{
+    struct held held = {0};
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct hosted *hosted = runs->items[i];
+        if (hosted->over)
+            continue;
+        held.announced += hosted->ends;
+        held.open += run_totals(hosted->run).ends;
+        held.here += run_is_sharded(hosted->run) ? 0 : hosted->ends;
+    }
+    return held;
+}
+
+/* Makes a place in the table. */
+static int make_room(struct runs *runs, struct error *err)
+{
+    if (runs->count < RUNS_MAX)
+        return 0;
+    struct hosted *oldest = oldest_over(runs);
+    if (!oldest)
+        return error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
+    log_warning("run %s was never collected: its samples stay in %s, for `tcp-flowgen "
+                "recover`",
+                run_id(oldest->run), segment_path(run_spool(oldest->run)));
+    leave(oldest, false);
+    return 0;
+}
+
+struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err)
+{
+    const struct held held = add_up(runs);
+    settings->ends_here = held.here;
+    if (capacity_check(settings->ends, held.announced, held.open, err) || make_room(runs, err))
+        return NULL;
+    struct hosted *hosted = malloc(sizeof *hosted);
+    if (!hosted) {
+        error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+        return NULL;
+    }
+    *hosted = (struct hosted){.runs = runs, .ends = settings->ends, .watched_ns = clock_now()};
+    if (run_create(&hosted->run, settings, runs->options, spool_grew, runs, err)) {
+        free(hosted);
+        return NULL;
+    }
+    runs->items[runs->count++] = hosted;
+    if (runs->count == 1) {
+        rpc_loop_cancel(runs->loop, tick, runs); /* the last run's may still be to come */
+        rpc_loop_after(runs->loop, TICK_MS, tick, runs);
+    }
+    log_info("run %s: prepared", run_id(hosted->run));
+    return hosted;
+}
+
+void runs_fini(struct runs *runs)
+{
+    rpc_loop_cancel(runs->loop, tick, runs);
+    for (size_t i = runs->count; i-- > 0;)
+        leave(runs->items[i], runs->items[i]->remove_spool);
+    while (runs->count || runs->leaving)
+        rpc_loop_run(runs->loop, -1);
+}
+
+/* ---- one run ---- */
+
+bool hosted_watch(struct hosted *hosted, struct watcher *watcher)
+{
+    size_t count = 0;
+    for (const struct watcher *other = hosted->watchers; other; other = other->next)
+        count++;
+    if (count == WATCHERS_MAX)
+        return false;
+    watcher->next = hosted->watchers;
+    hosted->watchers = watcher;
+    pump(hosted);
+    return true;
+}
+
+void hosted_forget(struct hosted *hosted, struct rpc_call *farewell)
+{
+    hosted->farewell = farewell;
+    leave(hosted, true);
+}

@@ -1,0 +1,78 @@
+/* The runs of an agent, and the calls that watch them.  Main thread.
+ *
+ * A master that goes away without a word does not leave flows behind: a run that nobody watches
+ * for so long is stopped.  Its spool stays until the master collects and forgets it, or until
+ * RUNS_MAX newer runs push it out of the table (the file stays). */
+#ifndef AGENT_RUNS_H
+#define AGENT_RUNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "agent/run.h"
+#include "agent/watcher.h"
+#include "probe/responder.h"
+#include "rpc/rpc.h"
+
+#define RUNS_MAX 16
+
+/* One of them.  While it is busy an errand has it, and what is asked for waits until that is done.
+ */
+struct hosted {
+    struct runs *runs;
+    struct run *run;
+    struct watcher *watchers;
+    uint64_t ends;      /* announced */
+    int64_t watched_ns; /* when a master was last there */
+    bool over, failure_told;
+    bool busy;
+    bool stop;                 /* wanted when it is not busy any more */
+    bool leaving;              /* likewise: it is not found any more */
+    bool remove_spool;         /* when it leaves */
+    struct rpc_call *farewell; /* to be answered when it has left; NULL: none */
+};
+
+struct runs {
+    struct rpc_loop *loop;
+    const struct agent_options *options;
+    struct responder *responder;    /* its probe of a run ends with that */
+    struct hosted *items[RUNS_MAX]; /* oldest first */
+    size_t count;
+    size_t leaving; /* out of the table, and being destroyed */
+};
+
+/* NULL: none of that name. */
+struct hosted *runs_find(const struct runs *runs, const char *id);
+
+/* Whether a run is under way. */
+bool runs_are_busy(const struct runs *runs);
+
+/* Makes a run, if there is room for it beside the others; settings->ends_here is filled in.  NULL
+ * and err: refused. */
+struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err);
+
+/* Sees to what is due in each run: its watchers, its end, a vanished master.  It does so by itself
+ * now and then.  runs is a struct runs: a function to be posted. */
+void runs_look_after(void *runs);
+
+/* Ends all.  Spools stay, but those of runs that were forgotten. */
+void runs_fini(struct runs *runs);
+
+/* Takes the watcher over; false: there are too many. */
+bool hosted_watch(struct hosted *hosted, struct watcher *watcher);
+
+/* Lends the run to an errand, which work(arg) is, on another thread; done(arg) must call
+ * hosted_come_back(). */
+void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg),
+                 void *arg);
+/* The run may be gone afterwards. */
+void hosted_come_back(struct hosted *hosted);
+
+void hosted_stop(struct hosted *hosted);
+
+/* Takes it out of the table and destroys it; farewell (may be NULL) is answered then. */
+void hosted_forget(struct hosted *hosted, struct rpc_call *farewell);
+
+#endif

@@ -1,0 +1,462 @@
+/* The thread reads each tap into the tap's buffer; the recorder swaps it for an empty one.  The
+ * lock is held for no longer than that, and no worker ever takes it. */
+#include "engine/capture.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "model/packet.h"
+#include "util/bracket.h"
+#include "util/buffer.h"
+#include "util/clock.h"
+
+#define KERNEL_BUFFER (8 << 20)         /* bytes; libpcap's ring of one tap */
+#define WAITING_MAX   (16u << 20)       /* bytes of one tap that wait for the recorder */
+#define TURN_PACKETS  2048              /* of one tap at a time */
+#define BATCH_PACKETS 4096u             /* in one item: well under a record's limit */
+#define LINGER_NS     (500 * NS_PER_MS) /* behind the end's report: the last of FIN and RST */
+#define POLL_MS       50
+#define BRACKET_NS    NS_PER_S /* the older bracket is at least so old, as stamps may be */
+
+enum tap_state {
+    TAP_OPEN,   /* the thread reads it */
+    TAP_CLOSED, /* no packet follows */
+    TAP_TOLD    /* as the recorder knows */
+};
+
+/* Packets that wait, and their bytes. */
+struct catch
+{
+    struct buffer packets; /* struct packet, one after another */
+    struct buffer data;
+};
+
+struct tap {
+    struct capture *capture;
+    pcap_t *pcap; /* NULL: closed, or never opened */
+    uint32_t link_type;
+    char peer[ADDRESS_MAX];
+    /* with the lock */
+    enum tap_state state;
+    int64_t over_ns; /* when it is to be closed; INT64_MAX: not known yet */
+    struct catch caught;
+    struct capture_report report;
+    /* the recorder's thread alone */
+    struct catch taken;
+};
+
+struct capture {
+    int recorder_fd, wake_fd;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock;
+    bool quit;
+    struct tap *taps[CAPTURES_MAX];
+    size_t tap_count; /* only grows */
+    /* the thread alone */
+    struct clock_bracket older, old, now;
+};
+
+/* ---- The thread ---- */
+
+/* The stamp on CLOCK_MONOTONIC.  Where the wall clock was stepped since the older bracket, of the
+ * two readings that one counts which lies in between. */
+static int64_t place(const struct capture *capture, int64_t real_ns, int64_t *error_ns)
+{
+    int64_t earliest, latest;
+    if (bracket_earliest(&capture->older, &capture->now, real_ns, &earliest) &&
+        bracket_latest(&capture->older, &capture->now, real_ns, &latest)) {
+        *error_ns = (latest - earliest) / 2 + 1;
+        return earliest + (latest - earliest) / 2;
+    }
+    const int64_t by_now = real_ns - capture->now.low_ns;
+    const int64_t by_older = real_ns - capture->older.low_ns;
+    const bool now_fits = by_now >= capture->older.at_ns && by_now <= capture->now.at_ns;
+    const bool older_fits = by_older >= capture->older.at_ns && by_older <= capture->now.at_ns;
+    *error_ns = now_fits && older_fits   ? llabs(by_now - by_older)
+                : now_fits || older_fits ? capture->now.high_ns - capture->now.low_ns
+                                         : capture->now.at_ns - capture->older.at_ns;
+    if (now_fits || older_fits)
+        return now_fits ? by_now : by_older;
+    return capture->now.at_ns;
+}
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+    struct tap *tap = (struct tap *)user;
+    struct catch *caught = &tap->caught;
+    int64_t error_ns;
+    /* tv_usec holds ns: that precision was asked for. */
+    const struct packet packet = {
+        .t_ns =
+            place(tap->capture, (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
+                  &error_ns),
+        .length = header->len,
+        .captured = packet_headers(tap->link_type, bytes, header->caplen),
+    };
+    const size_t waiting = caught->packets.size + caught->data.size;
+    if (waiting > WAITING_MAX || buffer_append(&caught->data, bytes, packet.captured)) {
+        tap->report.lost++;
+    } else if (buffer_append(&caught->packets, &packet, sizeof packet)) {
+        caught->data.size -= packet.captured;
+        tap->report.lost++;
+    } else {
+        tap->report.packets++;
+        if (error_ns > tap->report.error_ns)
+            tap->report.error_ns = error_ns;
+    }
+}
+
+static void fail(struct tap *tap, const char *why)
+{
+    if (!tap->report.error[0])
+        snprintf(tap->report.error, sizeof tap->report.error, "%s", why);
+}
+
+static void close_tap(struct tap *tap)
+{
+    struct pcap_stat stat;
+    if (pcap_stats(tap->pcap, &stat) == 0)
+        tap->report.dropped = stat.ps_drop;
+    pcap_close(tap->pcap);
+    tap->pcap = NULL;
+    tap->state = TAP_CLOSED;
+}
+
+/* With the lock, which the recorder wants for a moment only. */
+static void read_tap(struct tap *tap)
+{
+    const int got = pcap_dispatch(tap->pcap, TURN_PACKETS, on_packet, (u_char *)tap);
+    if (got < 0)
+        fail(tap, pcap_geterr(tap->pcap));
+    if (got < 0 || (got == 0 && clock_now() >= tap->over_ns))
+        close_tap(tap);
+}
+
+static void renew_brackets(struct capture *capture)
+{
+    capture->now = bracket_read();
+    if (capture->now.at_ns - capture->old.at_ns < BRACKET_NS)
+        return;
+    capture->older = capture->old.at_ns ? capture->old : capture->now;
+    capture->old = capture->now;
+}
+
+/* Returns whether anything was caught, or is over. */
+static bool read_taps(struct capture *capture)
+{
+    bool news = false;
+    renew_brackets(capture);
+    for (size_t i = 0; i < capture->tap_count; i++) {
+        struct tap *tap = capture->taps[i];
+        if (tap->state != TAP_OPEN)
+            continue;
+        read_tap(tap);
+        news |= tap->caught.packets.size || tap->state == TAP_CLOSED;
+    }
+    return news;
+}
+
+static nfds_t fill_polls(const struct capture *capture, struct pollfd fds[])
+{
+    nfds_t count = 1;
+    fds[0] = (struct pollfd){.fd = capture->wake_fd, .events = POLLIN};
+    for (size_t i = 0; i < capture->tap_count; i++)
+        if (capture->taps[i]->state == TAP_OPEN)
+            fds[count++] = (struct pollfd){.fd = pcap_get_selectable_fd(capture->taps[i]->pcap),
+                                           .events = POLLIN};
+    return count;
+}
+
+static void *run(void *arg)
+{
+    struct capture *capture = arg;
+    prctl(PR_SET_NAME, "capture");
+    pthread_mutex_lock(&capture->lock);
+    while (!capture->quit) {
+        struct pollfd fds[CAPTURES_MAX + 1];
+        const nfds_t count = fill_polls(capture, fds);
+        pthread_mutex_unlock(&capture->lock);
+        poll(fds, count, POLL_MS);
+        eventfd_t woken;
+        eventfd_read(capture->wake_fd, &woken);
+        pthread_mutex_lock(&capture->lock);
+        if (read_taps(capture))
+            eventfd_write(capture->recorder_fd, 1);
+    }
+    pthread_mutex_unlock(&capture->lock);
+    return NULL;
+}
+
+/* ---- The control thread ---- */
+
+int capture_create(struct capture **out, int recorder_fd, struct error *err)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+    if (!capture)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    capture->recorder_fd = recorder_fd;
+    pthread_mutex_init(&capture->lock, NULL);
+    capture->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (capture->wake_fd < 0) {
+        const int failed =
+            error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an eventfd");
+        capture_destroy(capture);
+        return failed;
+    }
+    *out = capture;
+    return 0;
+}
+
+static void catch_fini(struct catch *caught)
+{
+    buffer_fini(&caught->packets);
+    buffer_fini(&caught->data);
+}
+
+static void tap_free(struct tap *tap)
+{
+    if (tap->pcap)
+        pcap_close(tap->pcap);
+    catch_fini(&tap->caught);
+    catch_fini(&tap->taken);
+    free(tap);
+}
+
+void capture_destroy(struct capture *capture)
+{
+    if (!capture)
+        return;
+    if (capture->has_thread) {
+        pthread_mutex_lock(&capture->lock);
+        capture->quit = true;
+        pthread_mutex_unlock(&capture->lock);
+        eventfd_write(capture->wake_fd, 1);
+        pthread_join(capture->thread, NULL);
+    }
+    for (size_t i = 0; i < capture->tap_count; i++)
+        tap_free(capture->taps[i]);
+    if (capture->wake_fd >= 0)
+        close(capture->wake_fd);
+    pthread_mutex_destroy(&capture->lock);
+    free(capture);
+}
+
+static int start_thread(struct capture *capture, struct error *err)
+{
+    if (capture->has_thread)
+        return 0;
+    capture->older = capture->old = capture->now = bracket_read();
+    sigset_t all, before; /* signals are for the process's main thread */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&capture->thread, NULL, run, capture);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
+                               "cannot start the capture's thread");
+    capture->has_thread = true;
+    return 0;
+}
+
+static int refuse(struct error *err, const char *device, int code, const char *why)
+{
+    error_set(err, ERROR_FLOW, NULL, "cannot capture on %s: %s", device,
+              *why ? why : pcap_statustostr(code));
+    if (code == PCAP_ERROR_PERM_DENIED)
+        return error_cure(err, "the agent needs CAP_NET_RAW for \"capture\": start it as root, or "
+                               "leave \"capture\" out");
+    return error_cure(err, "leave \"capture\" out, or let the flow use another interface");
+}
+
+static int set_up(pcap_t *pcap)
+{
+    int code = pcap_set_snaplen(pcap, CAPTURE_SNAP);
+    if (!code)
+        code = pcap_set_timeout(pcap, POLL_MS);
+    if (!code)
+        code = pcap_set_buffer_size(pcap, KERNEL_BUFFER);
+    if (!code)
+        code = pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
+    return code ? code : pcap_activate(pcap);
+}
+
+/* DLT_ values are what libpcap says, LINKTYPE_ values what files say: of those that an interface
+ * for TCP has only DLT_RAW differs. */
+static uint32_t link_type_of(pcap_t *pcap)
+{
+    const int type = pcap_datalink(pcap);
+    return type == DLT_RAW ? LINKTYPE_RAW : (uint32_t)type;
+}
+
+/* "less 1" is true of no packet: the tap hears nothing until it is aimed. */
+static int open_pcap(struct tap *tap, const char *device, struct error *err)
+{
+    char text[PCAP_ERRBUF_SIZE] = "";
+    tap->pcap = pcap_create(device, text);
+    if (!tap->pcap)
+        return refuse(err, device, PCAP_ERROR, text);
+    const int code = set_up(tap->pcap);
+    if (code < 0)
+        return refuse(err, device, code,
+                      code == PCAP_ERROR_PERM_DENIED ? "" : pcap_geterr(tap->pcap));
+    struct bpf_program none;
+    if (pcap_compile(tap->pcap, &none, "less 1", 1, PCAP_NETMASK_UNKNOWN) < 0)
+        return refuse(err, device, PCAP_ERROR, pcap_geterr(tap->pcap));
+    const int set = pcap_setfilter(tap->pcap, &none);
+    pcap_freecode(&none);
+    if (set < 0 || pcap_setnonblock(tap->pcap, 1, text) < 0)
+        return refuse(err, device, PCAP_ERROR, set < 0 ? pcap_geterr(tap->pcap) : text);
+    tap->link_type = link_type_of(tap->pcap);
+    return 0;
+}
+
+int capture_open(struct capture *capture, const struct end_spec *spec, const char *device,
+                 struct tap **out, struct error *err)
+{
+    if (capture->tap_count == CAPTURES_MAX) {
+        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends at most", CAPTURES_MAX);
+        return error_cure(err, "leave \"capture\" out of the other flows");
+    }
+    struct tap *tap = calloc(1, sizeof *tap);
+    if (!tap)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    tap->capture = capture;
+    tap->over_ns = INT64_MAX;
+    tap->report.flow = spec->flow;
+    tap->report.end = spec->end;
+    snprintf(tap->report.device, sizeof tap->report.device, "%s", device);
+    snprintf(tap->peer, sizeof tap->peer, "%s", spec->peer_address);
+    tap->peer[strcspn(tap->peer, "%")] = '\0';
+    int failed = open_pcap(tap, device, err);
+    if (!failed)
+        failed = start_thread(capture, err);
+    if (failed) {
+        tap_free(tap);
+        return failed;
+    }
+    pthread_mutex_lock(&capture->lock);
+    capture->taps[capture->tap_count++] = tap;
+    pthread_mutex_unlock(&capture->lock);
+    *out = tap;
+    return 0;
+}
+
+void capture_aim(struct tap *tap, uint16_t port)
+{
+    char text[ADDRESS_MAX + 64];
+    struct bpf_program filter;
+    struct capture *capture = tap->capture;
+    if (*tap->peer)
+        snprintf(text, sizeof text, "tcp and host %s and port %u", tap->peer, port);
+    else
+        snprintf(text, sizeof text, "tcp and port %u", port);
+    pthread_mutex_lock(&capture->lock);
+    if (tap->state != TAP_OPEN ||
+        pcap_compile(tap->pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+        fail(tap, tap->pcap ? pcap_geterr(tap->pcap) : "closed before its flow began");
+    } else {
+        if (pcap_setfilter(tap->pcap, &filter) < 0)
+            fail(tap, pcap_geterr(tap->pcap));
+        pcap_freecode(&filter);
+    }
+    pthread_mutex_unlock(&capture->lock);
+}
+
+void capture_cancel(struct tap *tap)
+{
+    pthread_mutex_lock(&tap->capture->lock);
+    if (tap->state == TAP_OPEN)
+        close_tap(tap);
+    tap->state = TAP_TOLD;
+    pthread_mutex_unlock(&tap->capture->lock);
+}
+
+/* ---- The recorder's thread ---- */
+
+void capture_end_over(struct capture *capture, uint32_t flow, enum flow_end end)
+{
+    pthread_mutex_lock(&capture->lock);
+    for (size_t i = 0; i < capture->tap_count; i++) {
+        struct tap *tap = capture->taps[i];
+        if (tap->report.flow == flow && tap->report.end == end && tap->over_ns == INT64_MAX)
+            tap->over_ns = clock_now() + LINGER_NS;
+    }
+    pthread_mutex_unlock(&capture->lock);
+}
+
+static void hand_over(struct tap *tap, engine_consumer *consumer, void *arg)
+{
+    const struct packet *packets = (const void *)tap->taken.packets.data;
+    const size_t all = tap->taken.packets.size / sizeof *packets;
+    const uint8_t *data = tap->taken.data.data;
+    for (size_t first = 0; first < all;) {
+        struct packet_batch batch = {.flow = tap->report.flow,
+                                     .end = tap->report.end,
+                                     .link_type = tap->link_type,
+                                     .packets = packets + first,
+                                     .data = data};
+        for (; batch.count < BATCH_PACKETS && first < all; batch.count++)
+            batch.size += packets[first++].captured;
+        data += batch.size;
+        const struct engine_item item = {
+            .kind = ENGINE_PACKETS, .flow = batch.flow, .end = batch.end, .packets = &batch};
+        consumer(arg, &item);
+    }
+    buffer_clear(&tap->taken.packets);
+    buffer_clear(&tap->taken.data);
+}
+
+static void take(struct tap *tap, engine_consumer *consumer, void *arg)
+{
+    struct capture *capture = tap->capture;
+    pthread_mutex_lock(&capture->lock);
+    const struct catch empty = tap->taken;
+    tap->taken = tap->caught;
+    tap->caught = empty;
+    const bool closed = tap->state == TAP_CLOSED;
+    if (closed)
+        tap->state = TAP_TOLD;
+    const struct capture_report report = tap->report;
+    pthread_mutex_unlock(&capture->lock);
+    hand_over(tap, consumer, arg);
+    if (!closed)
+        return;
+    const struct engine_item item = {
+        .kind = ENGINE_CAPTURED, .flow = report.flow, .end = report.end, .captured = &report};
+    consumer(arg, &item);
+}
+
+static size_t count_taps(struct capture *capture)
+{
+    pthread_mutex_lock(&capture->lock);
+    const size_t count = capture->tap_count;
+    pthread_mutex_unlock(&capture->lock);
+    return count;
+}
+
+void capture_take(struct capture *capture, engine_consumer *consumer, void *arg)
+{
+    const size_t count = count_taps(capture);
+    for (size_t i = 0; i < count; i++)
+        take(capture->taps[i], consumer, arg);
+}
+
+bool capture_is_busy(struct capture *capture)
+{
+    bool busy = false;
+    pthread_mutex_lock(&capture->lock);
+    for (size_t i = 0; i < capture->tap_count; i++)
+        busy |= capture->taps[i]->state != TAP_TOLD;
+    pthread_mutex_unlock(&capture->lock);
+    return busy;
+}

@@ -1,0 +1,146 @@
+#include "master/clock_probe.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "master/clock_sync.h"
+#include "proto/agent.pb-c.h"
+
+#define PROBE_MS 2000
+
+void clock_probe_off(struct master_agent *agent, const char *why)
+{
+    char text[512];
+    probe_target_close(agent->clock.target);
+    agent->clock.target = NULL;
+    agent->clock.probe = PROBE_OFF;
+    agent->info.clock_network[0] = '\0';
+    snprintf(text, sizeof text,
+             "agent %s: its clock is compared by calls alone, which is less exact: %s", agent->mgmt,
+             why);
+    session_warn(agent->session, text);
+}
+
+/* ---- where the agent is ---- */
+
+static bool find_on_management(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
+{
+    struct addrinfo *list;
+    if (host_lookup(agent->endpoint.host, 0, &list))
+        return false;
+    int failed = getnameinfo(list->ai_addr, list->ai_addrlen, out, PROBE_ADDRESS_MAX, NULL, 0,
+                             NI_NUMERICHOST);
+    freeaddrinfo(list);
+    return !failed;
+}
+
+/* The address that its flows' data goes to. */
+static bool find_on_test(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
+{
+    const struct session *session = agent->session;
+    for (size_t h = 0; h < session->plan->host_count; h++) {
+        const struct master_host *host = &session->hosts[h];
+        if (host->agent != agent || !host->choice_count)
+            continue;
+        snprintf(out, PROBE_ADDRESS_MAX, "%s", host->choices[0].address);
+        return true;
+    }
+    return false;
+}
+
+/* ---- opening ---- */
+
+static void take_port(struct master_agent *agent, uint32_t port)
+{
+    struct clock_sync *sync = &agent->clock;
+    struct error err = {0};
+    bool usable = port > 0 && port <= UINT16_MAX;
+    if (!usable || probe_target_aim(sync->target, (uint16_t)port, sync->key, &err))
+        clock_probe_off(agent, usable ? err.what : "it named no UDP port");
+    else
+        sync->probe = PROBE_READY;
+}
+
+static void on_probe(struct rpc_call *call, const ProtobufCMessage *message,
+                     const struct rpc_status *status, void *arg)
+{
+    struct master_agent *agent = arg;
+    (void)call;
+    if (message) {
+        take_port(agent, ((const Tcpflowgen__ProbeReply *)message)->port);
+    } else if (agent->clock.probe == PROBE_ASKED) {
+        bool unknown = status->code == RPC_UNIMPLEMENTED;
+        clock_probe_off(agent, unknown ? "its version knows no other way" : status->text);
+    }
+}
+
+static bool ask(struct master_agent *agent, const char *address)
+{
+    struct clock_sync *sync = &agent->clock;
+    Tcpflowgen__ProbeRequest request = TCPFLOWGEN__PROBE_REQUEST__INIT;
+    random_bytes(sync->key, sizeof sync->key);
+    request.run = agent->session->id;
+    request.key = (ProtobufCBinaryData){sizeof sync->key, sync->key};
+    request.address = (char *)address;
+    request.source = (char *)probe_target_source(sync->target);
+    sync->probe = PROBE_ASKED;
+    return rpc_start(agent->peer, &agent_methods[AGENT_PROBE], &request.base, PROBE_MS, false,
+                     on_probe, agent);
+}
+
+void clock_probe_open(struct master_agent *agent)
+{
+    struct session *session = agent->session;
+    bool on_test = session->options->clock_on_test;
+    char address[PROBE_ADDRESS_MAX];
+    struct error err = {0};
+    probe_target_close(agent->clock.target);
+    agent->clock.target = NULL;
+    if (on_test ? !find_on_test(agent, address) : !find_on_management(agent, address))
+        clock_probe_off(agent, "its address is not known");
+    else if (probe_target_open(&agent->clock.target, session->prober, address, &err))
+        clock_probe_off(agent, err.what);
+    else if (!ask(agent, address))
+        clock_probe_off(agent, "out of memory");
+    else
+        snprintf(agent->info.clock_network, sizeof agent->info.clock_network, "%s",
+                 on_test ? "test" : "mgmt");
+}
+
+/* ---- bursts ---- */
+
+void clock_probe_start(struct master_agent *agent, size_t count)
+{
+    agent->clock.probing = true;
+    agent->clock.probe_failure[0] = '\0';
+    probe_target_burst(agent->clock.target, count);
+}
+
+void clock_probe_take(struct session *session, void (*over)(struct master_agent *agent))
+{
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        struct clock_sync *sync = &agent->clock;
+        struct probe_burst burst;
+        if (!sync->probing || !probe_target_take(sync->target, &burst))
+            continue;
+        sync->probing = false;
+        if (burst.count)
+            clock_sync_add(agent, burst.exchanges, burst.count);
+        else
+            snprintf(sync->probe_failure, sizeof sync->probe_failure, "%s", burst.failure);
+        over(agent);
+    }
+}
+
+void clock_probe_fini(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++) {
+        probe_target_close(session->agents[i].clock.target);
+        session->agents[i].clock.target = NULL;
+        session->agents[i].clock.probing = false;
+    }
+    prober_destroy(session->prober);
+    session->prober = NULL;
+}

@@ -1,0 +1,349 @@
+#include "recover/spools.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/message.h"
+#include "format/result_message.h"
+#include "model/scenario.h"
+#include "proto/agent.pb-c.h"
+
+#define FILES_MAX 4096
+#define LINK_SIZE 8 /* that the master's part file has before each record: its first byte is 0 */
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+}
+
+/* No message of protobuf begins with a zero. */
+static void skip_link(const struct buffer *record, const uint8_t **data, size_t *size)
+{
+    size_t skip = record->size >= LINK_SIZE && record->data[0] == 0 ? LINK_SIZE : 0;
+    *data = record->data + skip;
+    *size = record->size - skip;
+}
+
+int recovered_read(const struct recovered *recovered, const struct recover_piece *piece,
+                   struct buffer *record, const uint8_t **data, size_t *size, struct error *err)
+{
+    uint64_t next;
+    struct segment *segment = recovered->files[piece->file].segment;
+    int got = segment_read(segment, piece->offset, record, &next, err);
+    if (got < 0)
+        return got;
+    if (got == 0)
+        return error_set(err, ERROR_SYSTEM, segment_path(segment), "it got shorter meanwhile");
+    skip_link(record, data, size);
+    return 0;
+}
+
+/* ---- flows ---- */
+
+/* NULL: no such flow can be, or out of memory. */
+static struct recover_flow *flow_at(struct recovered *r, uint32_t index)
+{
+    if (index >= SCENARIO_FLOWS_MAX)
+        return NULL;
+    if (index >= r->flow_count) {
+        size_t count = ((size_t)index + 1) * 3 / 2;
+        struct recover_flow *flows = reallocarray(r->flows, count, sizeof *flows);
+        if (!flows)
+            return NULL;
+        memset(flows + r->flow_count, 0, (count - r->flow_count) * sizeof *flows);
+        r->flows = flows;
+        r->flow_count = count;
+    }
+    struct recover_flow *flow = &r->flows[index];
+    if (flow->known)
+        return flow;
+    /* Until a Prepare says it better. */
+    *flow = (struct recover_flow){.known = true, .agent = {AGENT_UNKNOWN, AGENT_UNKNOWN}};
+    flow->result.id = (int32_t)index;
+    strcpy(flow->result.src, "?");
+    strcpy(flow->result.dst, "?");
+    return flow;
+}
+
+static void name_host(const struct recovered *r, uint32_t host, char name[64])
+{
+    if (host < r->run.host_count)
+        snprintf(name, 64, "%s", r->run.hosts[host].name);
+}
+
+static void take_end(struct recovered *r, const Tcpflowgen__EndSpec *message, uint32_t agent)
+{
+    struct end_spec spec;
+    struct recover_flow *flow =
+        message_to_end_spec(&spec, message, NULL) ? NULL : flow_at(r, spec.flow);
+    if (!flow)
+        return;
+    struct flow_result *result = &flow->result;
+    flow->agent[spec.end] = agent;
+    result->id = spec.id;
+    result->src_host = message->src_host;
+    result->dst_host = message->dst_host;
+    name_host(r, message->src_host, result->src);
+    name_host(r, message->dst_host, result->dst);
+    if (spec.end == END_SRC)
+        result->port = spec.peer_port;
+    result->start_ns = spec.start_ns;
+    result->duration_ns = spec.duration_ns;
+    strcpy(result->ccalg, spec.ccalg);
+    result->ecn = spec.ecn;
+    result->nodelay = spec.nodelay;
+    result->tuning = spec.tuning;
+    result->connect = spec.connect;
+    result->finish = spec.finish;
+    strcpy(result->family, strchr(spec.peer_address, ':') ? "ipv6" : "ipv4");
+}
+
+/* ---- the run ---- */
+
+static int take_about(struct recovered *r, const Tcpflowgen__Run *about, const char *path,
+                      struct error *err)
+{
+    if (r->described) {
+        if (strcmp(about->id, r->run.id) == 0)
+            return 0;
+        error_set(err, ERROR_INPUT, path, "it is of run %.64s, and another file of run %.64s",
+                  about->id, r->run.id);
+        return error_cure(err, "give the files of one run at a time");
+    }
+    char **warnings = r->run.warnings;
+    size_t warning_count = r->run.warning_count;
+    r->described = true;
+    int failed = run_from_message(&r->run, about);
+    for (size_t i = 0; i < warning_count; i++) {
+        failed |= run_info_add_warning(&r->run, warnings[i]);
+        free(warnings[i]);
+    }
+    free(warnings);
+    r->agent_count = r->run.agent_count;
+    r->agents = calloc(r->agent_count + 1, sizeof *r->agents);
+    return failed || !r->agents ? no_memory(err) : 0;
+}
+
+static struct recover_agent *agent_at(struct recovered *r, uint32_t index)
+{
+    return index < r->agent_count ? &r->agents[index] : NULL;
+}
+
+static int take_prepare(struct recovered *r, struct recover_file *file, const uint8_t *data,
+                        size_t size, bool spool, struct error *err)
+{
+    Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
+    if (!prepare)
+        return 0; /* what follows is of use all the same */
+    int failed = 0;
+    if (prepare->about)
+        failed = take_about(r, prepare->about, segment_path(file->segment), err);
+    struct recover_agent *agent = agent_at(r, prepare->agent);
+    if (agent)
+        agent->seen = true;
+    if (agent && spool)
+        file->agent = prepare->agent;
+    for (size_t i = 0; !failed && i < prepare->n_ends; i++)
+        take_end(r, prepare->ends[i], prepare->agent);
+    tcpflowgen__prepare_request__free_unpacked(prepare, NULL);
+    return failed;
+}
+
+static void take_axis(struct recovered *r, const struct spool_head *head)
+{
+    struct recover_agent *agent = agent_at(r, head->agent);
+    if (!agent)
+        return;
+    agent->has_axis = true;
+    agent->axis = head->axis;
+    if (!r->run.started_unix_ns)
+        r->run.started_unix_ns = head->t0_unix_ns;
+}
+
+static int take_run_end(struct recovered *r, const struct recover_file *file,
+                        const struct spool_head *head, struct error *err)
+{
+    struct recover_agent *agent = agent_at(r, file->agent);
+    char text[700];
+    if (agent)
+        agent->ended = true;
+    if (!head->problem[0])
+        return 0;
+    snprintf(text, sizeof text, "agent %s: %s", agent ? r->run.agents[file->agent].mgmt : "?",
+             head->problem);
+    return run_info_add_event(&r->run, 0, text) ? no_memory(err) : 0;
+}
+
+/* ---- ends ---- */
+
+static int take_samples(struct recovered *r, struct recover_flow *flow,
+                        const struct recover_piece *piece, const uint8_t *data, size_t size,
+                        struct error *err)
+{
+    if (r->piece_count == r->piece_capacity) {
+        size_t capacity = r->piece_capacity ? r->piece_capacity * 2 : 1024;
+        struct recover_piece *pieces = reallocarray(r->pieces, capacity, sizeof *pieces);
+        if (!pieces)
+            return no_memory(err);
+        r->pieces = pieces;
+        r->piece_capacity = capacity;
+    }
+    r->pieces[r->piece_count++] = *piece;
+    spool_record_ticks(data, size, &flow->ticks[piece->end]);
+    return 0;
+}
+
+static void take_report(struct recover_flow *flow, const struct spool_head *head)
+{
+    struct flow_result *result = &flow->result;
+    if (result->has_report[head->end])
+        return;
+    result->has_report[head->end] = true;
+    result->report[head->end] = head->report;
+    if (head->end == END_DST && head->report.local_port)
+        result->port = head->report.local_port;
+}
+
+static int take_record(struct recovered *r, struct recover_piece *piece,
+                       const struct buffer *record, struct error *err)
+{
+    struct recover_file *file = &r->files[piece->file];
+    const uint8_t *data;
+    size_t size;
+    struct spool_head head;
+    skip_link(record, &data, &size);
+    if (spool_record_head(data, size, &head, NULL))
+        return 0; /* its checksum is right: of a newer version */
+    if (head.kind == SPOOL_PREPARE)
+        return take_prepare(r, file, data, size, data == record->data, err);
+    if (head.kind == SPOOL_RUN_END)
+        return take_run_end(r, file, &head, err);
+    if (head.kind == SPOOL_AXIS)
+        take_axis(r, &head);
+    if (head.kind != SPOOL_SAMPLES && head.kind != SPOOL_REPORT)
+        return 0;
+    struct recover_flow *flow = flow_at(r, head.flow);
+    if (!flow)
+        return head.flow < SCENARIO_FLOWS_MAX ? no_memory(err) : 0;
+    if (head.kind == SPOOL_REPORT) {
+        take_report(flow, &head);
+        return 0;
+    }
+    piece->flow = head.flow;
+    piece->end = (uint8_t)head.end;
+    piece->rows = head.rows;
+    return take_samples(r, flow, piece, data, size, err);
+}
+
+/* ---- files ---- */
+
+/* An agent that was killed may have left half a record. */
+static int warn_broken(struct recovered *r, const char *path, uint64_t at, uint64_t size,
+                       struct error *err)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "%s: broken at byte %" PRIu64 ": the last %" PRIu64 " bytes are not used", path, at,
+             size - at);
+    return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
+}
+
+static int read_file(struct recovered *r, size_t index, struct error *err)
+{
+    struct segment *segment = r->files[index].segment;
+    const uint64_t size = segment_size(segment);
+    struct recover_piece piece = {.file = (uint16_t)index};
+    struct buffer record = {0};
+    int failed = 0;
+    while (!failed && piece.offset < size) {
+        uint64_t next;
+        struct error broken;
+        if (segment_read(segment, piece.offset, &record, &next, &broken) <= 0) {
+            failed = warn_broken(r, segment_path(segment), piece.offset, size, err);
+            break;
+        }
+        failed = take_record(r, &piece, &record, err);
+        piece.offset = next;
+    }
+    if (!failed && piece.offset == 0)
+        failed = error_set(err, ERROR_INPUT, segment_path(segment), "it is no spool");
+    buffer_fini(&record);
+    return failed;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct recover_piece *x = a, *y = b;
+    if (x->flow != y->flow)
+        return x->flow < y->flow ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static bool same_end(const struct recover_piece *x, const struct recover_piece *y)
+{
+    return x->flow == y->flow && x->end == y->end;
+}
+
+/* A part file has what a spool has, up to some point: of each end the file counts that has most. */
+static void drop_doubles(struct recovered *r)
+{
+    size_t kept = 0;
+    for (size_t first = 0, next; first < r->piece_count; first = next) {
+        const struct recover_piece *pieces = &r->pieces[first];
+        uint64_t most = 0, rows = 0;
+        uint16_t best = pieces->file;
+        for (next = first; next < r->piece_count && same_end(pieces, &r->pieces[next]); next++) {
+            bool begins = next == first || r->pieces[next].file != r->pieces[next - 1].file;
+            rows = (begins ? 0 : rows) + r->pieces[next].rows;
+            if (rows > most) {
+                most = rows;
+                best = r->pieces[next].file;
+            }
+        }
+        for (size_t i = first; i < next; i++)
+            if (r->pieces[i].file == best)
+                r->pieces[kept++] = r->pieces[i];
+    }
+    r->piece_count = kept;
+}
+
+int recovered_load(struct recovered *out, const char *const *paths, size_t count, struct error *err)
+{
+    if (count > FILES_MAX)
+        return error_set(err, ERROR_INPUT, NULL, "more than %d files", FILES_MAX);
+    out->files = calloc(count, sizeof *out->files);
+    if (!out->files)
+        return no_memory(err);
+    int failed = 0;
+    for (size_t i = 0; !failed && i < count; i++) {
+        out->files[i].agent = AGENT_UNKNOWN;
+        failed = segment_open(&out->files[i].segment, paths[i], err);
+        out->file_count += !failed;
+    }
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = read_file(out, i, err);
+    if (failed)
+        return failed;
+    if (out->piece_count)
+        qsort(out->pieces, out->piece_count, sizeof *out->pieces, by_end);
+    drop_doubles(out);
+    return 0;
+}
+
+void recovered_fini(struct recovered *recovered)
+{
+    for (size_t i = 0; i < recovered->file_count; i++)
+        segment_close(recovered->files[i].segment, false);
+    run_info_fini(&recovered->run);
+    free(recovered->files);
+    free(recovered->agents);
+    free(recovered->flows);
+    free(recovered->pieces);
+    *recovered = (struct recovered){0};
+}

@@ -1,0 +1,189 @@
+"""Nothing that was sampled is lost: `recover` makes results of the spools that agents left."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+from harness import COMPLETE, END_STOPPED, PARTIAL, PROGRAM, Pair, column, ends, moment, waiting
+
+SECOND = 10**9
+SHIFT = 5000  # s, between the agents' clocks
+FLOWS = [{"id": 7, "ecn": False}, {"id": 3, "src": "B", "dst": "A", "start": "100ms"}]
+
+
+class Left:
+    """Two agents, and spools that a run leaves with them."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.where = lab.namespace("left")
+        self.hosts = {
+            "A": {"mgmt": "127.0.0.1:8841", "host": "127.0.0.1"},
+            "B": {"mgmt": "127.0.0.1:8842", "host": "127.0.0.2"},
+        }
+        self.agents = [
+            lab.agent(self.where, host["mgmt"], "--orphan-after", "1s", monotonic=shift)
+            for host, shift in zip(self.hosts.values(), (0, SHIFT))
+        ]
+        self.parts = lab.directory / "parts"
+        self.parts.mkdir()
+
+    scenario = Pair.scenario
+
+    def master(self, *flows, output="/dev/full", **more):
+        """It cannot write its results, so that the agents keep theirs."""
+        path = self.lab.write(self.scenario(*flows, **more))
+        words = [f"TMPDIR={self.parts}", PROGRAM, "run", path, "-o", output, "-i", "10ms"]
+        return self.lab.spawn(self.where, *words, program="env", name="master")
+
+    def spools(self):
+        """Those of A and of B."""
+        found = sorted(self.lab.directory.glob("spool-*/*.spool"), key=lambda path: path.parent)
+        return sorted(found, key=lambda path: int(path.parent.name.rpartition("-")[2]))
+
+    def over(self, count=2):
+        for agent in self.agents:
+            for _ in waiting("the run's end", agent if agent.alive() else None):
+                if not agent.alive() or agent.text().count(" is over") >= 1:
+                    break
+
+    def recover(self, *files):
+        output = self.lab.output()
+        outcome = self.lab.command(None, "recover", *files, "-o", output)
+        outcome.output = output
+        return outcome
+
+
+@pytest.fixture
+def left(lab):
+    return Left(lab)
+
+
+def check_rows(flow):
+    for report, rows, columns in ends(flow):
+        assert len(rows) == report.samples_taken + 1 > 20
+        assert report.samples_expected == report.samples_taken + report.samples_missed
+        times = [row.ts for row in rows]
+        assert times == sorted(times)
+        ticks = column(columns, "tick")
+        for tick, ts in zip(ticks, times):
+            if tick >= 0:
+                assert -0.001 < ts - tick * 0.01 < 0.5
+
+
+def test_all_of_a_run(left):
+    master = left.master(*FLOWS, label="lost")
+    assert master.wait() == 1
+    spools = left.spools()
+    assert len(spools) == 2
+    outcome = left.recover(*spools).must(0)
+    assert left.spools() == spools
+    first, second = outcome.flows
+    run = outcome.run
+    assert run.label == "lost" and '"flows"' in run.scenario
+    assert [host.name for host in run.hosts] == ["A", "B"]
+    assert [run.agents[host.agent].mgmt for host in run.hosts] == ["127.0.0.1:8841", "127.0.0.1:8842"]
+    assert all(agent.kernel and not agent.lost for agent in run.agents)
+    assert abs(run.started_unix_ns - time.time_ns()) < 60 * SECOND
+    assert any("recovered from spools" in warning for warning in run.warnings)
+    assert (first.params.id, first.params.src, first.params.dst) == (7, "A", "B")
+    assert (second.params.id, second.params.src, second.params.dst) == (3, "B", "A")
+    for flow, start in (first, 0), (second, SECOND // 10):
+        result = flow.result
+        assert result.status == COMPLETE
+        assert (result.start_ns, result.duration_ns) == (start, SECOND)
+        assert flow.params.ccalg == "cubic" and result.family == "ipv4"
+        assert flow.params.port == result.dst.local_port == result.src.peer_port
+        assert result.src.payload_bytes == result.dst.payload_bytes > 0
+        check_rows(flow)
+        # On one axis, though one clock is far ahead.
+        for report in result.src, result.dst:
+            assert start - SECOND // 100 < moment(report, "first_byte") < start + SECOND // 2
+    text = left.lab.command(None, "summary", outcome.output).must(0).stdout
+    assert "recovered from spools" in text
+
+    # The master's part file, alone or beside them, has the same.
+    (part,) = left.parts.glob("*.part")
+    for files in [part], [*spools, part], [part, spools[1]]:
+        again = left.recover(*files)
+        for one, other in zip(outcome.flows, again.flows):
+            assert one.TxTCPInfo == other.TxTCPInfo and one.RxTCPInfo == other.RxTCPInfo
+            assert one.result == other.result
+
+
+def test_master_killed(left):
+    master = left.master({"duration": "60s"}, output=left.lab.output())
+    idle = left.agents[0].interface_bytes("lo")
+    for _ in waiting("payload", master):
+        if left.agents[0].interface_bytes("lo") > idle + 50_000_000:
+            break
+    time.sleep(0.5)
+    master.signal(signal.SIGKILL)
+    left.over()
+    outcome = left.recover(*left.spools()).must(1)
+    (flow,) = outcome.flows
+    assert flow.result.status == PARTIAL
+    assert flow.result.src.status == flow.result.dst.status == END_STOPPED
+    check_rows(flow)
+
+
+def test_agent_killed(left):
+    """What it had written by then is there, and that it is not all."""
+    master = left.master({"duration": "2s"})
+    for _ in waiting("B's spool to grow", master):
+        if any(spool.stat().st_size > 15_000 for spool in left.spools()[1:]):
+            break
+    os.kill(left.agents[1].pid, signal.SIGKILL)
+    master.wait()
+    left.over()
+    outcome = left.recover(*left.spools()).must(1)
+    (flow,) = outcome.flows
+    assert [bool(agent.lost) for agent in outcome.run.agents] == [False, True]
+    assert "its spool has no end" in flow.result.error
+    assert flow.result.status == PARTIAL
+    assert flow.TxTCPInfo and flow.RxTCPInfo and not flow.result.HasField("dst")
+    # Of one of them alone.
+    outcome = left.recover(left.spools()[1]).must(1)
+    (flow,) = outcome.flows
+    assert (flow.params.src, flow.params.dst) == ("A", "B")
+    assert flow.result.status == PARTIAL
+    assert flow.RxTCPInfo and not flow.TxTCPInfo
+    assert "not among the files" in outcome.run.agents[0].lost
+
+
+def test_broken_files(left):
+    left.master({}).wait()
+    spools = left.spools()
+    cut = left.lab.directory / "cut.spool"
+    data = spools[1].read_bytes()
+    cut.write_bytes(data[:-5])
+    outcome = left.recover(spools[0], cut).must(1)
+    assert any("cut.spool: broken at byte" in warning for warning in outcome.run.warnings)
+    for length in range(0, 3000, 101):
+        cut.write_bytes(data[:length] + bytes(50))
+        assert left.recover(cut).code in (1, 2)
+    left.master({}).wait()
+    outcome = left.recover(*left.spools()).must(2)
+    assert "of run" in outcome.stderr and "one run at a time" in outcome.stderr
+
+
+def test_what_is_no_spool(lab):
+    junk = lab.directory / "junk"
+    junk.write_bytes(os.urandom(5000))
+    for file in junk, lab.directory / "absent", lab.directory, "/dev/null":
+        output = lab.output()
+        outcome = lab.command(None, "recover", file, "-o", output).must(2)
+        assert str(file) in outcome.stderr
+        assert not output.exists()
+    assert "--output is missing" in lab.command(None, "recover", junk).must(2).stderr
+
+
+def test_no_secret_in_a_spool(left):
+    """The tokens that open connections are not kept."""
+    left.master({}).wait()
+    for spool in left.spools():
+        tokens = re.findall(b"\x8a\x01\x10(.{16})", spool.read_bytes(), re.DOTALL)  # EndSpec.token
+        assert bytes(16) in tokens
+        assert set(tokens) == {bytes(16)}

@@ -1,0 +1,191 @@
+/* The table of runs: what they may take together, and that a long errand holds nobody up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/runs.h"
+#include "agent/shards.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+struct fixture {
+    char directory[64];
+    struct agent_options options;
+    struct rpc_loop *loop;
+    struct runs runs;
+};
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    snprintf(fixture->directory, sizeof fixture->directory, "runs-test.XXXXXX");
+    if (!mkdtemp(fixture->directory) || rpc_loop_create(&fixture->loop, NULL))
+        return -1;
+    log_set_level(LOG_QUIET);
+    fixture->options = (struct agent_options){.spool_directory = fixture->directory,
+                                              .interval_ns = 100 * NS_PER_MS,
+                                              .orphan_ns = 60 * NS_PER_S,
+                                              .workers = 1};
+    fixture->runs = (struct runs){.loop = fixture->loop, .options = &fixture->options};
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    runs_fini(&fixture->runs);
+    rpc_loop_destroy(fixture->loop);
+    int failed = rmdir(fixture->directory);
+    free(fixture);
+    return failed;
+}
+
+static struct hosted *add(struct fixture *fixture, char name, uint64_t ends, struct error *err)
+{
+    struct run_settings settings = {.ends = ends};
+    memset(settings.id, name, sizeof settings.id - 1);
+    return runs_add(&fixture->runs, &settings, err);
+}
+
+static void forget(struct fixture *fixture, struct hosted *hosted)
+{
+    hosted_forget(hosted, NULL);
+    while (fixture->runs.leaving)
+        rpc_loop_run(fixture->loop, 100);
+}
+
+/* ---- what they may take ---- */
+
+static void test_together_no_more_than_fits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    const uint64_t most = shards_ends_max();
+    assert_null(add(fixture, 'a', most + 1, &err));
+    assert_int_equal(err.code, ERROR_AGENT);
+    assert_non_null(strstr(err.what, "more than this agent can have"));
+
+    struct hosted *first = add(fixture, 'a', 10, &err);
+    assert_non_null(first);
+    assert_null(add(fixture, 'b', most - 9, &err));
+    assert_non_null(strstr(err.what, "other runs have 10 of the"));
+    assert_non_null(strstr(err.cure, "wait until these are over, or "));
+    struct hosted *second = add(fixture, 'b', 10, &err);
+    assert_non_null(second);
+    forget(fixture, first);
+    forget(fixture, second);
+}
+
+static void test_no_more_ends_than_announced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct end_spec specs[3] = {0};
+    struct end_ready answers[3];
+    struct hosted *hosted = add(fixture, 'a', 2, &err);
+    assert_int_equal(run_prepare(hosted->run, specs, 1, answers, &err), 0);
+    assert_int_equal(run_prepare(hosted->run, specs, 2, answers, &err), ERROR_INPUT);
+    assert_non_null(strstr(err.what, "more ends than the 2 announced"));
+    assert_int_equal(run_prepare(hosted->run, specs, 1, answers, &err), 0);
+    forget(fixture, hosted);
+}
+
+static void test_so_many_watchers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watcher watchers[17];
+    struct hosted *hosted = add(fixture, 'a', 1, NULL);
+    for (int i = 0; i < 17; i++) {
+        watchers[i] = (struct watcher){.run = hosted->run, .follow = true, .blocked = true};
+        assert_int_equal(hosted_watch(hosted, &watchers[i]), i < 16);
+    }
+    hosted->watchers = NULL; /* they have no calls */
+    forget(fixture, hosted);
+}
+
+/* ---- errands ---- */
+
+struct errand {
+    struct hosted *hosted;
+    int gate[2]; /* a pipe: the work ends when it is readable */
+    bool done;
+};
+
+static void work(void *arg)
+{
+    struct errand *errand = arg;
+    char byte;
+    assert_int_equal(read(errand->gate[0], &byte, 1), 1);
+}
+
+static void done(void *arg)
+{
+    struct errand *errand = arg;
+    errand->done = true;
+    hosted_come_back(errand->hosted);
+}
+
+/* The loop turns, and what is asked for waits. */
+static void test_busy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct errand errand = {.hosted = add(fixture, 'a', 1, NULL)};
+    struct hosted *hosted = errand.hosted;
+    char path[256];
+    snprintf(path, sizeof path, "%s", segment_path(run_spool(hosted->run)));
+    assert_int_equal(pipe(errand.gate), 0);
+    hosted_lend(hosted, work, done, &errand);
+    assert_true(hosted->busy);
+    hosted_stop(hosted);
+    rpc_loop_run(fixture->loop, 50);
+    assert_false(run_settle(hosted->run)); /* it was not stopped */
+    assert_ptr_equal(runs_find(&fixture->runs, run_id(hosted->run)), hosted);
+    hosted_forget(hosted, NULL);
+    assert_null(runs_find(&fixture->runs, run_id(hosted->run)));
+    assert_int_equal(fixture->runs.count, 1);
+    assert_int_equal(access(path, F_OK), 0);
+
+    assert_int_equal(write(errand.gate[1], "", 1), 1);
+    while (fixture->runs.count || fixture->runs.leaving)
+        rpc_loop_run(fixture->loop, 100);
+    assert_true(errand.done);
+    assert_int_equal(access(path, F_OK), -1);
+    close(errand.gate[0]);
+    close(errand.gate[1]);
+}
+
+/* A run that is over lets its threads go, and is there until it is forgotten. */
+static void test_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hosted *hosted = add(fixture, 'a', 1, NULL);
+    const int64_t deadline = clock_now() + 10 * NS_PER_S;
+    assert_true(runs_are_busy(&fixture->runs));
+    hosted_stop(hosted);
+    while ((runs_are_busy(&fixture->runs) || hosted->busy) && clock_now() < deadline)
+        rpc_loop_run(fixture->loop, 100);
+    assert_false(hosted->busy);
+    assert_true(hosted->over);
+    assert_ptr_equal(runs_find(&fixture->runs, run_id(hosted->run)), hosted);
+    forget(fixture, hosted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_together_no_more_than_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_more_ends_than_announced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_over, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
