@@ -44,6 +44,8 @@ void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
         .address = request->address,
         .sources = {request->source, caller[0] ? caller : NULL},
         .anywhere = listens_everywhere(options->host),
+        .port_first = options->data_port_first,
+        .port_last = options->data_port_last,
     };
     struct error err = {0};
     uint16_t port = 0;

@@ -161,7 +161,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
     struct hosted *hosted = failed ? NULL : run_to_prepare(service, request, &err);
-    if (!hosted) {
+    if (!this || !hosted) {
         char text[512];
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, error_text(&err, text, sizeof text));
         if (this)

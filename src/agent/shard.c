@@ -80,7 +80,7 @@ static bool make_room(struct shard *shard, size_t place)
         shard->index = index;
         shard->index_size = size;
     }
-    if (shard->end_count == shard->end_capacity) {
+    if (!shard->ends || shard->end_count == shard->end_capacity) {
         size_t capacity = shard->end_capacity ? shard->end_capacity * 2 : 64;
         struct own_end *ends = reallocarray(shard->ends, capacity, sizeof *ends);
         if (!ends)
@@ -99,7 +99,7 @@ static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
         known->open = true;
         return true;
     }
-    if (!make_room(shard, place))
+    if (!make_room(shard, place) || !shard->ends || !shard->index)
         return false;
     shard->ends[shard->end_count++] = (struct own_end){.flow = flow, .end = end, .open = true};
     shard->index[place] = (uint32_t)shard->end_count;

@@ -36,7 +36,8 @@ uint64_t shards_ends_max(void)
 /* The inverse of shards_ends_max(). */
 uint64_t shards_descriptors(uint64_t ends)
 {
-    const uint64_t together = (ends + 3 * SHARDS_MAX - 1) / (3 * SHARDS_MAX) * 4;
+    const uint64_t quarters = UINT64_C(3) * SHARDS_MAX; /* that ends take */
+    const uint64_t together = (ends + quarters - 1) / quarters * 4;
     return engine_descriptors(together < ends ? together : ends);
 }
 

@@ -69,7 +69,8 @@ struct capture {
 /* ---- The thread ---- */
 
 /* The stamp on CLOCK_MONOTONIC.  Where the wall clock was stepped since the older bracket, of the
- * two readings that one counts which lies in between. */
+ * two readings that one counts which lies in between; if both do, they are as far apart as the
+ * result may be wrong. */
 static int64_t place(const struct capture *capture, int64_t real_ns, int64_t *error_ns)
 {
     int64_t earliest, latest;
@@ -90,16 +91,14 @@ static int64_t place(const struct capture *capture, int64_t real_ns, int64_t *er
     return capture->now.at_ns;
 }
 
+/* Its time is still the kernel's stamp, until date(). */
 static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct tap *tap = (struct tap *)user;
     struct catch *caught = &tap->caught;
-    int64_t error_ns;
-    /* tv_usec holds ns: that precision was asked for. */
     const struct packet packet = {
-        .t_ns =
-            place(tap->capture, (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
-                  &error_ns),
+        /* tv_usec holds ns: that precision was asked for. */
+        .t_ns = (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
         .length = header->len,
         .captured = packet_headers(tap->link_type, bytes, header->caplen),
     };
@@ -111,6 +110,18 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
         tap->report.lost++;
     } else {
         tap->report.packets++;
+    }
+}
+
+/* The clocks were compared behind the last stamp: puts the packets from there on on
+ * CLOCK_MONOTONIC. */
+static void date(struct tap *tap, size_t from)
+{
+    struct packet *packets = (void *)tap->caught.packets.data;
+    const size_t count = tap->caught.packets.size / sizeof *packets;
+    for (size_t i = from; i < count; i++) {
+        int64_t error_ns;
+        packets[i].t_ns = place(tap->capture, packets[i].t_ns, &error_ns);
         if (error_ns > tap->report.error_ns)
             tap->report.error_ns = error_ns;
     }
@@ -132,30 +143,36 @@ static void close_tap(struct tap *tap)
     tap->state = TAP_CLOSED;
 }
 
-/* With the lock, which the recorder wants for a moment only. */
-static void read_tap(struct tap *tap)
-{
-    const int got = pcap_dispatch(tap->pcap, TURN_PACKETS, on_packet, (u_char *)tap);
-    if (got < 0)
-        fail(tap, pcap_geterr(tap->pcap));
-    if (got < 0 || (got == 0 && clock_now() >= tap->over_ns))
-        close_tap(tap);
-}
-
 static void renew_brackets(struct capture *capture)
 {
     capture->now = bracket_read();
     if (capture->now.at_ns - capture->old.at_ns < BRACKET_NS)
         return;
-    capture->older = capture->old.at_ns ? capture->old : capture->now;
+    capture->older = capture->old;
     capture->old = capture->now;
+}
+
+/* With the lock, which the recorder wants for a moment only. */
+static void read_tap(struct tap *tap)
+{
+    const size_t before = tap->caught.packets.size / sizeof(struct packet);
+    const bool last = clock_now() >= tap->over_ns;
+    const int got = pcap_dispatch(tap->pcap, TURN_PACKETS, on_packet, (u_char *)tap);
+    if (got > 0) {
+        renew_brackets(tap->capture);
+        date(tap, before);
+    }
+    if (got < 0)
+        fail(tap, pcap_geterr(tap->pcap));
+    if (got < 0 || (got == 0 && last))
+        close_tap(tap);
 }
 
 /* Returns whether anything was caught, or is over. */
 static bool read_taps(struct capture *capture)
 {
     bool news = false;
-    renew_brackets(capture);
+    renew_brackets(capture); /* also where no packet comes for long */
     for (size_t i = 0; i < capture->tap_count; i++) {
         struct tap *tap = capture->taps[i];
         if (tap->state != TAP_OPEN)

@@ -66,7 +66,7 @@ int segment_create(struct segment **out, const char *path, struct error *err)
 int segment_open(struct segment **out, const char *path, struct error *err)
 {
     struct segment *segment = make(path);
-    struct stat status;
+    struct stat status = {0};
     if (!segment)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     segment->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -76,8 +76,10 @@ static void ask(struct probe_target *target)
     }
     target->sent_ns = clock_now();
     /* An error that an earlier datagram caused is told once, in the place of sending. */
-    if (!stamped_socket_send(&target->socket, data, sizeof data, NULL) &&
-        !stamped_socket_send(&target->socket, data, sizeof data, NULL))
+    bool sent = false;
+    for (int tries = 0; !sent && tries < 2; tries++)
+        sent = stamped_socket_send(&target->socket, data, sizeof data, NULL);
+    if (!sent)
         end_burst(target, "a request cannot be sent");
 }
 
@@ -268,7 +270,7 @@ static bool connect_to(struct probe_target *target, uint16_t port)
 
 static bool find_source(struct probe_target *target)
 {
-    union udp_address source;
+    union udp_address source = {0};
     socklen_t size = sizeof source;
     if (getsockname(target->socket.fd, &source.any, &size))
         return false;

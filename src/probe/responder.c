@@ -273,6 +273,19 @@ static int read_sources(struct probe *probe, const struct probe_announcement *an
     return 0;
 }
 
+static int bind_in_range(struct stamped_socket *out, union udp_address *address,
+                         const struct probe_announcement *announcement, struct error *err)
+{
+    int failed = 0;
+    for (unsigned port = announcement->port_first; port <= announcement->port_last; port++) {
+        address->v4.sin_port = htons((uint16_t)port); /* in both families at one place */
+        failed = stamped_socket_open(out, address, err);
+        if (!failed)
+            break;
+    }
+    return failed;
+}
+
 static int open_socket(struct probe *probe, const struct probe_announcement *announcement,
                        uint16_t *port, struct error *err)
 {
@@ -280,10 +293,10 @@ static int open_socket(struct probe *probe, const struct probe_announcement *ann
     socklen_t size = sizeof address;
     if (!udp_address_read(&address, announcement->address, 0))
         return error_set(err, ERROR_INPUT, NULL, "no machine has the address to be probed");
-    const union udp_address all = {.any.sa_family = address.any.sa_family};
-    int failed = stamped_socket_open(&probe->socket, &address, err);
+    union udp_address all = {.any.sa_family = address.any.sa_family};
+    int failed = bind_in_range(&probe->socket, &address, announcement, err);
     if (failed && announcement->anywhere)
-        failed = stamped_socket_open(&probe->socket, &all, err);
+        failed = bind_in_range(&probe->socket, &all, announcement, err);
     if (failed)
         return failed;
     if (getsockname(probe->socket.fd, &address.any, &size))

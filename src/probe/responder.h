@@ -30,8 +30,9 @@ struct probe_announcement {
     const uint8_t *key;     /* PROBE_KEY_SIZE bytes */
     const char *address;    /* numeric, of this machine: what will be probed */
     const char *sources[2]; /* numeric: where requests come from; NULL: none */
-    bool anywhere;          /* listen on every address if `address` is not here: it is
-                               translated on the way (1:1 NAT) */
+    bool anywhere;          /* listen on every address if `address` is not here: it is translated
+                               on the way (1:1 NAT) */
+    uint16_t port_first, port_last; /* UDP ports to choose from; 0: the kernel chooses */
 };
 
 /* silence_ns: PROBE_SILENCE_NS, less in tests. */

@@ -7,6 +7,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
+import bed as bed_module
 import harness
 import two_machines as two
 import uml
@@ -30,9 +31,11 @@ def two_machines(lab):
 
 
 @pytest.fixture(scope="module")
-def machine():
-    """A user-mode Linux machine for the tests of one file."""
+def bed(tmp_path_factory):
+    """bed.Bed: a dumbbell in user-mode Linux, with agents; one for the tests of a file."""
     if uml.why_not():
         pytest.skip(uml.why_not())
-    with uml.Machine() as machine:
-        yield machine
+    # Its one CPU should not have to wait for what else the machine does, which is not tested here.
+    one = bed_module.Bed(tmp_path_factory.mktemp("bed"), before=uml.URGENTLY)
+    yield one
+    one.close()

@@ -41,7 +41,7 @@ class WiredMachine(uml.Machine):
         harness.run(*wire.enter(), "ip", "tuntap", "add", tap, "mode", "tap")
         wire.ip("link", "set", tap, "master", "wire", "up")
         device = f"vec0:transport=tap,ifname={tap},depth=128,gro=1"
-        super().__init__("256M", f"uml{number}", [device], wire.enter())
+        super().__init__("256M", f"uml{number}", [device], [*wire.enter(), *uml.URGENTLY])
         self.run("ip", "address", "add", f"{self.address}/24", "dev", "vec0")
         self.run("ip", "link", "set", "vec0", "up")
         server = [uml.PYTHON, uml.HERE / "inside" / "clock_server.py"]

@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
 KERNEL = "linux.uml"
+URGENTLY = ("nice", "-n", "-15")  # for `before`; only a complaint in the log where it may not be
 BOOT_LIMIT = 60  # s
 MARK = "\x02"  # of inside/remote.py
 
@@ -41,7 +42,7 @@ def command_line(folder, memory, name, more=()):
     """The words that boot a machine, which then runs the file `command` in the folder."""
     words = ["setpriv", "--pdeathsig", "TERM", KERNEL, f"mem={memory}", "rootfstype=hostfs", "rootflags=/", "rw"]
     words += [f"init={HERE / 'init'}", f"umid={name}", f"uml_dir={folder}/"]
-    words += ["con=null", "con0=fd:0,fd:1", "con1=null", "ssl=null", "quiet", "loglevel=0"]
+    words += ["con=null", "con0=fd:0,fd:1", "ssl=null", "quiet", "loglevel=0"]
     return [*words, *more, f"LAB_DIR={folder}", f"LAB_NAME={name}"]
 
 
@@ -64,7 +65,9 @@ def environment(folder):
 class Machine:
     """One that does as it is told, until it is halted or this process ends."""
 
-    def __init__(self, memory="512M", name="lab", more=(), before=()):
+    def __init__(self, memory="512M", name="lab", more=(), before=(), descriptors=()):
+        """more: words for its kernel.  before: words that its command begins with.
+        descriptors: those of this process that it shall have too."""
         self.folder = Path(tempfile.mkdtemp(prefix="tfg-uml."))
         remote = shlex.join([PYTHON, str(HERE / "inside" / "remote.py")])
         (self.folder / "command").write_text(f"exec {remote}\n")
@@ -77,6 +80,7 @@ class Machine:
                 stderr=log,
                 env=environment(self.folder),
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         self.unread = b""
         try:

@@ -267,6 +267,23 @@ static void refuses_announcements_that_cannot_be(void **state)
     assert_int_equal(responder_add(bed->responder, &nameless, &port, NULL), ERROR_INPUT);
 }
 
+static void chooses_a_port_of_the_range(void **state)
+{
+    struct bed *bed = *state;
+    struct probe_announcement within = announcement();
+    uint16_t port, free_port = bed->port;
+    responder_remove(bed->responder, RUN);
+    within.port_first = free_port;
+    within.port_last = (uint16_t)(free_port + 1);
+    assert_int_equal(responder_add(bed->responder, &within, &port, NULL), 0);
+    assert_in_range(port, within.port_first, within.port_last);
+    bed->port = port;
+    must_answer(bed, 1);
+    within.run = "ffffffffffffffffffffffffffffffff";
+    within.port_first = within.port_last = port; /* it is taken */
+    assert_int_equal(responder_add(bed->responder, &within, &port, NULL), ERROR_SYSTEM);
+}
+
 /* However many are asked for, with the right key at that. */
 static void answers_only_so_many_a_second(void **state)
 {
@@ -398,6 +415,7 @@ int main(void)
         TEST(a_new_one_replaces_the_runs_last),
         TEST(takes_only_so_many),
         TEST(refuses_announcements_that_cannot_be),
+        TEST(chooses_a_port_of_the_range),
         TEST(answers_only_so_many_a_second),
         TEST(exchanges_say_the_truth),
         TEST(says_why_there_is_no_answer),

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""What scripts/lab does: a dumbbell in user-mode Linux, for a scenario or a shell of the user's."""
+
+import argparse
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+import uml
+from bed import Bed
+
+EXAMPLE = "examples/lab.json"
+ABOUT = f"""\
+A network in a box: hosts a and b, routers r1 and r2, and a narrow link between these, in a Linux of
+its own.  An agent runs on either host.  With SCENARIO it is run there, with what follows
+it as further options of `tcp-flowgen run`; without, a shell opens.
+
+  scripts/lab --rate 20mbit --rtt 40ms --loss 0.5 {EXAMPLE} -o results.pb.gz
+  scripts/lab --queue "fq_codel" {EXAMPLE}
+  scripts/lab
+
+Hosts in a scenario:
+  "A": {{"mgmt": "10.9.1.1:8840", "host": "10.1.0.1"}}
+  "B": {{"mgmt": "10.9.2.1:8840", "host": "10.2.0.2"}}
+
+docs/lab.md tells more."""
+WELCOME = """
+Before a command, the name of where it is to run: a, b (the hosts), r1, r2 (the routers), m (the master).
+
+  a ss -tin                          the connections of host a
+  m tcp-flowgen run SCENARIO -o F    a run
+  r1 tc -s qdisc show dev narrow     the queue of the narrow link towards b
+
+The files are your own.  `exit` ends all.
+"""
+
+
+def milliseconds(text):
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f'"{text}" is no time such as 20ms or 0.2s')
+    return float(found[1]) * (1000 if found[2] == "s" else 1)
+
+
+def percent(text):
+    try:
+        if 0 <= float(text) <= 100:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f'"{text}" is no number from 0 to 100')
+
+
+def queue(text):
+    return ["pfifo", "limit", text] if text.isdigit() else shlex.split(text)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="scripts/lab", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rate", default="50mbit", help="of the narrow link (50mbit), as tc has it")
+    parser.add_argument(
+        "--rtt", type=milliseconds, default="20ms", help="round trip without queues (20ms)"
+    )
+    parser.add_argument(
+        "--queue", type=queue, default="100", metavar="N|QDISC",
+        help="before the narrow link: so many packets (100), or the words of a queue discipline of tc",
+    )  # fmt: skip
+    parser.add_argument(
+        "--loss", type=percent, default=0, metavar="PERCENT", help="of packets from A to B (0)"
+    )
+    parser.add_argument("--memory", default="512M", help="of the machine (512M)")
+    parser.add_argument("scenario", nargs="?", metavar="SCENARIO")
+    parser.add_argument("more", nargs=argparse.REMAINDER, metavar="...", help="as of `run`")
+    return parser.parse_args()
+
+
+def follow(path, out):
+    """Copies what is new in a file, each time that it is asked."""
+    with open(path, "rb") as file:
+        while True:
+            out.buffer.write(file.read())
+            out.flush()
+            yield
+
+
+def run(bed, scenario, more):
+    """The exit status of `tcp-flowgen run`, whose output goes where ours does."""
+    words = [*bed.net.enter("m"), bed.program, "run", os.path.abspath(scenario), *more]
+    log = bed.folder / "master.log"
+    at_home = ["env", "-C", os.getcwd()]
+    pid = bed.machine.start(*at_home, *words, log=log)
+    copy = follow(log, sys.stdout)
+    code = None
+    while code is None:
+        try:
+            code = bed.machine.call("wait", pid=pid, timeout=0.2)
+        except KeyboardInterrupt:
+            bed.machine.call("kill", pid=pid, number=int(signal.SIGINT))
+        next(copy)
+    next(copy)
+    return code
+
+
+def shell(bed):
+    """A shell on the user's terminal, which is the machine's second console."""
+    rows, columns = shutil.get_terminal_size()[::-1]
+    names = "\n".join(f'{name}() {{ ip netns exec {name} "$@"; }}' for name in ("a", "b", "r1", "r2", "m"))
+    start = f"""
+stty rows {rows} cols {columns} </dev/tty1
+export TERM={shlex.quote(os.environ.get("TERM", "dumb"))} PATH={shlex.quote(str(bed.program.parent))}:$PATH
+cd {shlex.quote(os.getcwd())}
+PS1='lab# '
+{names}
+cat <<'END'
+{WELCOME}
+END
+"""
+    startup = bed.folder / "startup"
+    startup.write_text(start)
+    command = f"exec setsid -c bash --rcfile {shlex.quote(str(startup))} -i </dev/tty1 >/dev/tty1 2>&1"
+    pid = bed.machine.start("sh", "-c", command, log=bed.folder / "shell.log")
+    code = None
+    while code is None:
+        code = bed.machine.call("wait", pid=pid, timeout=1)
+    return code
+
+
+@contextlib.contextmanager
+def terminal():
+    """Words for a machine that has our terminal as its second console, which is put in order later."""
+    fd = os.dup(sys.stdin.fileno())  # 0 is taken, in the machine's process
+    before = termios.tcgetattr(fd)
+    try:
+        yield {"more": [f"con1=fd:{fd},fd:{fd}"], "descriptors": (fd,)}
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def main():
+    options = arguments()
+    if uml.why_not():
+        sys.exit(f"scripts/lab: {uml.why_not()}")
+    if not options.scenario and not sys.stdin.isatty():
+        sys.exit("scripts/lab: a shell needs a terminal; otherwise give a SCENARIO")
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfg-lab."))
+        console = {} if options.scenario else stack.enter_context(terminal())
+        begin = time.monotonic()
+        bed = Bed(folder, options.memory, **console)
+        stack.callback(bed.close)
+        bed.net.rate(options.rate, options.queue)
+        bed.net.delay(options.rtt, options.loss)
+        print(f"lab: ready after {time.monotonic() - begin:.1f} s", file=sys.stderr)
+        return run(bed, options.scenario, options.more) if options.scenario else shell(bed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
