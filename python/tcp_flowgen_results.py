@@ -10,6 +10,11 @@
 Needs messages_pb2.py beside it (`make python/messages_pb2.py`) and protobuf's Python package,
 nothing else.  The lists of one end are equally long: pandas.DataFrame(flow.src.columns) works.
 
+How much an end received, in every interval between its samples:
+
+    for t_from, t_to, bits_per_s in flow.dst.goodput():
+        ...
+
 docs/results.md tells what the fields mean.
 """
 
@@ -84,6 +89,25 @@ class End:
 
     columns: dict = field(default_factory=lambda: {name: [] for name in ROW_FIELDS})
     info_length: int = 0  # bytes of struct tcp_info that the kernel returned, at most
+    report: object = None  # messages_pb2.EndReport; None if it is missing
+
+    def goodput(self):
+        """[(t_from, t_to, bit/s), ...]: payload that the end received between one sample and the
+        next, by the time that really passed between them (s on the run's axis).
+
+        The token that opens the connection does not count, nor does the FIN.  Where samples are
+        missing, an interval is longer.  Two samples of one moment make none.
+        """
+        preamble, payload = _payload_bounds(self.report)
+        ts = self.columns["ts"]
+        counts = [
+            min(max(count - preamble, 0), payload) for count in self.columns["ThruBytesReceived"]
+        ]
+        return [
+            (t_from, t_to, 8 * (end - begin) / (t_to - t_from))
+            for t_from, t_to, begin, end in zip(ts, ts[1:], counts, counts[1:])
+            if t_to > t_from and end >= begin  # a socket that was reset may count from 0 again
+        ]
 
     def __len__(self):
         return len(self.columns["ts"])
@@ -136,6 +160,9 @@ def read(name):
             flow = Flow(params=record.params, of_run=run)
         if record.HasField("result"):
             flow.result = record.result
+            for name, end in (("src", flow.src), ("dst", flow.dst)):
+                if record.result.HasField(name):
+                    end.report = getattr(record.result, name)
         if begins_run:
             flow.run = run
         _add(flow.src, record.TxTCPInfo, record.src_columns)
@@ -146,6 +173,15 @@ def read(name):
             flow = None
     if flow is not None:
         yield flow
+
+
+def _payload_bounds(report):
+    """Bytes ahead of the payload in an end's counter, and of payload in all."""
+    if report is None:
+        return 0, float("inf")
+    if report.HasField("close"):
+        return report.preamble_bytes, report.close.read + report.close.unread
+    return report.preamble_bytes, report.payload_bytes
 
 
 def _add(end, rows, chunks):

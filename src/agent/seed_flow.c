@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "format/seed_row.h"
+#include "model/goodput.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -164,11 +165,11 @@ bool seed_flow_connected(const struct seed_flow *flow)
 double seed_flow_kbps(const struct seed_flow *flow)
 {
     const bool counted = flow->over && flow->report.times & 1u << T_STOP;
-    const int64_t span_ns = counted ? flow->report.at[T_STOP] - flow->begin_ns : 0;
-    if (span_ns <= 0)
+    if (!counted || flow->report.at[T_STOP] <= flow->begin_ns)
         return 0;
-    return (double)flow->report.payload_bytes_stop * 8 / 1000 /
-           ((double)span_ns / (double)NS_PER_S);
+    return goodput_between(flow->report.payload_bytes_stop, flow->begin_ns,
+                           flow->report.at[T_STOP]) /
+           1000;
 }
 
 void seed_flow_fini(struct seed_flow *flow)

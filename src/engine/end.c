@@ -134,6 +134,7 @@ static void conclude(struct end *end, int64_t now_ns)
     report->ecn = options & LINUX_TCPI_OPT_ECN;
     report->ecn_seen = options & LINUX_TCPI_OPT_ECN_SEEN;
     report->payload_bytes = end->spec.sink ? end->received : end->sent;
+    account_take(end, READ_CLOSE, &end->last);
     tuning_read_back(end->fd, &end->last, report);
 }
 
@@ -149,6 +150,7 @@ static void stop_counting(struct end *end, int64_t now_ns)
     end_set_time(end, T_STOP, sample.t_ns);
     end->report.payload_bytes_stop =
         end->spec.sink ? sink_received(end, &sample) : source_acked(end, &sample);
+    account_take(end, READ_STOP, &sample);
 }
 
 /* All of the report but the error's text. */
@@ -328,6 +330,17 @@ static void begin(struct end *end)
         if (end->state == STATE_OPEN)
             end_watch(end);
     }
+    if (end->state != STATE_OPEN)
+        return;
+    /* Not yet: all that begin at this moment shall have sent first. */
+    loop_arm(&end->worker->loop, &end->pause, clock_now());
+}
+
+static void take_begin(struct end *end)
+{
+    struct sample sample;
+    sample_read(end->fd, &sample);
+    account_take(end, READ_BEGIN, &sample);
 }
 
 static void stop(struct end *end)
@@ -397,8 +410,10 @@ static void on_pause(struct timer *timer)
     struct end *end = CONTAINER_OF(timer, struct end, pause);
     if (end->state == STATE_OPEN && end->source == SOURCE_STOPPED) {
         begin_to_drain(end);
-    } else if (end->state == STATE_OPEN) {
+    } else if (end->state == STATE_OPEN && end->source == SOURCE_DRAINING) {
         source_check_drained(end);
+    } else if (end->state == STATE_OPEN) {
+        take_begin(end);
     } else {
         if (end->state == STATE_LOST)
             owe_report(end);
@@ -472,6 +487,7 @@ bool end_expects(const struct end *end, const struct socket_address *peer)
 void end_accept(struct end *end, int fd, const struct socket_address *peer, int64_t accepted_ns)
 {
     end->fd = fd;
+    end->report.token_bytes = end->report.preamble_bytes; /* nobody comes to here without */
     end_set_time(end, T_CONNECT, accepted_ns);
     if (!end_expects(end, peer)) {
         char text[ADDRESS_MAX];

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "engine/account.h"
 #include "engine/loop.h"
 #include "engine/pacing.h"
 #include "engine/socket_options.h"
@@ -71,10 +72,11 @@ struct end {
     int fd; /* -1: none */
     struct watch watch;
     struct timer schedule; /* step's; time of the axis */
-    struct timer pause;    /* STOPPED, DRAINING, HELD, LOST; CLOCK_MONOTONIC */
+    struct timer pause;    /* OPEN, HELD, LOST: see on_pause(); CLOCK_MONOTONIC */
     bool owes_token;       /* it goes with the first payload */
     int64_t drain_ns;      /* since when */
     uint64_t sent, received;
+    struct time_account account;
     struct paced_half sending, reading;
 
     int64_t first_tick, next_tick; /* of the sampler; next not accounted for */

@@ -77,6 +77,7 @@ void end_connect_ready(struct end *end)
         const ssize_t sent =
             send(end->fd, end->spec.token, TOKEN_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
         cause = sent < 0 ? errno : sent < TOKEN_SIZE ? ENOBUFS : 0;
+        end->report.token_bytes = sent > 0 ? (uint32_t)sent : 0;
     }
     if (cause)
         fail(end, cause);

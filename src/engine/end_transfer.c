@@ -15,9 +15,6 @@
 #define FIRST_WRITE_BYTES 14480u /* 10 segments: one initial window */
 #define DRAIN_POLL_NS     (200 * NS_PER_US)
 
-/* Linux's TCP states in which the peer's FIN has come, and counts as received. */
-enum { LINUX_TCP_TIME_WAIT = 6, LINUX_TCP_CLOSE_WAIT = 8, LINUX_TCP_CLOSING = 11 };
-
 static uint64_t at_most(uint64_t value, uint64_t limit)
 {
     return value < limit ? value : limit;
@@ -50,10 +47,11 @@ uint64_t sink_received(const struct end *end, const struct sample *sample)
     if (end->sink == SINK_DONE)
         return end->received;
     const int64_t state = field(sample, TCP_state);
-    /* A closed socket was reset; a source that drains does so behind its FIN. */
+    /* A closed socket was reset, behind a FIN or not; and nothing more comes. */
+    if (state == LINUX_TCP_CLOSE)
+        return end->received + account_unread(end->fd);
     const bool has_fin = state == LINUX_TCP_TIME_WAIT ||
-                         (state >= LINUX_TCP_CLOSE_WAIT && state <= LINUX_TCP_CLOSING) ||
-                         (state == LINUX_TCP_CLOSE && end->spec.finish == FINISH_DRAIN);
+                         (state >= LINUX_TCP_CLOSE_WAIT && state <= LINUX_TCP_CLOSING);
     const uint64_t token = end->spec.end == END_DST ? end->report.preamble_bytes : 0;
     return less((uint64_t)field(sample, TCP_bytes_received), token + has_fin);
 }
@@ -74,16 +72,28 @@ static ssize_t send_payload(const struct end *end, size_t size)
     return sendmsg(end->fd, &message, flags);
 }
 
+/* The kernel takes a segment (64 KiB and more) as soon as there is room for a byte, so that one
+ * large write would pass a small send buffer. */
+static size_t write_size(const struct end *end, size_t size)
+{
+    const uint32_t send_buffer = end->spec.tuning.send_buffer;
+    return send_buffer ? at_most(size, send_buffer) : size;
+}
+
 void source_write(struct end *end, size_t size)
 {
     const int64_t first_ns = end->sent ? 0 : clock_now();
-    ssize_t sent = send_payload(end, size);
+    account_wake(end);
+    ssize_t sent = send_payload(end, write_size(end, size));
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR)
             end_peer_gone(end, errno);
+        else
+            account_wait(end);
         return;
     }
     if (end->owes_token) {
+        end->report.token_bytes = (uint32_t)(sent < TOKEN_SIZE ? sent : TOKEN_SIZE);
         if (sent <= TOKEN_SIZE) { /* a new connection has room for more */
             end_peer_gone(end, ENOBUFS);
             return;
@@ -95,6 +105,7 @@ void source_write(struct end *end, size_t size)
         end_set_time(end, T_FIRST_BYTE, first_ns);
     end->sent += (uint64_t)sent;
     end->worker->sent += (uint64_t)sent;
+    account_wait(end);
 }
 
 /* A little only: all flows that start at one moment shall have sent before one of them goes on. */
@@ -106,7 +117,7 @@ void source_begin(struct end *end)
 
 void source_shut_down(struct end *end)
 {
-    shutdown(end->fd, SHUT_WR);
+    end->report.shut = shutdown(end->fd, SHUT_WR) == 0;
     end->source = SOURCE_DRAINING;
     end->drain_ns = clock_now();
 }

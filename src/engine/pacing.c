@@ -27,6 +27,8 @@ static void wait_on(struct end *end, struct paced_half *half, bool for_time)
     if (half->waits == for_time)
         return;
     half->waits = for_time;
+    if (half == &end->sending)
+        (for_time ? account_rest : account_resume)(end);
     end_watch(end);
 }
 
@@ -146,6 +148,8 @@ void pacing_end(struct end *end)
     end->sending.pace.rate = end->reading.pace.rate = 0;
     if (!end->sending.waits && !end->reading.waits)
         return;
+    if (end->sending.waits)
+        account_resume(end);
     end->sending.waits = end->reading.waits = false;
     end_watch(end);
 }

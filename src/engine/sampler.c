@@ -73,6 +73,7 @@ static void take(struct end *end, int64_t tick)
     }
     end->report.samples_taken++;
     const int64_t late = sample.t_ns - tick_local(worker, tick);
+    end->report.lateness[lateness_bucket(late)]++;
     if (late > end->report.lateness_max_ns)
         end->report.lateness_max_ns = late;
 }

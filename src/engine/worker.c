@@ -108,7 +108,9 @@ static void *work(void *arg)
         CPU_SET((unsigned)worker->cpu, &cpus);
         pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
     }
+    usage_open(&worker->usage);
     loop_run(&worker->loop, do_round);
+    usage_close(&worker->usage);
     return NULL;
 }
 

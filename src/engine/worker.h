@@ -16,6 +16,7 @@
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/outbox.h"
+#include "engine/usage.h"
 
 /* What all workers go by; it does not change while they run. */
 struct worker_setup {
@@ -37,6 +38,7 @@ struct worker {
     pthread_t thread;
     bool has_thread;
     struct loop loop;
+    struct usage usage; /* of the thread */
     struct ecn *ecn;
     struct reception reception;
     void *discard; /* read_size bytes that cannot be touched: where sinks read to, in name */

@@ -16,8 +16,57 @@ static int64_t *time_of(Tcpflowgen__EndReport *message, int t)
     return times[t];
 }
 
-void report_to_message(Tcpflowgen__EndReport *out, const struct end_report *report)
+/* ---- to messages ---- */
+
+static void reading_to_message(Tcpflowgen__Reading *out, const struct reading *reading)
 {
+    tcpflowgen__reading__init(out);
+    out->t_ns = reading->t_ns;
+    out->info_length = reading->info_length;
+    out->state = reading->state;
+    out->written = reading->written;
+    out->read = reading->read;
+    out->acked = reading->acked;
+    out->received = reading->received;
+    out->sent = reading->sent;
+    out->retransmitted = reading->retransmitted;
+    out->notsent = reading->notsent;
+    out->unread = reading->unread;
+    out->busy_us = reading->busy_us;
+    out->rwnd_limited_us = reading->rwnd_limited_us;
+    out->sndbuf_limited_us = reading->sndbuf_limited_us;
+    out->rtt_us = reading->rtt_us;
+    out->min_rtt_us = reading->min_rtt_us;
+    out->send_buffer = reading->send_buffer;
+    out->send_queued = reading->send_queued;
+    out->held_ns = reading->held_ns;
+    out->late_ns = reading->late_ns;
+    out->rest_ns = reading->rest_ns;
+    out->worker_ns = reading->worker_ns;
+    out->cpu_ns = reading->cpu_ns;
+    out->wait_ns = reading->wait_ns;
+}
+
+static void account_to_message(struct report_message *message, const struct end_report *report)
+{
+    Tcpflowgen__EndReport *out = &message->report;
+    Tcpflowgen__Reading **places[READINGS] = {
+        [READ_BEGIN] = &out->begin, [READ_STOP] = &out->stop, [READ_CLOSE] = &out->close};
+    for (int i = 0; i < READINGS; i++) {
+        reading_to_message(&message->reading[i], &report->reading[i]);
+        *places[i] = report->reading[i].info_length ? &message->reading[i] : NULL;
+    }
+    out->token_bytes = report->token_bytes;
+    out->shut = report->shut;
+    out->lateness = (uint64_t *)report->lateness;
+    out->n_lateness = LATENESS_BUCKETS;
+    while (out->n_lateness && !out->lateness[out->n_lateness - 1])
+        out->n_lateness--;
+}
+
+void report_to_message(struct report_message *message, const struct end_report *report)
+{
+    Tcpflowgen__EndReport *out = &message->report;
     tcpflowgen__end_report__init(out);
     out->status = (Tcpflowgen__EndReport__Status)report->status;
     out->error = (char *)report->error;
@@ -50,6 +99,53 @@ void report_to_message(Tcpflowgen__EndReport *out, const struct end_report *repo
     out->mss = report->mss;
     out->paced_bytes = report->paced_bytes;
     out->skipped_bytes = report->skipped_bytes;
+    account_to_message(message, report);
+}
+
+/* ---- from messages ---- */
+
+static struct reading reading_from_message(const Tcpflowgen__Reading *message)
+{
+    return (struct reading){
+        .t_ns = message->t_ns,
+        .info_length =
+            message->info_length < UINT16_MAX ? (uint16_t)message->info_length : UINT16_MAX,
+        .state = message->state < UINT8_MAX ? (uint8_t)message->state : UINT8_MAX,
+        .written = message->written,
+        .read = message->read,
+        .acked = message->acked,
+        .received = message->received,
+        .sent = message->sent,
+        .retransmitted = message->retransmitted,
+        .notsent = message->notsent,
+        .unread = message->unread,
+        .busy_us = message->busy_us,
+        .rwnd_limited_us = message->rwnd_limited_us,
+        .sndbuf_limited_us = message->sndbuf_limited_us,
+        .rtt_us = message->rtt_us,
+        .min_rtt_us = message->min_rtt_us,
+        .send_buffer = message->send_buffer,
+        .send_queued = message->send_queued,
+        .held_ns = message->held_ns,
+        .late_ns = message->late_ns,
+        .rest_ns = message->rest_ns,
+        .worker_ns = message->worker_ns,
+        .cpu_ns = message->cpu_ns,
+        .wait_ns = message->wait_ns,
+    };
+}
+
+static void account_from_message(struct end_report *out, const Tcpflowgen__EndReport *message)
+{
+    const Tcpflowgen__Reading *const readings[READINGS] = {
+        [READ_BEGIN] = message->begin, [READ_STOP] = message->stop, [READ_CLOSE] = message->close};
+    for (int i = 0; i < READINGS; i++)
+        if (readings[i])
+            out->reading[i] = reading_from_message(readings[i]);
+    out->token_bytes = message->token_bytes;
+    out->shut = message->shut;
+    for (size_t i = 0; i < message->n_lateness && i < LATENESS_BUCKETS; i++)
+        out->lateness[i] = message->lateness[i];
 }
 
 #define COPY(to, from) utf8_copy((to), sizeof(to), (from))
@@ -91,4 +187,5 @@ void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *me
     COPY(out->peer_address, message->peer_address);
     COPY(out->ccalg, message->ccalg);
     COPY(out->device, message->device);
+    account_from_message(out, message);
 }

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "format/account_message.h"
 #include "format/report_message.h"
 #include "format/utf8.h"
+#include "model/phases.h"
 #include "model/scenario.h"
 #include "util/clock.h"
 
@@ -23,6 +25,8 @@ static void repair(struct flow_result *flow)
     utf8_repair(flow->ccalg);
     utf8_repair(flow->error);
     utf8_repair(flow->family);
+    utf8_repair(flow->verdict.reason);
+    utf8_repair(flow->ledger.why);
     for (int end = 0; end < 2; end++) {
         struct end_report *report = &flow->report[end];
         utf8_repair(report->error);
@@ -47,6 +51,18 @@ static void fill_params(Tcpflowgen__FlowParams *out, struct flow_result *flow)
     out->ccalg = flow->ccalg;
     out->ecn = flow->ecn;
     out->nodelay = flow->nodelay;
+}
+
+static void fill_account(struct result_message *out)
+{
+    const struct phases phases = phases_of(flow_result_report(&out->flow, END_SRC));
+    verdict_to_message(&out->verdict, &out->flow.verdict);
+    ledger_to_message(&out->ledger, &out->flow.ledger);
+    out->result.verdict = &out->verdict;
+    out->result.ledger = &out->ledger;
+    out->result.setup_ns = phases.setup_ns;
+    out->result.transfer_ns = phases.transfer_ns;
+    out->result.drain_ns = phases.drain_ns;
 }
 
 static void fill_captures(struct result_message *out)
@@ -94,8 +110,9 @@ void result_to_message(struct result_message *out, const struct flow_result *fro
     fill_captures(out);
     for (int end = 0; end < 2; end++)
         report_to_message(&out->report[end], &flow->report[end]);
-    result->src = flow->has_report[END_SRC] ? &out->report[END_SRC] : NULL;
-    result->dst = flow->has_report[END_DST] ? &out->report[END_DST] : NULL;
+    result->src = flow->has_report[END_SRC] ? &out->report[END_SRC].report : NULL;
+    result->dst = flow->has_report[END_DST] ? &out->report[END_DST].report : NULL;
+    fill_account(out);
 }
 
 /* ---- from messages ---- */
@@ -176,4 +193,8 @@ void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *
     take_capture(out, END_DST, message->dst_capture);
     take_report(out, END_SRC, message->src);
     take_report(out, END_DST, message->dst);
+    if (message->verdict)
+        verdict_from_message(&out->verdict, message->verdict);
+    if (message->ledger)
+        ledger_from_message(&out->ledger, message->ledger);
 }

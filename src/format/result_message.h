@@ -2,6 +2,7 @@
 #ifndef FORMAT_RESULT_MESSAGE_H
 #define FORMAT_RESULT_MESSAGE_H
 
+#include "format/report_message.h"
 #include "model/result.h"
 #include "proto/messages.pb-c.h"
 
@@ -10,7 +11,9 @@ struct result_message {
     struct flow_result flow; /* the texts that the messages point to */
     Tcpflowgen__FlowParams params;
     Tcpflowgen__FlowResult result;
-    Tcpflowgen__EndReport report[2];
+    struct report_message report[2];
+    Tcpflowgen__Verdict verdict;
+    Tcpflowgen__Ledger ledger;
     Tcpflowgen__Capture captured[2];
 };
 

@@ -55,12 +55,12 @@ int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int
 
 int spool_record_report(struct buffer *out, const struct end_report *report)
 {
-    Tcpflowgen__EndReport message;
+    struct report_message message;
     report_to_message(&message, report);
     Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
     record.flow = report->flow;
     record.end = report->end;
-    record.report = &message;
+    record.report = &message.report;
     return pack(out, &record.base);
 }
 

@@ -106,6 +106,13 @@ static void take_report(struct flow_result *out, const struct session *session, 
     for (int t = 0; t < END_TIMES; t++)
         if (report->times & (1u << t))
             out->report[end].at[t] = clock_fit_to_master(fit, report->at[t]) - session->t0_ns;
+    for (int i = 0; i < READINGS; i++) {
+        struct reading *reading = &out->report[end].reading[i];
+        if (reading->info_length)
+            reading->t_ns = clock_fit_to_master(fit, reading->t_ns) - session->t0_ns;
+        if (reading->worker_ns)
+            reading->worker_ns = clock_fit_to_master(fit, reading->worker_ns) - session->t0_ns;
+    }
 }
 
 /* Says why an end's report is missing, where an agent was lost or the flow refused. */
@@ -150,7 +157,29 @@ static void fill_flow(struct flow_result *out, const struct session *session, ui
     take_report(out, session, index, END_SRC);
     take_report(out, session, index, END_DST);
     flow_result_judge(out);
+    flow_result_account(out);
     explain(out, session, index);
+}
+
+/* Before the flows are written, as the run stands with the first. */
+static void warn_of_hosts(struct session *session)
+{
+    size_t limited = 0;
+    struct flow_result flow, first = {0};
+    for (uint32_t i = 0; i < session->plan->flow_count; i++) {
+        fill_flow(&flow, session, i);
+        if (flow.verdict.limit == LIMIT_HOST && limited++ == 0)
+            first = flow;
+    }
+    char warning[sizeof first.verdict.reason + 256];
+    if (limited == 0)
+        return;
+    snprintf(warning, sizeof warning,
+             "%zu of %zu flows were limited by a host's CPU rather than by the network; flow %d "
+             "(%s to %s): %s",
+             limited, session->plan->flow_count, (int)first.id, first.src, first.dst,
+             first.verdict.reason);
+    run_info_add_warning(&session->run, warning);
 }
 
 static void count_flow(struct master_outcome *outcome, enum flow_status status)
@@ -185,6 +214,8 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
     int failed = output_describe(session, &session->run, err);
     if (!failed)
         captures_write(session); /* first, for the run's warnings */
+    if (!failed)
+        warn_of_hosts(session);
     if (!failed && !*repeat->results)
         failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/lateness.h"
+#include "model/reading.h"
+
 enum flow_end { END_SRC = 0, END_DST = 1 }; /* src opens the connection, dst accepts */
 enum connect_mode { CONNECT_AHEAD = 0, CONNECT_AT_START = 1 };
 enum finish_mode { FINISH_DRAIN = 0, FINISH_ABORT = 1 };
@@ -88,7 +91,11 @@ struct end_report {
     uint64_t pacing_rate; /* bit/s */
     uint64_t paced_bytes, skipped_bytes;
     char device[DEVICE_MAX];
-    int cpu; /* -1: unknown */
+    int cpu;                          /* -1: unknown */
+    uint32_t token_bytes;             /* of the token, what send() took or recv() gave */
+    bool shut;                        /* shutdown() was called: a FIN is behind what was written */
+    struct reading reading[READINGS]; /* those whose info_length is not 0 */
+    uint64_t lateness[LATENESS_BUCKETS]; /* of the samples taken */
 };
 
 #endif

@@ -162,3 +162,16 @@ void flow_result_judge(struct flow_result *flow)
     flow->status = status_of(flow);
     explain(flow);
 }
+
+const struct end_report *flow_result_report(const struct flow_result *flow, enum flow_end end)
+{
+    return flow->has_report[end] ? &flow->report[end] : NULL;
+}
+
+void flow_result_account(struct flow_result *flow)
+{
+    const struct end_report *src = flow_result_report(flow, END_SRC);
+    const struct end_report *dst = flow_result_report(flow, END_DST);
+    verdict_judge(&flow->verdict, src, dst);
+    ledger_build(&flow->ledger, src, dst);
+}

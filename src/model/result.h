@@ -9,8 +9,10 @@
 #include "model/clock_discipline.h"
 #include "model/clock_fit.h"
 #include "model/flow.h"
+#include "model/ledger.h"
 #include "model/packet.h"
 #include "model/series.h"
+#include "model/verdict.h"
 
 struct run_host {
     char *name, *mgmt, *host, *bind, *device;
@@ -78,6 +80,8 @@ struct flow_result {
     char family[8];              /* "ipv4", "ipv6" */
     bool has_report[2];          /* by enum flow_end */
     struct end_report report[2]; /* times on the axis */
+    struct verdict verdict;      /* src sends, dst receives */
+    struct ledger ledger;
     bool has_captured[2];
     struct capture_report captured[2];      /* error_ns with the clock's */
     char capture_file[2][CAPTURE_FILE_MAX]; /* beside the result; empty: none */
@@ -85,5 +89,9 @@ struct flow_result {
 
 /* The status that two reports (NULL: missing) make, and the first error's text. */
 void flow_result_judge(struct flow_result *flow);
+/* Likewise its verdict and its ledger. */
+void flow_result_account(struct flow_result *flow);
+/* The end's report; NULL: missing. */
+const struct end_report *flow_result_report(const struct flow_result *flow, enum flow_end end);
 
 #endif

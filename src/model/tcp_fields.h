@@ -95,7 +95,16 @@ enum tcp_field {
 };
 
 /* Linux's TCP states (net/tcp_states.h) and option bits (linux/tcp.h) that are used here. */
-enum { LINUX_TCP_ESTABLISHED = 1, LINUX_TCP_FIN_WAIT2 = 5, LINUX_TCP_CLOSE = 7 };
+enum {
+    LINUX_TCP_ESTABLISHED = 1,
+    LINUX_TCP_FIN_WAIT1 = 4,
+    LINUX_TCP_FIN_WAIT2 = 5,
+    LINUX_TCP_TIME_WAIT = 6,
+    LINUX_TCP_CLOSE = 7,
+    LINUX_TCP_CLOSE_WAIT = 8,
+    LINUX_TCP_CLOSING = 11
+};
+enum { LINUX_TCP_CA_RECOVERY = 3 }; /* and 4: loss; segments are sent again */
 enum { LINUX_TCPI_OPT_ECN = 8, LINUX_TCPI_OPT_ECN_SEEN = 16 };
 
 struct tcp_field_info {

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "format/results_reader.h"
+#include "model/goodput.h"
 #include "report/over_repeats.h"
 #include "util/clock.h"
 
-#define BITS_PER_BYTE 8.0
-#define NO_MIN_RTT    UINT32_MAX /* the kernel's, before the first measurement */
+#define NO_MIN_RTT UINT32_MAX /* the kernel's, before the first measurement */
 
 /* Of the flow that is being read, over its parts. */
 struct figures {
@@ -110,12 +110,12 @@ static void add_dst_rows(struct figures *figures, const struct series *rows)
 
 static void set_goodput(struct flow_summary *flow, uint64_t bytes, int64_t from_ns, int64_t to_ns)
 {
-    int64_t span;
-    if (__builtin_sub_overflow(to_ns, from_ns, &span) || span <= 0)
+    const double bps = goodput_between(bytes, from_ns, to_ns);
+    if (bps < 0)
         return;
     flow->has_goodput = true;
-    flow->goodput_ns = span;
-    flow->goodput_bps = (double)bytes * BITS_PER_BYTE / ((double)span / (double)NS_PER_S);
+    flow->goodput_ns = to_ns - from_ns;
+    flow->goodput_bps = bps;
 }
 
 /* Behind the warm-up: the row there tells what had come before. */

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "report/accounts_json.h"
 #include "report/summary.h"
 #include "report/tuning_json.h"
 
@@ -198,12 +199,13 @@ static json_t *flow_json(const struct flow_summary *summary)
         json_object_set_new(json, "capture",
                             json_pack("{s:o, s:o}", "src", capture_json(flow, END_SRC), "dst",
                                       capture_json(flow, END_DST)));
-    json_t *figures = figures_json(summary);
-    if (json_object_update(json, figures)) {
+    json_t *figures = figures_json(summary), *accounts = accounts_json(flow);
+    if (json_object_update(json, figures) || json_object_update(json, accounts)) {
         json_decref(json);
         json = NULL;
     }
     json_decref(figures);
+    json_decref(accounts);
     return json;
 }
 

@@ -5,6 +5,7 @@
 #include "report/repeats_text.h"
 #include "report/summary.h"
 #include "report/table.h"
+#include "util/clock.h"
 #include "util/duration.h"
 #include "util/units.h"
 
@@ -15,8 +16,9 @@ static const char *plural(size_t count)
 
 /* ---- cells ---- */
 
-#define COLUMNS  10
+#define COLUMNS  11
 #define CELL_MAX TABLE_CELL_MAX
+#define LATE_NS  NS_PER_MS /* of a sample: not worth a word up to here */
 
 static void print_ms(char out[CELL_MAX], bool known, double ns)
 {
@@ -85,6 +87,7 @@ static void fill_row(const void *of, size_t index, struct table_row *row)
     print_option(*cell++, flow->ccalg[0] ? flow->ccalg : "default", known ? src->ccalg : "?");
     print_switch(*cell++, flow->ecn, known, src->ecn);
     print_switch(*cell++, flow->nodelay, known, src->nodelay);
+    snprintf(*cell++, CELL_MAX, "%s", limit_text(flow->verdict.limit));
     print_status(*cell, flow);
 }
 
@@ -93,7 +96,7 @@ static void print_flows(const struct run_summary *run, size_t rows, FILE *out)
     const struct table table = {rows,
                                 COLUMNS,
                                 {"flow", "src", "dst", "goodput", "RTT mean", "retransmits",
-                                 "ccalg", "ecn", "nodelay", "status"},
+                                 "ccalg", "ecn", "nodelay", "limited by", "status"},
                                 fill_row,
                                 run};
     table_print(&table, out);
@@ -151,6 +154,60 @@ static void print_agents(const struct run_info *run, FILE *out)
     }
 }
 
+#define DIFFERS_MAX 10 /* lines */
+
+/* Bytes that do not reconcile are a fault, of the program or of the kernel: never keep it back. */
+static void print_ledgers(const struct run_summary *run, FILE *out)
+{
+    size_t differ = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_result *flow = &run->flows[i].flow;
+        if (flow->ledger.state != LEDGER_DIFFERS || differ++ >= DIFFERS_MAX)
+            continue;
+        fprintf(out, "warning: the bytes of flow %" PRId32 " do not reconcile: ", flow->id);
+        table_tame(out, flow->ledger.why);
+        fprintf(out, "\n");
+    }
+    if (differ > DIFFERS_MAX)
+        fprintf(out, "warning: ... and those of %zu more flows do not\n", differ - DIFFERS_MAX);
+}
+
+static int64_t longest_interval(const struct run_info *run)
+{
+    int64_t interval_ns = 0;
+    for (size_t i = 0; i < run->agent_count; i++)
+        if (run->agents[i].interval_ns > interval_ns)
+            interval_ns = run->agents[i].interval_ns;
+    return interval_ns;
+}
+
+static void add_lateness(uint64_t sum[LATENESS_BUCKETS], int64_t *max_ns,
+                         const struct end_report *report)
+{
+    for (unsigned b = 0; b < LATENESS_BUCKETS; b++)
+        sum[b] += report->lateness[b];
+    if (report->lateness_max_ns > *max_ns)
+        *max_ns = report->lateness_max_ns;
+}
+
+/* Only where it is bad: one sample of a hundred later than a tenth of the interval, and a ms. */
+static void print_lateness(const struct run_summary *run, FILE *out)
+{
+    uint64_t sum[LATENESS_BUCKETS] = {0};
+    int64_t max_ns = 0, bad_ns = longest_interval(&run->run) / 10;
+    for (size_t i = 0; i < run->flow_count; i++)
+        for (int end = 0; end < 2; end++)
+            add_lateness(sum, &max_ns, &run->flows[i].flow.report[end]);
+    const int64_t p99 = lateness_percentile(sum, 0.99, max_ns);
+    if (p99 <= bad_ns || p99 <= LATE_NS)
+        return;
+    fprintf(out,
+            "warning: samples were taken late: half of them by up to %.3f ms, 99 %% by up to %.3f "
+            "ms, the last by %.3f ms\n",
+            (double)lateness_percentile(sum, 0.5, max_ns) / 1e6, (double)p99 / 1e6,
+            (double)max_ns / 1e6);
+}
+
 /* That ends share a machine is among the run's own warnings: only its master could know. */
 static void print_warnings(const struct run_info *run, FILE *out)
 {
@@ -189,6 +246,8 @@ static void run_text(const struct run_summary *run, FILE *out, size_t max_flows)
     print_warmup(run, out);
     print_agents(&run->run, out);
     print_warnings(&run->run, out);
+    print_ledgers(run, out);
+    print_lateness(run, out);
 }
 
 void summary_text(const struct summary *summary, FILE *out, size_t max_flows)

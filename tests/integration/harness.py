@@ -320,6 +320,27 @@ class Lab:
             if "no answer" not in outcome.stderr:
                 break
 
+    def delay_line(self, delay_ms, rate=0, queue=100, loss=0):
+        """Two new namespaces, 10.9.0.1 and .2 on a cable as delay_line.py makes it; by another one,
+        which takes no time, they are 10.8.0.1 and .2."""
+        if not os.path.exists("/dev/net/tun"):
+            pytest.skip("there is no /dev/net/tun")
+        near, far = self.namespace("near"), self.namespace("far")
+        script = Path(__file__).with_name("delay_line.py")
+        words = [near.name, "line", far.name, "line", delay_ms, rate, queue, loss]
+        log = self.directory / f"{next(self.serial)}-line.log"
+        line = Process([sys.executable, script, *words], log, self.directory)
+        self.processes.append(line)
+        cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
+        for namespace, address in ((near, "10.9.0.1/24"), (far, "10.9.0.2/24")):
+            show = ["ip", "-n", namespace.name, "link", "show", "line"]
+            for _ in waiting("the cable", line):
+                if subprocess.run(show, capture_output=True).returncode == 0:
+                    break
+            namespace.ip("address", "add", address, "dev", "line")
+            namespace.ip("link", "set", "line", "up")
+        return near, far
+
     def write(self, scenario, name="scenario.json"):
         path = self.directory / name
         path.write_text(scenario if isinstance(scenario, str) else json.dumps(scenario))

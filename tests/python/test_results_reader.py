@@ -97,6 +97,40 @@ def test_columns_come_back(pb, reader, tmp_path, name):
     assert {len(column) for column in src.values()} == {3}
 
 
+def put_received(flow, *rows):
+    for ts, count in rows:
+        flow.RxTCPInfo.add(ts=ts, state=5, ThruBytesReceived=count)
+    flow.dst_columns.add(count=len(rows), info_length=280).tick.extend([0] * len(rows))
+
+
+def test_goodput_is_payload_by_the_time_that_passed(pb, reader, tmp_path):
+    flow = a_flow(pb, last=True)
+    # A tick was missed, the next came late; the last two samples are of one moment.
+    put_received(flow, (-0.5, 0), (0.0, 16), (0.25, 1016), (0.76, 3016), (1.0, 3017), (1.0, 3017))
+    flow.result.dst.preamble_bytes = 16
+    flow.result.dst.payload_bytes = 2500
+    flow.result.dst.close.read, flow.result.dst.close.unread = 2500, 500
+    (got,) = reader.read(write(tmp_path / "results", flow))
+    assert got.dst.goodput() == [
+        (-0.5, 0.0, 0.0),
+        (0.0, 0.25, 8 * 1000 / 0.25),
+        (0.25, 0.76, 8 * 2000 / (0.76 - 0.25)),
+        (0.76, 1.0, 0.0),  # nothing but the FIN
+    ]
+    assert got.src.goodput() == [] and got.src.report is None
+    assert got.dst.report.payload_bytes == 2500
+
+
+def test_goodput_of_files_without_counters(pb, reader, tmp_path):
+    flow, bare = a_flow(pb, last=True), a_flow(pb, 2, last=True)
+    put_received(flow, (0.0, 0), (1.0, 1017), (2.0, 0), (3.0, 10))
+    put_received(bare, (0.0, 0), (1.0, 1017))
+    flow.result.dst.preamble_bytes, flow.result.dst.payload_bytes = 16, 1000
+    got = list(reader.read(write(tmp_path / "results", flow, bare)))
+    assert got[0].dst.goodput() == [(0.0, 1.0, 8000.0), (2.0, 3.0, 0.0)]
+    assert got[1].dst.goodput() == [(0.0, 1.0, 8136.0)]
+
+
 def test_zero_and_not_returned_differ(pb, reader, tmp_path):
     flow = a_flow(pb, last=True)
     put_samples(flow, "src", [0.0, 0.25], info_length=104)

@@ -1,4 +1,5 @@
 #include "rig.h"
+#include "model/ledger.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -184,6 +185,14 @@ void rig_wait_ready(struct rig *rig, unsigned count)
     wait_for(&rig->ready, count);
 }
 
+static void check_not_differing(const struct end_report *source, const struct end_report *sink)
+{
+    struct ledger ledger;
+    ledger_build(&ledger, source, sink);
+    if (ledger.state == LEDGER_DIFFERS)
+        fail_msg("%s", ledger.why);
+}
+
 const struct end_report *rig_report(const struct rig *rig, uint32_t flow, enum flow_end end)
 {
     const struct heard *heard = &rig->heard[flow][end];
@@ -194,10 +203,13 @@ const struct end_report *rig_report(const struct rig *rig, uint32_t flow, enum f
     assert_int_equal(report->end, end);
     assert_int_equal(report->samples_taken, heard->on_ticks);
     assert_int_equal(report->samples_expected, report->samples_taken + report->samples_missed);
+    assert_int_equal(lateness_count(report->lateness), report->samples_taken);
     assert_true(report->times & 1u << T_CLOSED);
     if (heard->ready) /* every end that was connected has one sample off the ticks, the last */
         assert_int_equal(heard->last.tick, SAMPLE_OFF_TICK);
     assert_int_equal(heard->samples, heard->on_ticks + heard->ready);
+    check_not_differing(report, NULL);
+    check_not_differing(NULL, report);
     return report;
 }
 
@@ -227,8 +239,27 @@ void rig_check_complete(const struct rig *src, const struct rig *dst, uint32_t f
                      1 + preamble + sent->payload_bytes + 1);
     assert_int_equal(counter(dst, flow, END_DST, TCP_bytes_received),
                      preamble + sent->payload_bytes + 1);
+    rig_check_ledgers(src, dst);
     for (unsigned time = 0; time < END_TIMES; time++) {
         assert_true(sent->times & 1u << time);
         assert_true(received->times & 1u << time);
+    }
+}
+
+static void check_ledger(const struct end_report *source, const struct end_report *sink)
+{
+    struct ledger ledger;
+    ledger_build(&ledger, source, sink);
+    if (ledger.state != LEDGER_RECONCILES)
+        fail_msg("flow %u: %s", source->flow, ledger.why);
+}
+
+void rig_check_ledgers(const struct rig *src, const struct rig *dst)
+{
+    for (uint32_t flow = 0; flow < RIG_FLOWS; flow++) {
+        if (!src->heard[flow][END_SRC].reports || !dst->heard[flow][END_DST].reports)
+            continue;
+        check_ledger(&src->heard[flow][END_SRC].report, &dst->heard[flow][END_DST].report);
+        check_ledger(&dst->heard[flow][END_DST].report, &src->heard[flow][END_SRC].report);
     }
 }

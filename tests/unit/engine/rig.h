@@ -51,10 +51,15 @@ void rig_start(struct rig *rig, int64_t in_ns);
 void rig_wait_reports(struct rig *rig, unsigned count);
 void rig_wait_ready(struct rig *rig, unsigned count);
 
-/* Of a rig that is closed: the end's report, its order and its count of samples checked. */
+/* Of a rig that is closed: the end's report; its order, its count of samples and its own side of
+ * the ledgers checked. */
 const struct end_report *rig_report(const struct rig *rig, uint32_t flow, enum flow_end end);
 /* Payload equal at both ends, and in step with the kernel's counters. */
 void rig_check_complete(const struct rig *src, const struct rig *dst, uint32_t flow);
+
+/* Of rigs that are closed (the same, or two): every byte of each flow that both report of, in both
+ * directions, is accounted for. */
+void rig_check_ledgers(const struct rig *src, const struct rig *dst);
 
 void rig_sleep_ms(int ms);
 

@@ -139,6 +139,7 @@ static void test_abort(void **state)
     assert_true(sent->payload_bytes_stop <= received->payload_bytes);
     assert_true(received->payload_bytes <= sent->payload_bytes);
     assert_false(sent->times & 1u << T_LAST_BYTE);
+    rig_check_ledgers(src, dst);
     rig_free(src);
     rig_free(dst);
 }
@@ -188,6 +189,7 @@ static void test_reverse(void **state)
     assert_int_equal(dst->status, END_COMPLETE);
     assert_int_not_equal(src->payload_bytes, 0);
     assert_int_equal(src->payload_bytes, dst->payload_bytes);
+    rig_check_ledgers(rig, rig);
     rig_free(rig);
 }
 
@@ -205,6 +207,7 @@ static void test_both_ways(void **state)
         assert_int_equal(report->status, END_COMPLETE);
         assert_int_not_equal(report->payload_bytes, 0);
     }
+    rig_check_ledgers(src, dst);
     rig_free(src);
     rig_free(dst);
 }
@@ -235,6 +238,7 @@ static void test_stop_in_mid_run(void **state)
         assert_int_equal(report->status, END_STOPPED);
         assert_int_equal(report->samples_expected, 0);
     }
+    rig_check_ledgers(rig, rig);
     rig_free(rig);
 }
 
@@ -250,6 +254,7 @@ static void test_stop_before_the_start(void **state)
     rig_close(rig);
     assert_int_equal(rig_report(rig, 0, END_SRC)->status, END_STOPPED);
     assert_int_equal(rig_report(rig, 0, END_DST)->status, END_STOPPED);
+    rig_check_ledgers(rig, rig);
     rig_free(rig);
 }
 
@@ -273,8 +278,117 @@ static void test_stop_of_one_agent_after_the_other(void **state)
     assert_int_equal(rig_report(src, 0, END_SRC)->status, END_STOPPED);
     assert_int_equal(rig_report(dst, 0, END_DST)->status, END_STOPPED);
     assert_string_equal(rig_report(dst, 0, END_DST)->error, "");
+    rig_check_ledgers(src, dst);
     rig_free(src);
     rig_free(dst);
+}
+
+/* Bytes left and arrived behind the last readings, in either order of the two stops; and the same
+ * where one is reset in the middle of it by an agent that dies. */
+static void test_every_byte_of_flows_that_are_stopped(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 12; round++) {
+        struct rig *src = rig_open(NULL), *dst = rig_open(NULL);
+        for (uint32_t flow = 0; flow < 4; flow++) {
+            struct end_spec spec = rig_flow(flow);
+            spec.duration_ns = 60 * NS_PER_S;
+            spec.connect = flow % 2 ? CONNECT_AT_START : CONNECT_AHEAD;
+            rig_prepare_flow(src, dst, &spec);
+        }
+        rig_start(src, 0);
+        rig_start(dst, 0);
+        rig_sleep_ms(30 + round);
+        engine_stop(round % 2 ? src->engine : dst->engine);
+        engine_stop(round % 2 ? dst->engine : src->engine);
+        rig_wait_reports(src, 4);
+        rig_wait_reports(dst, 4);
+        rig_close(src);
+        rig_close(dst);
+        rig_check_ledgers(src, dst);
+        rig_free(src);
+        rig_free(dst);
+    }
+}
+
+static const struct reading *reading(const struct rig *rig, enum flow_end end, int which)
+{
+    return &rig_report(rig, 0, end)->reading[which];
+}
+
+/* What happens before the begin and behind the stop is not in their difference. */
+static void test_readings(void **state)
+{
+    (void)state;
+    struct rig *src = rig_open(NULL), *dst = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    spec.duration_ns = 300 * NS_PER_MS;
+    rig_prepare_flow(src, dst, &spec);
+    run_to_the_end(src, dst, 1);
+    for (enum flow_end end = END_SRC; end <= END_DST; end++) {
+        const struct rig *rig = end == END_SRC ? src : dst;
+        const struct end_report *report = rig_report(rig, 0, end);
+        for (int which = READ_BEGIN; which < READINGS; which++) {
+            assert_int_not_equal(reading(rig, end, which)->info_length, 0);
+            assert_true(reading(rig, end, which)->cpu_ns > 0);
+        }
+        assert_int_equal(reading(rig, end, READ_STOP)->t_ns, report->at[T_STOP]);
+        assert_int_equal(reading(rig, end, READ_CLOSE)->t_ns, report->at[T_CLOSED]);
+        assert_true(reading(rig, end, READ_BEGIN)->t_ns < report->at[T_STOP]);
+        const struct reading *begin = reading(rig, end, READ_BEGIN);
+        const struct reading *stop = reading(rig, end, READ_STOP);
+        assert_true(stop->cpu_ns - begin->cpu_ns <= stop->worker_ns - begin->worker_ns);
+    }
+    const struct reading *stop = reading(src, END_SRC, READ_STOP);
+    assert_true(stop->busy_us > 0 && stop->busy_us <= 400000);
+    assert_true(stop->send_buffer > 0);
+    assert_int_equal(reading(src, END_SRC, READ_CLOSE)->written,
+                     rig_report(src, 0, END_SRC)->payload_bytes);
+    assert_int_equal(reading(src, END_SRC, READ_CLOSE)->notsent, 0);
+    rig_free(src);
+    rig_free(dst);
+}
+
+/* Ticks of 1 ms: each that was taken is in the histogram, each that was not is missed. */
+static void test_lateness_of_every_sample(void **state)
+{
+    (void)state;
+    struct engine_options options = rig_options();
+    options.interval_ns = NS_PER_MS;
+    struct rig *rig = rig_open(&options);
+    for (uint32_t flow = 0; flow < 2; flow++) {
+        struct end_spec spec = rig_flow(flow);
+        spec.duration_ns = 500 * NS_PER_MS;
+        rig_prepare_flow(rig, rig, &spec);
+    }
+    run_to_the_end(rig, rig, 2);
+    for (uint32_t flow = 0; flow < 2; flow++) {
+        for (enum flow_end end = END_SRC; end <= END_DST; end++) {
+            const struct end_report *report = rig_report(rig, flow, end); /* checks the sum */
+            assert_true(report->samples_taken > 0);
+            const unsigned last = lateness_bucket(report->lateness_max_ns);
+            assert_int_not_equal(report->lateness[last], 0);
+            for (unsigned bucket = last + 1; bucket < LATENESS_BUCKETS; bucket++)
+                assert_int_equal(report->lateness[bucket], 0);
+        }
+    }
+    rig_free(rig);
+}
+
+static void test_rest_of_a_paced_source(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    spec.duration_ns = 400 * NS_PER_MS;
+    spec.tuning.send_rate = 10000000;
+    rig_prepare_flow(rig, rig, &spec);
+    run_to_the_end(rig, rig, 1);
+    const struct reading *begin = reading(rig, END_SRC, READ_BEGIN);
+    const struct reading *stop = reading(rig, END_SRC, READ_STOP);
+    assert_true(stop->rest_ns - begin->rest_ns <= stop->t_ns - begin->t_ns);
+    assert_true(stop->rest_ns - begin->rest_ns >= (stop->t_ns - begin->t_ns) / 2);
+    rig_free(rig);
 }
 
 /* A mapping that differs by 30 ms is followed, and no tick is taken twice or lost unaccounted. */
@@ -403,6 +517,10 @@ int main(void)
         cmocka_unit_test(test_stop_in_mid_run),
         cmocka_unit_test(test_stop_before_the_start),
         cmocka_unit_test(test_stop_of_one_agent_after_the_other),
+        cmocka_unit_test(test_every_byte_of_flows_that_are_stopped),
+        cmocka_unit_test(test_readings),
+        cmocka_unit_test(test_lateness_of_every_sample),
+        cmocka_unit_test(test_rest_of_a_paced_source),
         cmocka_unit_test(test_adjust_in_mid_run),
         cmocka_unit_test(test_ticks_that_passed),
         cmocka_unit_test(test_recorder_that_is_behind),

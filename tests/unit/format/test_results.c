@@ -174,7 +174,59 @@ static const struct flow_result a_flow = {
                         .at = {[T_STOP] = 123},
                         .payload_bytes = 456,
                         .ccalg = "bbr",
-                        .cpu = 3},
+                        .cpu = 3,
+                        .token_bytes = 16,
+                        .shut = true,
+                        .lateness = {5, 0, 7},
+                        .reading[READ_STOP] = {.t_ns = 2, .info_length = 280, .acked = UINT64_MAX},
+                        .reading[READ_CLOSE] = {.t_ns = -1,
+                                                .info_length = 280,
+                                                .state = 7,
+                                                .written = 3,
+                                                .read = 4,
+                                                .acked = 5,
+                                                .received = 6,
+                                                .sent = 7,
+                                                .retransmitted = 8,
+                                                .notsent = 9,
+                                                .unread = 10,
+                                                .busy_us = 11,
+                                                .rwnd_limited_us = 12,
+                                                .sndbuf_limited_us = 13,
+                                                .rtt_us = 14,
+                                                .min_rtt_us = 15,
+                                                .send_buffer = 16,
+                                                .send_queued = 17,
+                                                .held_ns = 18,
+                                                .late_ns = 19,
+                                                .rest_ns = 20,
+                                                .worker_ns = 21,
+                                                .cpu_ns = 22,
+                                                .wait_ns = -1}},
+    .verdict = {.limit = LIMIT_SEND_BUFFER,
+                .share = {0, 0.5, 0.25, 0.125, 0.0625, 0.0625},
+                .source = {0.5, -1},
+                .sink = {-1, 0.25},
+                .reason = "because"},
+    .ledger = {.state = LEDGER_DIFFERS,
+               .why = "lost",
+               .written = 1,
+               .never_sent = 2,
+               .sent_first = 3,
+               .retransmitted = 4,
+               .requeued = 5,
+               .acked = 6,
+               .unacked = 7,
+               .received = 8,
+               .read = 9,
+               .unread = 10,
+               .sent_late = 11,
+               .received_late = 12,
+               .token_acked = 13,
+               .token_received = 14,
+               .syn_acked = 15,
+               .fin_acked = 16,
+               .fin_received = 17},
 };
 
 #define TEXT(text) ((char[]){text}) /* the model owns its texts, so they are not const */
@@ -274,6 +326,14 @@ static void check_flow(const struct flow_result *flow)
     assert_int_equal(flow->report[END_SRC].payload_bytes, 456);
     assert_int_equal(flow->report[END_SRC].cpu, 3);
     assert_int_equal(flow->report[END_DST].end, END_DST);
+    assert_int_equal(flow->report[END_SRC].token_bytes, 16);
+    assert_true(flow->report[END_SRC].shut);
+    assert_memory_equal(flow->report[END_SRC].lateness, a_flow.report[END_SRC].lateness,
+                        sizeof a_flow.report[END_SRC].lateness);
+    assert_memory_equal(flow->report[END_SRC].reading, a_flow.report[END_SRC].reading,
+                        sizeof a_flow.report[END_SRC].reading);
+    assert_memory_equal(&flow->ledger, &a_flow.ledger, sizeof a_flow.ledger);
+    assert_memory_equal(&flow->verdict, &a_flow.verdict, sizeof a_flow.verdict);
 }
 
 static void check_run(const struct run_info *run)

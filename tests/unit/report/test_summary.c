@@ -405,6 +405,115 @@ static void test_json_has_null_where_nothing_is_known(void **state)
     json_decref(json);
 }
 
+static json_int_t whole(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_integer(value))
+        fail_msg("%s is no whole number", key);
+    return json_integer_value(value);
+}
+
+static struct made_flow accounted(void)
+{
+    struct made_flow flow = good;
+    struct end_report *src = &flow.result.report[END_SRC];
+    src->times = (1u << END_TIMES) - 1;
+    src->at[T_CONNECT] = -5 * MS;
+    src->at[T_CONNECTED] = -2 * MS;
+    src->at[T_FIRST_BYTE] = 1999 * MS;
+    src->at[T_STOP] = 3000 * MS;
+    src->at[T_LAST_BYTE] = 3004 * MS;
+    src->samples_expected = 12;
+    src->samples_taken = 10;
+    src->samples_missed = 2;
+    src->lateness[4] = 9;
+    src->lateness[15] = 1;
+    src->lateness_max_ns = 30 * MS;
+    flow.result.verdict = (struct verdict){.limit = LIMIT_RECEIVER,
+                                           .share = {[LIMIT_RECEIVER] = 0.75, [LIMIT_HOST] = 0.25},
+                                           .source = {0.5, -1},
+                                           .sink = {-1, -1},
+                                           .reason = "it reads slowly"};
+    flow.result.ledger =
+        (struct ledger){.state = LEDGER_RECONCILES, .written = 1000100, .syn_acked = 1};
+    return flow;
+}
+
+static void test_json_has_the_accounts(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct made_flow flow = accounted();
+    const char *limit, *reason, *ledger_state;
+    double receiver, cpu;
+    write_file(fixture->path, 0, &flow, 1, &run);
+    load(fixture);
+    json_t *json = json_of(fixture);
+    json_t *got = json_array_get(json_object_get(json, "flows"), 0);
+    assert_int_equal(whole(got, "setup_ns"), 3 * MS);
+    assert_int_equal(whole(got, "transfer_ns"), 1001 * MS);
+    assert_int_equal(whole(got, "drain_ns"), 4 * MS);
+    assert_int_equal(json_unpack(got,
+                                 "{s:s, s:s, s:{s:f}, s:{s:{s:f, s:n}, s:{s:n}}, s:{s:s, s:n}}",
+                                 "limited_by", &limit, "limit_reason", &reason, "limit_shares",
+                                 "receiver", &receiver, "workers", "src", "cpu", &cpu, "wait",
+                                 "dst", "cpu", "ledger", "state", &ledger_state, "why"),
+                     0);
+    assert_string_equal(limit, "receiver");
+    assert_string_equal(reason, "it reads slowly");
+    assert_string_equal(ledger_state, "reconciles");
+    assert_true(receiver == 0.75 && cpu == 0.5);
+    assert_int_equal(whole(json_object_get(got, "ledger"), "written"), 1000100);
+    const json_t *src = json_object_get(json_object_get(got, "sampling"), "src");
+    assert_int_equal(whole(src, "expected"), 12);
+    assert_int_equal(whole(src, "missed"), 2);
+    assert_int_equal(whole(src, "late_p50_ns"), 16000);
+    assert_int_equal(whole(src, "late_p99_ns"), 30 * MS);
+    assert_int_equal(json_array_size(json_object_get(src, "lateness")), LATENESS_BUCKETS);
+    json_decref(json);
+}
+
+static void test_json_of_a_file_without_accounts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = lost;
+    write_file(fixture->path, 0, &flow, 1, NULL);
+    load(fixture);
+    json_t *json = json_of(fixture);
+    const json_t *got = json_array_get(json_object_get(json, "flows"), 0);
+    static const char *const unknown[] = {"ledger",   "limited_by",  "limit_shares",
+                                          "setup_ns", "transfer_ns", "drain_ns"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        assert_true(json_is_null(json_object_get(got, unknown[i])));
+    json_decref(json);
+}
+
+static void test_text_names_the_limit_and_what_is_wrong(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = accounted();
+    write_file(fixture->path, 0, &flow, 1, &run);
+    load(fixture);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "limited by  status"));
+    assert_non_null(strstr(text, "receiver    complete"));
+    assert_null(strstr(text, "reconcile"));
+    assert_non_null(strstr(text,
+                           "warning: samples were taken late: half of them by up to 0.016 ms, "
+                           "99 % by up to 30.000 ms, the last by 30.000 ms\n"));
+    summary_fini(&fixture->summary);
+
+    flow = accounted();
+    flow.result.report[END_SRC].lateness[15] = 0;
+    flow.result.report[END_SRC].lateness_max_ns = 16000;
+    flow.result.ledger.state = LEDGER_DIFFERS;
+    snprintf(flow.result.ledger.why, sizeof flow.result.ledger.why, "3 bytes \x1b[1m");
+    write_file(fixture->path, 0, &flow, 1, &run);
+    load(fixture);
+    text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "warning: the bytes of flow 1 do not reconcile: 3 bytes ?[1m\n"));
+    assert_null(strstr(text, "taken late"));
+}
+
 /* ---- several runs ---- */
 
 /* The good flow with other figures, and the lost one, as run `number` of `of`. */
@@ -710,6 +819,9 @@ int main(void)
         TEST(json_has_stable_keys),
         TEST(json_has_what_flows_were_tuned_by),
         TEST(json_has_null_where_nothing_is_known),
+        TEST(json_has_the_accounts),
+        TEST(json_of_a_file_without_accounts),
+        TEST(text_names_the_limit_and_what_is_wrong),
         TEST(runs_of_a_file_are_told_apart),
         TEST(flows_are_joined_over_runs),
         TEST(text_of_runs_has_medians),

@@ -1,0 +1,179 @@
+#include "engine/account.h"
+
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "engine/end.h"
+#include "engine/sampler.h"
+#include "engine/worker.h"
+#include "util/clock.h"
+
+#define ASK_NS NS_PER_MS /* so often a system call is spent on the question */
+
+uint64_t account_unread(int fd)
+{
+    int size;
+    return ioctl(fd, SIOCINQ, &size) == 0 && size > 0 ? (uint64_t)size : 0;
+}
+
+/* ---- What the socket says ---- */
+
+static void read_send_buffer(int fd, uint32_t *size, uint32_t *queued)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof memory;
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
+        return;
+    *size = memory[SK_MEMINFO_SNDBUF];
+    *queued = memory[SK_MEMINFO_WMEM_QUEUED];
+}
+
+/* The kernel wakes a writer when a third of the buffer is free, and takes what it writes: so a
+ * buffer that holds the writer up is fuller than half. */
+static bool is_buffer_full(const struct end *end)
+{
+    uint32_t size = 0, queued = 0;
+    read_send_buffer(end->fd, &size, &queued);
+    return queued > size / 2;
+}
+
+/* What Nagle's rule keeps back does not wait for the network. */
+static enum wait_kind kind_of(const struct end *end, int64_t unsent)
+{
+    if (unsent > 0 && unsent >= end->account.segment)
+        return WAIT_NETWORK;
+    return is_buffer_full(end) ? WAIT_BUFFER : WAIT_NOTHING;
+}
+
+static enum wait_kind ask_after(const struct end *end)
+{
+    int unsent;
+    return ioctl(end->fd, SIOCOUTQNSD, &unsent) == 0 ? kind_of(end, unsent) : WAIT_NETWORK;
+}
+
+/* A connection that sends again what was lost sends nothing else, whatever it could. */
+static void ask_before(struct end *end, const struct sample *sample)
+{
+    struct time_account *account = &end->account;
+    const void *info = sample->info;
+    const size_t length = sample->info_length;
+    account->asked_before_ns = sample->t_ns;
+    account->silent_ns = tcp_field_get(info, length, TCP_last_data_sent) * NS_PER_MS;
+    account->before = kind_of(end, tcp_field_get(info, length, TCP_notsent_bytes));
+    if (tcp_field_get(info, length, TCP_ca_state) >= LINUX_TCP_CA_RECOVERY)
+        account->before = WAIT_NETWORK;
+}
+
+/* ---- Times ---- */
+
+void account_wait(struct end *end)
+{
+    struct time_account *account = &end->account;
+    const int64_t now = account->wait_since_ns = clock_now();
+    if (now - account->asked_after_ns < ASK_NS)
+        return;
+    account->asked_after_ns = now;
+    account->after = ask_after(end);
+}
+
+/* A wait is over.  What is in the buffer at its end tells what it was for; but a small buffer may
+ * be acknowledged at once, and of a wait that began with data to send, only a part is without. */
+static void add_wait(struct time_account *account, int64_t now_ns)
+{
+    const int64_t waited = now_ns - account->wait_since_ns;
+    enum wait_kind kind = account->before;
+    int64_t of_kind = waited;
+    if (kind == WAIT_NOTHING && account->after == WAIT_BUFFER)
+        kind = WAIT_BUFFER;
+    else if (kind == WAIT_NOTHING && account->after == WAIT_NETWORK)
+        of_kind = account->silent_ns < waited ? account->silent_ns : waited;
+    account->waited_ns[kind] += of_kind;
+    account->waited_ns[WAIT_NETWORK] += waited - of_kind;
+    account->wait_since_ns = 0;
+}
+
+void account_wake(struct end *end)
+{
+    struct time_account *account = &end->account;
+    if (!account->wait_since_ns)
+        return;
+    const int64_t now = clock_now();
+    if (now - account->asked_before_ns >= ASK_NS) {
+        struct sample sample;
+        sample_read(end->fd, &sample);
+        ask_before(end, &sample);
+    }
+    add_wait(account, now);
+}
+
+void account_rest(struct end *end)
+{
+    end->account.wait_since_ns = 0;
+    if (!end->account.rest_since_ns)
+        end->account.rest_since_ns = clock_now();
+}
+
+static int64_t rest_now(const struct time_account *account, int64_t now_ns)
+{
+    return account->rest_since_ns ? now_ns - account->rest_since_ns : 0;
+}
+
+void account_resume(struct end *end)
+{
+    end->account.rest_ns += rest_now(&end->account, clock_now());
+    end->account.rest_since_ns = 0;
+}
+
+/* ---- Readings ---- */
+
+static void read_kernel(struct reading *out, const struct sample *sample)
+{
+    const uint16_t length = out->info_length = sample->info_length;
+    const void *info = sample->info;
+    out->state = (uint8_t)tcp_field_get(info, length, TCP_state);
+    out->acked = (uint64_t)tcp_field_get(info, length, TCP_bytes_acked);
+    out->received = (uint64_t)tcp_field_get(info, length, TCP_bytes_received);
+    out->sent = (uint64_t)tcp_field_get(info, length, TCP_bytes_sent);
+    out->retransmitted = (uint64_t)tcp_field_get(info, length, TCP_bytes_retrans);
+    out->notsent = (uint64_t)tcp_field_get(info, length, TCP_notsent_bytes);
+    out->busy_us = (uint64_t)tcp_field_get(info, length, TCP_busy_time);
+    out->rwnd_limited_us = (uint64_t)tcp_field_get(info, length, TCP_rwnd_limited);
+    out->sndbuf_limited_us = (uint64_t)tcp_field_get(info, length, TCP_sndbuf_limited);
+    out->rtt_us = (uint32_t)tcp_field_get(info, length, TCP_rtt);
+    out->min_rtt_us = (uint32_t)tcp_field_get(info, length, TCP_min_rtt);
+}
+
+/* Of the waits and rests up to the sample, those that go on among them. */
+static void read_times(struct reading *out, struct end *end, const struct sample *sample)
+{
+    struct time_account account = end->account;
+    if (account.wait_since_ns) {
+        ask_before(end, sample);
+        account.before = end->account.before;
+        account.silent_ns = end->account.silent_ns;
+        add_wait(&account, sample->t_ns);
+    }
+    out->held_ns = account.waited_ns[WAIT_BUFFER];
+    out->late_ns = account.waited_ns[WAIT_NOTHING];
+    out->rest_ns = account.rest_ns + rest_now(&account, sample->t_ns);
+}
+
+void account_take(struct end *end, int which, const struct sample *sample)
+{
+    struct reading *out = &end->report.reading[which];
+    struct usage *usage = &end->worker->usage;
+    *out = (struct reading){.t_ns = sample->t_ns, .written = end->sent, .read = end->received};
+    read_kernel(out, sample);
+    end->account.segment = (int)tcp_field_get(sample->info, sample->info_length, TCP_snd_mss);
+    if (end->spec.sink)
+        out->unread = account_unread(end->fd);
+    if (end->spec.source)
+        read_send_buffer(end->fd, &out->send_buffer, &out->send_queued);
+    read_times(out, end, sample);
+    usage_read(usage, sample->t_ns);
+    out->worker_ns = usage->t_ns;
+    out->cpu_ns = usage->cpu_ns;
+    out->wait_ns = usage->wait_ns;
+}

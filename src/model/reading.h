@@ -1,0 +1,39 @@
+/* What had been counted for one end at one moment: three of them stand in its report, and what
+ * became of the bytes (model/ledger.h) and of the time (model/verdict.h) is told by them alone.
+ *
+ * The kernel's figures are raw, as struct tcp_info has them: acked and received hold the token,
+ * acked the SYN at the end that opened, both the FIN. */
+#ifndef MODEL_READING_H
+#define MODEL_READING_H
+
+#include <stdint.h>
+
+struct reading {
+    int64_t t_ns;                 /* when TCP_INFO was read; a time as in struct end_report */
+    uint16_t info_length;         /* of TCP_INFO: which of its fields exist; 0: not read */
+    uint8_t state;                /* Linux's own number */
+    uint64_t written, read;       /* payload that send() took, that recv() gave */
+    uint64_t acked, received;     /* bytes, as the next three */
+    uint64_t sent, retransmitted; /* without SYN and FIN */
+    uint64_t notsent;             /* written, not transmitted once */
+    uint64_t unread;              /* SIOCINQ: received in order, not read; no FIN in it */
+    uint64_t busy_us;             /* something was unacknowledged or unsent */
+    uint64_t rwnd_limited_us;     /* of that: the peer's window was full */
+    uint64_t sndbuf_limited_us;   /* of that: all was sent, and a write was cut */
+    uint32_t rtt_us, min_rtt_us;  /* smoothed; least */
+    uint32_t send_buffer;         /* SO_SNDBUF */
+    uint32_t send_queued;         /* what is in it, with the kernel's own share */
+
+    /* Times of the engine, in all.  Of the source's waiting for its socket: */
+    int64_t held_ns; /* all was under way, and the send buffer was full of it */
+    int64_t late_ns; /* all was under way, and the buffer had room */
+    int64_t rest_ns; /* the traffic model had nothing to send */
+
+    int64_t worker_ns; /* when the next two were read, likewise a time; 0: they were not */
+    int64_t cpu_ns;    /* CPU time of the worker's thread */
+    int64_t wait_ns;   /* it was ready to run and got no core; -1: the kernel does not tell */
+};
+
+enum { READ_BEGIN, READ_STOP, READ_CLOSE, READINGS };
+
+#endif

@@ -1,0 +1,258 @@
+#include "model/verdict.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "model/tcp_fields.h"
+
+#define NS_PER_US 1e3
+#define NS_PER_S  1e9
+#define PERCENT   100
+#define KIB       1024
+
+const char *limit_text(enum limit limit)
+{
+    static const char *const texts[LIMITS] = {
+        [LIMIT_UNKNOWN] = "-",         [LIMIT_NETWORK] = "network",
+        [LIMIT_RECEIVER] = "receiver", [LIMIT_SEND_BUFFER] = "send buffer",
+        [LIMIT_TRAFFIC] = "traffic",   [LIMIT_HOST] = "host",
+    };
+    return (unsigned)limit < LIMITS ? texts[limit] : "-";
+}
+
+/* Between the readings at begin and stop; 0 if they are not there. */
+static int64_t span_of(const struct end_report *end)
+{
+    int64_t span_ns;
+    const struct reading *begin = &end->reading[READ_BEGIN], *stop = &end->reading[READ_STOP];
+    if (!begin->info_length || !stop->info_length ||
+        __builtin_sub_overflow(stop->t_ns, begin->t_ns, &span_ns) || span_ns < 0)
+        return 0;
+    return span_ns;
+}
+
+static double within(double value, double limit)
+{
+    return value < 0 ? 0 : value < limit ? value : limit;
+}
+
+/* ---- The workers ---- */
+
+static struct worker_share share_of(const struct end_report *end)
+{
+    struct worker_share share = {-1, -1};
+    if (!end || !span_of(end))
+        return share;
+    const struct reading *begin = &end->reading[READ_BEGIN], *stop = &end->reading[READ_STOP];
+    const double span_ns = (double)stop->worker_ns - (double)begin->worker_ns;
+    if (!begin->worker_ns || !stop->worker_ns || span_ns <= 0)
+        return share;
+    share.cpu = within(((double)stop->cpu_ns - (double)begin->cpu_ns) / span_ns, 1);
+    if (begin->wait_ns >= 0 && stop->wait_ns >= 0)
+        share.wait = within(((double)stop->wait_ns - (double)begin->wait_ns) / span_ns, 1);
+    return share;
+}
+
+static double awake(struct worker_share share)
+{
+    return (share.cpu > 0 ? share.cpu : 0) + (share.wait > 0 ? share.wait : 0);
+}
+
+static int percent(double share)
+{
+    return (int)(share * PERCENT + 0.5);
+}
+
+/* Whether a worker had no time left: then whatever else was waited for, was waited for it. */
+static bool judge_workers(struct verdict *out)
+{
+    const bool is_sink = awake(out->sink) > awake(out->source);
+    const struct worker_share *most = is_sink ? &out->sink : &out->source;
+    if (awake(*most) < VERDICT_AWAKE_MAX)
+        return false;
+    out->limit = LIMIT_HOST;
+    int length = snprintf(out->reason, sizeof out->reason, "the %s end's worker ran %d %%",
+                          is_sink ? "dst" : "src", percent(most->cpu));
+    if (most->wait >= 0)
+        length += snprintf(out->reason + length, sizeof out->reason - (size_t)length,
+                           " and waited for a core %d %%", percent(most->wait));
+    snprintf(out->reason + length, sizeof out->reason - (size_t)length, " of the time");
+    return true;
+}
+
+/* ---- Where the time went ---- */
+
+/* Shares of the time, disjoint. */
+struct times {
+    double idle;   /* nothing unsent or unacknowledged */
+    double window; /* the peer's was full */
+    double held;   /* the send buffer was full of what was under way */
+    double late;   /* all was under way, the buffer had room, and nothing came */
+    double other;  /* something was under way, or waited to be sent */
+};
+
+static double share_of_us(uint64_t begin_us, uint64_t stop_us, double span_ns, double limit)
+{
+    const double us = stop_us > begin_us ? (double)(stop_us - begin_us) : 0;
+    return within(us * NS_PER_US / span_ns, limit);
+}
+
+static double share_of_ns(int64_t begin_ns, int64_t stop_ns, double span_ns, double limit)
+{
+    return within(((double)stop_ns - (double)begin_ns) / span_ns, limit);
+}
+
+static struct times times_of(const struct end_report *source, double span_ns)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    struct times at;
+    const double busy = share_of_us(begin->busy_us, stop->busy_us, span_ns, 1);
+    at.idle = 1 - busy;
+    at.window = share_of_us(begin->rwnd_limited_us, stop->rwnd_limited_us, span_ns, busy);
+    at.held = share_of_ns(begin->held_ns, stop->held_ns, span_ns, busy - at.window);
+    const double late = share_of_ns(begin->late_ns, stop->late_ns, span_ns, 1);
+    at.late = within(late - at.idle, busy - at.window - at.held);
+    at.other = busy - at.window - at.held - at.late;
+    return at;
+}
+
+/* Rest is taken from the time without data first, else from all that the kernel says alike. */
+static double take_rest(struct times *at, double rest)
+{
+    const double idle = within(rest, at->idle), busy = 1 - at->idle;
+    const double left = busy > 0 ? (busy - (rest - idle)) / busy : 0;
+    at->idle -= idle;
+    at->window *= left;
+    at->held *= left;
+    at->late *= left;
+    at->other *= left;
+    return rest;
+}
+
+/* Transmitted and not acknowledged, with a SYN or FIN perhaps. */
+static uint64_t under_way(const struct reading *at)
+{
+    const uint64_t gone = at->acked + at->retransmitted;
+    return at->sent > gone ? at->sent - gone : 0;
+}
+
+/* A window or a buffer that is full of what waits in a queue of the network bounds that queue, and
+ * not the rate.  What waits at the peer to be read is another thing. */
+static bool has_queue(const struct reading *at, const struct end_report *sink)
+{
+    const uint64_t unread = sink ? sink->reading[READ_STOP].unread : 0;
+    return at->min_rtt_us > 0 && at->rtt_us >= VERDICT_QUEUE_RTTS * at->min_rtt_us &&
+           under_way(at) > unread;
+}
+
+/* SO_MAX_PACING_RATE, which counts headers, was reached. */
+static bool is_paced(const struct end_report *source, double span_ns)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    const double bits = 8 * ((double)stop->sent - (double)begin->sent);
+    return source->pacing_rate &&
+           bits / span_ns * NS_PER_S >= VERDICT_PACED_MIN * (double)source->pacing_rate;
+}
+
+static void fill_shares(struct verdict *out, const struct end_report *source,
+                        const struct end_report *sink, double span_ns)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    const bool queue = has_queue(stop, sink);
+    struct times at = times_of(source, span_ns);
+    const double rest = take_rest(&at, share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1));
+    out->share[LIMIT_TRAFFIC] = rest;
+    out->share[LIMIT_HOST] = at.idle + at.late;
+    out->share[is_paced(source, span_ns) ? LIMIT_TRAFFIC : LIMIT_NETWORK] += at.other;
+    out->share[queue ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window;
+    out->share[queue ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
+}
+
+/* ---- The sentence ---- */
+
+static void explain_receiver(struct verdict *out, const struct end_report *sink, int share)
+{
+    const uint64_t unread = sink ? sink->reading[READ_STOP].unread : 0;
+    if (unread)
+        snprintf(out->reason, sizeof out->reason,
+                 "its window was full %d %% of the time; %llu KiB waited to be read at the end",
+                 share, (unsigned long long)(unread / KIB));
+    else
+        snprintf(out->reason, sizeof out->reason,
+                 "its window was full %d %% of the time, smaller than the path needs", share);
+}
+
+static void explain_traffic(struct verdict *out, const struct end_report *source, int share)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    if (stop->rest_ns > begin->rest_ns)
+        snprintf(out->reason, sizeof out->reason,
+                 "its traffic model had nothing to send %d %% of the time", share);
+    else
+        snprintf(out->reason, sizeof out->reason, "it was as fast as its pacing rate");
+}
+
+static void explain(struct verdict *out, const struct end_report *source,
+                    const struct end_report *sink)
+{
+    const int share = percent(out->share[out->limit]);
+    const struct reading *stop = &source->reading[READ_STOP];
+    switch (out->limit) {
+    case LIMIT_NETWORK:
+        snprintf(out->reason, sizeof out->reason,
+                 "data waited for the path or the congestion window %d %% of the time", share);
+        break;
+    case LIMIT_RECEIVER:
+        explain_receiver(out, sink, share);
+        break;
+    case LIMIT_SEND_BUFFER:
+        snprintf(out->reason, sizeof out->reason,
+                 "all that it holds (%u KiB) was under way %d %% of the time",
+                 stop->send_buffer / KIB, share);
+        break;
+    case LIMIT_TRAFFIC:
+        explain_traffic(out, source, share);
+        break;
+    case LIMIT_HOST:
+        snprintf(out->reason, sizeof out->reason,
+                 "the src end's worker left the connection without data %d %% of the time", share);
+        break;
+    case LIMIT_UNKNOWN:
+    case LIMITS:
+        break;
+    }
+}
+
+static enum limit greatest(const struct verdict *verdict)
+{
+    enum limit limit = LIMIT_NETWORK;
+    for (enum limit other = LIMIT_NETWORK; other < LIMITS; other++)
+        if (verdict->share[other] > verdict->share[limit])
+            limit = other;
+    return limit;
+}
+
+void verdict_judge(struct verdict *out, const struct end_report *source,
+                   const struct end_report *sink)
+{
+    *out = (struct verdict){.source = share_of(source), .sink = share_of(sink)};
+    const int64_t span_ns = source ? span_of(source) : 0;
+    if (span_ns < VERDICT_TIME_MIN_NS ||
+        !tcp_field_exists(source->reading[READ_STOP].info_length, TCP_sndbuf_limited)) {
+        snprintf(out->reason, sizeof out->reason, "%s",
+                 !source                         ? "the src end's report is missing"
+                 : span_ns == 0                  ? "there are no readings of its begin and its end"
+                 : span_ns < VERDICT_TIME_MIN_NS ? "it was too short to tell"
+                                                 : "this kernel does not tell (Linux 4.10 does)");
+        return;
+    }
+    fill_shares(out, source, sink, (double)span_ns);
+    if (judge_workers(out))
+        return;
+    out->limit = greatest(out);
+    explain(out, source, sink);
+}

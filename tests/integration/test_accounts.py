@@ -1,0 +1,274 @@
+"""Where bytes and time went: every byte of every flow is accounted for, whatever its end, and what
+limited a flow is named."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from harness import (
+    COMPLETE,
+    END_CUT,
+    END_STOPPED,
+    FAILED,
+    cable,
+    messages,
+    moment,
+    read_results,
+    run,
+    waiting,
+)
+
+HOSTS = {
+    "A": {"mgmt": "10.8.0.1:8841", "host": "10.9.0.1"},
+    "B": {"mgmt": "10.8.0.2:8841", "host": "10.9.0.2"},
+}
+
+
+def scenario(*flows, **more):
+    common = {"src": "A", "dst": "B", "duration": "2s", "ccalg": "cubic"}
+    numbered = [{"id": i, **common, **flow} for i, flow in enumerate(flows)]
+    return {"hosts": HOSTS, "flows": numbered, **more}
+
+
+def agents(lab, near, far, before=((), ())):
+    return [
+        lab.agent(where, host["mgmt"], "--insecure", "--interval", "20ms", before=words)
+        for where, host, words in zip((near, far), HOSTS.values(), before)
+    ]
+
+
+# ---- bytes ----
+
+
+def check_ledger(flow):
+    """Every byte of the flow, from the report's raw counters and the ledger made of them."""
+    states = messages().Ledger
+    ledger, src, dst = flow.result.ledger, flow.result.src, flow.result.dst
+    assert ledger.state == states.RECONCILES, (flow.params.id, ledger.why)
+    assert ledger.written == ledger.never_sent + ledger.sent_first
+    assert ledger.sent_first == ledger.acked + ledger.unacked
+    assert ledger.received == ledger.read + ledger.unread
+    assert ledger.acked <= ledger.received <= ledger.sent_first
+    assert ledger.written == src.payload_bytes
+    assert ledger.read == dst.payload_bytes
+    if not flow.TxTCPInfo:
+        return ledger
+    # The last samples are those from which the ledger was made.
+    extra = ledger.syn_acked + ledger.token_acked + ledger.fin_acked
+    assert flow.TxTCPInfo[-1].ThruBytesAcked == ledger.acked + extra
+    extra = ledger.token_received + ledger.fin_received
+    received = ledger.received - ledger.received_late
+    assert flow.RxTCPInfo[-1].ThruBytesReceived == received + extra
+    return ledger
+
+
+def check_complete(flow):
+    ledger = check_ledger(flow)
+    assert flow.result.status == COMPLETE, flow.result.error
+    assert ledger.written == ledger.acked == ledger.read > 0
+    assert ledger.never_sent == ledger.unacked == ledger.unread == 0
+    assert (ledger.syn_acked, ledger.token_acked, ledger.fin_acked) == (1, 16, 1)
+    assert (ledger.token_received, ledger.fin_received) == (16, 1)
+    return ledger
+
+
+def test_every_byte_of_flows_that_come_to_their_end(pair):
+    kinds = [{}, {"connect": "at_start"}, {"end": "abort"}, {"nodelay": True}]
+    kinds += [{"send_rate": "3Mbit/s"}, {"read_rate": "5Mbit/s", "end": "abort"}]
+    starts = [{"duration": "500ms", "start": f"{ms}ms"} for ms in (0, 0, 0, 100, 200, 200)]
+    flows = [{**kind, **start} for kind in kinds for start in starts]
+    for flow in pair.run(*flows).must(0).flows:
+        ledger = check_ledger(flow)
+        if flow.result.end == "drain":
+            check_complete(flow)
+        else:
+            assert ledger.fin_acked == ledger.fin_received == 0
+            assert ledger.read == ledger.received and ledger.read > 0
+
+
+def test_every_byte_under_loss(lab):
+    near, far = lab.delay_line(5, rate=20_000_000, queue=50, loss=40)
+    agents(lab, near, far)
+    flows = lab.run(near, scenario({}, {"ccalg": "reno"}, {"connect": "at_start"})).must(0).flows
+    assert all(check_complete(flow).retransmitted > 0 for flow in flows)
+
+
+def test_every_byte_of_flows_that_are_cut(lab):
+    """The line holds more than it lets through until the drain limit."""
+    near, far = lab.delay_line(1, rate=100_000, queue=100)
+    agents(lab, near, far)
+    outcome = lab.run(near, scenario({"send_buffer": 200000, "duration": "500ms"}))
+    (flow,) = outcome.flows
+    assert END_CUT in (flow.result.src.status, flow.result.dst.status)
+    ledger = check_ledger(flow)
+    assert ledger.never_sent > 0 or ledger.unacked > 0
+
+
+def interrupted(lab, where, flows, number=signal.SIGINT, whom=None):
+    """The flows of a run that was told to stop in the middle of it."""
+    output = lab.output()
+    master = lab.spawn(where, "run", lab.write(flows), "-o", output)
+    for _ in waiting("the flows to be ready", master):
+        if "flows are ready" in master.text():
+            break
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        master.wait(1.2)
+    (whom or master).signal(number)
+    master.wait()
+    return read_results(output)
+
+
+def test_every_byte_of_flows_that_are_stopped(pair):
+    flows = [{"duration": "60s", "connect": c} for c in ("ahead", "at_start") for _ in range(4)]
+    flows += [{"start": "30s"}]
+    for flow in interrupted(pair.lab, pair.where, pair.scenario(*flows)):
+        assert flow.result.src.status == END_STOPPED
+        assert flow.params.start == 30000 or check_ledger(flow).read > 0
+
+
+def test_every_byte_of_flows_whose_peer_dies(pair):
+    """Its report is missing: what the other end knows is told, and no more."""
+    flows = pair.scenario({"duration": "30s"})
+    (flow,) = interrupted(pair.lab, pair.where, flows, signal.SIGKILL, pair.agents[1])
+    ledger = flow.result.ledger
+    assert ledger.state == messages().Ledger.UNKNOWN
+    assert ledger.why == "the receiving end's report is missing"
+    assert ledger.written == ledger.never_sent + ledger.sent_first > 0
+    assert ledger.sent_first == ledger.acked + ledger.unacked
+
+
+def test_nothing_of_flows_that_never_connect(pair):
+    rules = "table inet t { chain c { type filter hook input priority 0; RULE }; }"
+    rule = "ip daddr 127.0.0.2 tcp dport 1024-65535 drop;"
+    run(*pair.where.enter(), "nft", rules.replace("RULE", rule))
+    (flow,) = pair.run({"connect": "at_start", "duration": "200ms"}).flows
+    assert flow.result.status == FAILED
+    assert check_ledger(flow).written == 0
+
+
+def test_summary_tells_the_accounts(pair):
+    outcome = pair.run({"duration": "500ms"}).must(0)
+    assert "limited by" in outcome.stdout and "reconcile" not in outcome.stdout
+    done = pair.lab.command(None, "summary", "--json", outcome.output).must(0)
+    (flow,) = json.loads(done.stdout)["flows"]
+    assert flow["ledger"]["state"] == "reconciles"
+    assert flow["ledger"]["read"] == flow["payload_bytes"]
+    (raw,) = outcome.flows
+    src = raw.result.src
+    assert flow["setup_ns"] == moment(src, "connected") - moment(src, "connect")
+    assert flow["transfer_ns"] == moment(src, "stop") - moment(src, "first_byte")
+    assert flow["drain_ns"] == moment(src, "last_byte") - moment(src, "stop")
+    assert flow["drain_ns"] == raw.result.drain_ns
+    assert abs(sum(flow["limit_shares"].values()) - 1) < 1e-9
+    for name, end in (("src", raw.result.src), ("dst", raw.result.dst)):
+        sampling = flow["sampling"][name]
+        assert sum(sampling["lateness"]) == sampling["taken"] == end.samples_taken
+        assert sampling["expected"] == sampling["taken"] + sampling["missed"]
+
+
+def test_goodput_of_intervals(pair):
+    sys.modules.setdefault("messages_pb2", messages())
+    import tcp_flowgen_results
+
+    outcome = pair.run({"send_rate": "50Mbit/s"}).must(0)
+    (flow,) = tcp_flowgen_results.read(outcome.output)
+    intervals = flow.dst.goodput()
+    bits = sum((t_to - t_from) * rate for t_from, t_to, rate in intervals)
+    first = flow.dst.columns["ThruBytesReceived"][0] - 16
+    assert round(bits) == 8 * (flow.result.dst.payload_bytes - max(first, 0))
+
+
+# ---- time ----
+
+
+def limit_of(flow):
+    verdict = flow.result.verdict
+    return messages().Verdict.Limit.Name(verdict.limit), verdict.reason
+
+
+LINE = [
+    ("NETWORK", {}),
+    ("NETWORK", {"ccalg": "bbr"}),
+    ("NETWORK", {"send_rate": "200Mbit/s"}),
+    ("RECEIVER", {"read_rate": "4Mbit/s"}),
+    ("RECEIVER", {"receive_buffer": 8192}),
+    ("SEND_BUFFER", {"send_buffer": 8192}),
+    ("SEND_BUFFER", {"send_buffer": 32768, "ccalg": "bbr"}),
+    ("TRAFFIC", {"send_rate": "4Mbit/s"}),
+    ("TRAFFIC", {"pacing_rate": "4Mbit/s"}),
+]
+
+
+def name_of(flow):
+    return "-".join(f"{key}-{value}" for key, value in flow.items()).replace("/", "") or "plain"
+
+
+def check_limit(lab, where, flow, limit):
+    """Others use this machine, too: a line that stalls, and workers that wait for a core, are no
+    fault of the verdict, so that it has several tries."""
+    for _ in range(5):
+        (got,) = lab.run(where, scenario(flow)).must(0).flows
+        check_ledger(got)
+        found, reason = limit_of(got)
+        if found == limit:
+            return
+    pytest.fail(f"{found}: {reason}")
+
+
+@pytest.mark.parametrize("limit, flow", LINE, ids=[name_of(flow) for _, flow in LINE])
+def test_what_limits_a_flow(lab, limit, flow):
+    """A line of 30 Mbit/s, 20 ms there and back, and a queue of 60 ms."""
+    near, far = lab.delay_line(10, rate=30_000_000, queue=150)
+    agents(lab, near, far)
+    check_limit(lab, near, flow, limit)
+
+
+@pytest.mark.parametrize("flow", [{"send_buffer": 32768}, {"receive_buffer": 65536}], ids=name_of)
+def test_a_small_buffer_that_fills_the_link_does_not_limit_it(lab, flow):
+    near, far = lab.delay_line(10, rate=1_000_000, queue=150)
+    agents(lab, near, far)
+    check_limit(lab, near, flow, "NETWORK")
+
+
+@contextlib.contextmanager
+def hogs(count, seconds):
+    """Programs that want all of core 0."""
+    loop = [sys.executable, "-c", "while True: pass"]
+    core = str(min(os.sched_getaffinity(0)))
+    words = ["timeout", str(seconds), "taskset", "-c", core, *loop]
+    started = [subprocess.Popen(words) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+@pytest.mark.parametrize("starved", ["src", "dst"])
+def test_a_worker_without_cpu(lab, starved):
+    near, far = lab.namespace("near"), lab.namespace("far")
+    cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="200mbit")
+    cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
+    polite = ("taskset", "-c", str(min(os.sched_getaffinity(0))), "nice", "-n", "19")
+    agents(lab, near, far, before=(polite, ()) if starved == "src" else ((), polite))
+    output = lab.output()
+    master = lab.spawn(near, "run", lab.write(scenario({"duration": "4s"})), "-o", output)
+    for _ in waiting("the flow to be ready", master):
+        if "flows are ready" in master.text():
+            break
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        master.wait(1)  # the agent takes the order to start first
+    with hogs(2, 6):
+        assert master.wait() == 0, master.text()
+    (flow,) = read_results(output)
+    limit, reason = limit_of(flow)
+    assert limit == "HOST" and f"the {starved} end's worker" in reason, reason
+    assert any("limited by a host's CPU" in warning for warning in flow.run.warnings)
+    assert "limited by a host's CPU" in master.text()
+    check_ledger(flow)
