@@ -40,7 +40,7 @@ uint64_t capacity_ends(uint64_t wanted, char *reason, size_t size)
     const uint64_t memory = memory_available() / END_BYTES;
     const uint64_t files = files_left();
     if (descriptors <= memory && descriptors <= files) {
-        snprintf(reason, size, "raise its limit of descriptors there to %" PRIu64 " (ulimit -n)",
+        snprintf(reason, size, "raise its limit of descriptors there (ulimit -n %" PRIu64 ")",
                  shards_descriptors(wanted));
         return descriptors;
     }

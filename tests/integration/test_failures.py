@@ -335,7 +335,7 @@ def too_few_descriptors(bed):
     """The limit that is named would do."""
     bed.start("B", under=["prlimit", "--nofile=64:64"])
     outcome = bed.run({})
-    limit = re.search(r"descriptors there to (\d+)", outcome.stderr)[1]
+    limit = re.search(r"ulimit -n (\d+)", outcome.stderr)[1]
     bed.start("B", under=["prlimit", f"--nofile={limit}:{limit}"])
     whole(bed.run({}).must(0))
     bed.start("B")
@@ -650,7 +650,7 @@ MATRIX = [
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
     Row(data_ports_in_use, 3, DATA_PORTS),
-    Row(too_few_descriptors, 3, B + r".*limit of descriptors there to 257 \(ulimit -n\)"),
+    Row(too_few_descriptors, 3, B + r".*limit of descriptors there \(ulimit -n 257\)"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),
     Row(spool_directory_vanished, 3, B + r".*/spool-B: no spool can be kept there: .*make that"),
     Row(agent_without_spool_directory, 2, r"/absent: no spool can be kept there: .* --spool"),
