@@ -13,7 +13,7 @@
 
 #define BURST          PROBE_BURST_MAX /* exchanges before and after the run */
 #define BURST_SHORT    32              /* and during it */
-#define CALLS_BEFORE   8               /* calls beside the probe, which tell how busy an agent is */
+#define CALLS_BEFORE   CLOCK_CALLS_MAX /* calls beside the probe, which tell how busy an agent is */
 #define CALLS_SHORT    8               /* without it, during the run */
 #define FIRST_CONTACT  2
 #define BURST_LEAST    8
@@ -155,14 +155,14 @@ static void open_probes(struct session *session)
     session_wait(session, all_quiet, INT64_MAX);
 }
 
-/* Some agents side by side; once more those whose burst was poor. */
-static void measure(struct session *session, size_t first, size_t count)
+/* Some agents side by side, with calls beside the probe; once more those whose burst was poor. */
+static void measure(struct session *session, size_t first, size_t count, size_t calls)
 {
     for (unsigned bursts = 0; bursts < ENDS_BURSTS; bursts++) {
         for (size_t i = first; i < first + count && i < session->agent_count; i++) {
             struct master_agent *agent = &session->agents[i];
             if (bursts == 0)
-                start_burst(agent, BURST, CALLS_BEFORE, CLOCK_CALLS_MAX);
+                start_burst(agent, BURST, calls, CLOCK_CALLS_MAX);
             else if (bursts == 1 || is_poor(&agent->clock))
                 start_burst(agent, BURST, 0, 0);
         }
@@ -179,7 +179,7 @@ void clock_sync_all(struct session *session, bool must)
     if (!session->run.clock_before.known)
         session->run.clock_before = discipline_read();
     for (size_t first = 0; first < session->agent_count; first += group)
-        measure(session, first, group);
+        measure(session, first, group, must ? CALLS_BEFORE : 1);
     for (size_t i = 0; must && i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->clock.failure[0])
