@@ -11,11 +11,14 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define BURST          32 /* exchanges before and after the run */
-#define BURST_SHORT    16 /* and during it */
-#define CALLS_BEFORE   8  /* calls beside the probe, which tell how busy an agent is */
-#define CALLS_SHORT    8  /* without it, during the run */
+#define BURST          PROBE_BURST_MAX /* exchanges before and after the run */
+#define BURST_SHORT    32              /* and during it */
+#define CALLS_BEFORE   CLOCK_CALLS_MAX /* calls beside the probe, which tell how busy an agent is */
+#define CALLS_SHORT    8               /* without it, during the run */
 #define FIRST_CONTACT  2
+#define BURST_LEAST    8
+#define BURST_NS       (100 * NS_PER_MS) /* half of what a burst may take, if that is no fewer */
+#define ENDS_BURSTS    4                 /* before and after the run, until one is as good as any */
 #define ERROR_MAX_NS   NS_PER_S
 #define ALONE_MAX      16 /* up to so many agents each is measured alone */
 #define GROUP          8
@@ -40,6 +43,22 @@ void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exc
         thin_out(sync);
     sync->points[sync->point_count++] = clock_best(exchanges, count);
     sync->exchanges += (uint32_t)count;
+}
+
+static int64_t least_bound(const struct clock_sync *sync)
+{
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < sync->point_count; i++)
+        if (sync->points[i].bound_ns < least)
+            least = sync->points[i].bound_ns;
+    return least;
+}
+
+/* Whether the last point is much wider than the best: times beyond the good ones are told worse. */
+static bool is_poor(const struct clock_sync *sync)
+{
+    return sync->point_count &&
+           sync->points[sync->point_count - 1].bound_ns / 2 > least_bound(sync);
 }
 
 /* ---- bursts ---- */
@@ -78,6 +97,15 @@ static bool is_quiet(const struct clock_sync *sync)
     return !sync->wanted && !sync->probing && sync->probe != PROBE_ASKED;
 }
 
+/* Fewer where each takes long. */
+static size_t burst_size(const struct clock_sync *sync, size_t most)
+{
+    int64_t fit = BURST_NS / (least_bound(sync) + 1);
+    if (fit >= (int64_t)most || most <= BURST_LEAST)
+        return most;
+    return fit > BURST_LEAST ? (size_t)fit : BURST_LEAST;
+}
+
 /* Exchanges by the probe and, after them, calls; without it `instead` calls, while the agent may be
  * asked for it once more. */
 static void start_burst(struct master_agent *agent, size_t probes, size_t calls, size_t instead)
@@ -87,7 +115,7 @@ static void start_burst(struct master_agent *agent, size_t probes, size_t calls,
         return;
     sync->calls = calls;
     if (sync->probe == PROBE_READY) {
-        clock_probe_start(agent, probes);
+        clock_probe_start(agent, burst_size(sync, probes));
         return;
     }
     if (sync->probe == PROBE_NEW)
@@ -127,6 +155,22 @@ static void open_probes(struct session *session)
     session_wait(session, all_quiet, INT64_MAX);
 }
 
+/* Some agents side by side, with calls beside the probe; once more those whose burst was poor. */
+static void measure(struct session *session, size_t first, size_t count, size_t calls)
+{
+    for (unsigned bursts = 0; bursts < ENDS_BURSTS; bursts++) {
+        for (size_t i = first; i < first + count && i < session->agent_count; i++) {
+            struct master_agent *agent = &session->agents[i];
+            if (bursts == 0)
+                start_burst(agent, BURST, calls, CLOCK_CALLS_MAX);
+            else if (bursts == 1 || is_poor(&agent->clock))
+                start_burst(agent, BURST, 0, 0);
+        }
+        if (!session_wait(session, all_quiet, INT64_MAX))
+            return;
+    }
+}
+
 void clock_sync_all(struct session *session, bool must)
 {
     size_t group = session->agent_count <= ALONE_MAX ? 1 : GROUP;
@@ -134,11 +178,8 @@ void clock_sync_all(struct session *session, bool must)
     open_probes(session);
     if (!session->run.clock_before.known)
         session->run.clock_before = discipline_read();
-    for (size_t first = 0; first < session->agent_count; first += group) {
-        for (size_t i = first; i < first + group && i < session->agent_count; i++)
-            start_burst(&session->agents[i], BURST, CALLS_BEFORE, CLOCK_CALLS_MAX);
-        session_wait(session, all_quiet, INT64_MAX);
-    }
+    for (size_t first = 0; first < session->agent_count; first += group)
+        measure(session, first, group, must ? CALLS_BEFORE : 1);
     for (size_t i = 0; must && i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->clock.failure[0])

@@ -294,6 +294,9 @@ static wide_ns error_at_wide(const struct line *line, const struct clock_fit *fi
             wide_ns grown = error + ns_scale(error, 2 * (double)beyond / (double)span) +
                             ns_scale(beyond, WANDER) + 1;
             most = grown < most ? grown : most;
+        } else if (span == 0) { /* one point: the rate is anything that clocks can do */
+            wide_ns grown = error + ns_scale(beyond, RATE_MAX) + 1;
+            most = grown < most ? grown : most;
         }
         need = most > need ? most : need;
     }

@@ -489,6 +489,18 @@ static void a_short_span_has_no_rate(void **state)
     assert_true(fit.rate > 99e-6 && fit.rate < 101e-6);
 }
 
+static void a_wide_point_near_the_only_one_does_no_harm(void **state)
+{
+    (void)state;
+    const struct clock_point points[] = {
+        {.agent_ns = 1 * S, .offset_ns = 300 * US, .bound_ns = 500 * US},
+        {.agent_ns = 1 * S + 2 * MS, .offset_ns = 0, .bound_ns = 10 * US},
+    };
+    struct clock_fit fit = clock_fit(points, COUNT_OF(points), 0);
+    assert_int_equal(fit.used, 1);
+    assert_in_range(fit.error_ns, 12 * US, 12 * US + 10); /* 1000 ppm of 2 ms more */
+}
+
 static void what_one_offset_explains_has_no_rate(void **state)
 {
     (void)state;
@@ -559,6 +571,7 @@ int main(void)
         cmocka_unit_test(leaves_out_exchanges_that_cannot_be),
         cmocka_unit_test(one_point_has_no_rate),
         cmocka_unit_test(a_short_span_has_no_rate),
+        cmocka_unit_test(a_wide_point_near_the_only_one_does_no_harm),
         cmocka_unit_test(what_one_offset_explains_has_no_rate),
         cmocka_unit_test(grows_until_wide_points_agree),
         cmocka_unit_test(hostile_clocks_do_no_harm),
