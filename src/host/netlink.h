@@ -1,6 +1,6 @@
-/* What the kernel knows of addresses and routes, by rtnetlink.  Private to the engine. */
-#ifndef ENGINE_NETLINK_H
-#define ENGINE_NETLINK_H
+/* What the kernel knows of addresses and routes, by rtnetlink. */
+#ifndef HOST_NETLINK_H
+#define HOST_NETLINK_H
 
 #include <libmnl/libmnl.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* rtnetlink through libmnl: a socket for each question, since questions are rare and asked
  * before data moves.  Any thread. */
-#include "engine/netlink.h"
+#include "host/netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
