@@ -3,14 +3,11 @@
 import json
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 
-import pytest
-from harness import COMPLETE, ROOT, Namespace, Pair, cable, column, messages, run, waiting
+from harness import COMPLETE, ROOT, cable, column, messages, run, waiting
 
-SPACING = 50_000_000  # ns
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -112,3 +109,132 @@ def test_host_without_flows_has_no_agent_unless_sampled(lab):
     outcome = router.run("300ms").must(0)
     assert {agent.mgmt for agent in outcome.run.agents} == {"10.1.0.1:8841", "10.3.0.1:8841"}
     assert len(outcome.run.host_samples) == 2
+
+
+def cpu_of(pid):
+    """s, of all threads, by the kernel's own count."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def machine_cpu():
+    """s since boot by kind, all CPUs together."""
+    kinds = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+    figures = Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    return {kind: int(figure) / TICKS for kind, figure in zip(kinds, figures)}
+
+
+def test_cpu_agrees_with_proc(pair):
+    """The rows at begin and end against what /proc says before and after the run."""
+    before = [cpu_of(agent.pid) for agent in pair.agents], machine_cpu()
+    outcome = pair.run({"duration": "2s"}).must(0)
+    after = [cpu_of(agent.pid) for agent in pair.agents], machine_cpu()
+    found = hosts(outcome)
+    for i, host in enumerate(found[f"127.0.0.1:884{i + 1}"] for i in range(2)):
+        ours = host.columns["agent_cpu_ns"]
+        assert before[0][i] - 0.02 <= ours[0] / 1e9 <= ours[-1] / 1e9 <= after[0][i] + 0.02
+        # Preparing and telling come before and behind the rows.
+        spent, seen = after[0][i] - before[0][i], (ours[-1] - ours[0]) / 1e9
+        assert spent > 0.2 and spent - 0.2 <= seen <= spent + 0.02
+        rows = host.columns
+        for name, kinds in (
+            ("user", ("user", "nice")), ("system", ("system",)), ("softirq", ("softirq",)),
+            ("irq", ("irq",)), ("steal", ("steal",)), ("idle", ("idle", "iowait")),
+        ):  # fmt: skip
+            low, high = (sum(at[1][kind] for kind in kinds) for at in (before, after))
+            values = [value / 1e9 for value in rows[name + "_ns"]]
+            assert low - 0.05 <= values[0] and values[-1] <= high + 0.05, name
+
+
+def test_interfaces_are_those_that_own_the_addresses(pair):
+    outcome = pair.run({"duration": "300ms"}).must(0)
+    for host in hosts(outcome).values():
+        assert list(host.interfaces) == ["lo"]
+        assert host.qdiscs["lo"] == "noqueue"
+        received = host.interfaces["lo"]["rx_bytes"]
+        assert received[-1] - received[0] > 1_000_000
+
+
+def test_an_interface_that_is_not_there_is_a_problem(pair):
+    pair.hosts["A"]["interfaces"] = "lo,nowhere0"
+    outcome = pair.run({}).must(3)
+    assert 'there is no interface "nowhere0" here to sample' in outcome.stderr
+
+
+def test_sampled_host_with_flows_is_sampled_to_the_runs_end(pair):
+    """Though its own flow is over long before."""
+    pair.hosts["C"] = {"mgmt": "127.0.0.1:8843", "host": "127.0.0.3", "sample": True}
+    pair.lab.agent(pair.where, "127.0.0.1:8843")
+    first = {"src": "C", "dst": "C", "duration": "200ms"}
+    outcome = pair.run(first, {"duration": "1500ms"}).must(0)
+    assert hosts(outcome)["127.0.0.1:8843"].columns["t_ns"][-1] > 1_500_000_000
+    assert all(flow.result.status == COMPLETE for flow in outcome.flows)
+
+
+def test_stopped_run_ends_sampling_too(lab):
+    """An interrupt ends the router's part as well, and the master does not wait for it."""
+    router = Router(lab)
+    output = lab.output()
+    scenario = lab.write(router.scenario("60s", sample=True, interfaces="r1"))
+    master = lab.spawn(router.r, "run", scenario, "-o", output, name="master")
+    for _ in waiting("all flows to be ready", master):
+        if "all flows are ready" in master.text():
+            break
+    time.sleep(1.5)
+    master.signal(2)
+    begun = time.monotonic()
+    assert master.wait() == 130
+    assert time.monotonic() - begun < 15
+    assert output.exists()
+
+
+def test_summary_tells_of_the_machines(lab):
+    router = Router(lab)
+    outcome = router.run("1s", sample=True, interfaces="r1").must(0)
+    drops = qdisc(router.r, "r1")["drops"]
+    lines = [line for line in outcome.stdout.splitlines() if line.startswith("machine of agent")]
+    assert len(lines) == 3
+    assert all("% busy, softirq" in line for line in lines)
+    line = next(line for line in lines if "10.1.0.2:8841" in line)
+    assert f"; {drops} packets dropped by the queue of r1" in line
+    summary = json.loads(lab.command(None, "summary", "--json", outcome.output).must(0).stdout)
+    agents = {agent["mgmt"]: agent["host"] for agent in summary["run"]["agents"]}
+    shown = agents["10.1.0.2:8841"]
+    assert shown["interfaces"]["r1"]["qdisc_drops"] == drops
+    assert shown["interfaces"]["r1"]["qdisc"] == "tbf"
+    assert shown["interfaces"]["r1"]["qdisc_marks"] is None
+    assert shown["interfaces"]["r1"]["qdisc_backlog_max"] > 0
+    assert 0 < shown["cpu_busy"] <= 1 and 0 <= shown["cpu_softirq"] <= shown["cpu_busy"]
+    assert agents["10.1.0.1:8841"]["agent_cpus"] > 0
+
+
+def test_ordinary_user_sees_the_same(lab):
+    """No row needs a capability: an agent of user 65534 reads them all."""
+    where = lab.namespace("plain")
+    run("tc", "-n", where.name, "qdisc", "add", "dev", "lo", "root", "pfifo", "limit", "10000")
+    lab.directory.chmod(0o777)
+    for parent in lab.directory.parents:
+        if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    spool = lab.directory / "plain-spool"
+    spool.mkdir()
+    spool.chmod(0o777)
+    words = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+             "--bounding-set", "-all", "--inh-caps", "-all")  # fmt: skip
+    hosts_of = {name: {"mgmt": f"127.0.0.1:885{i}", "host": f"127.0.0.{i + 1}"}
+                for i, name in enumerate("AB")}  # fmt: skip
+    for host in hosts_of.values():
+        agent = lab.spawn(where, "agent", "--listen", host["mgmt"], "--spool", spool,
+                          name="plain", before=words)  # fmt: skip
+        lab.listening(agent, host["mgmt"])
+        status = Path(f"/proc/{agent.pid}/status").read_text()
+        assert "CapEff:\t0000000000000000" in status and "Uid:\t65534" in status
+    flow = {"id": 0, "src": "A", "dst": "B", "duration": "500ms"}
+    outcome = lab.run(where, {"hosts": hosts_of, "flows": [flow]}).must(0)
+    for host in hosts(outcome).values():
+        known = dict(host.columns)
+        known.update(host.interfaces["lo"])
+        del known["qdisc_marks"]  # pfifo tells of none
+        assert all(None not in values for values in known.values())
+        assert host.qdiscs["lo"] == "pfifo"
+        assert host.interfaces["lo"]["qdisc_bytes"][-1] > 0
