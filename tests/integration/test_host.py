@@ -36,6 +36,10 @@ class Router:
     def __init__(self, lab, shaper=("tbf", "rate", "20mbit", "burst", "16kb", "limit", "30kb")):
         self.lab = lab
         self.a, self.r, self.b = (lab.namespace(label) for label in "arb")
+        if Path("/proc/sys/net/ipv6").exists():  # which solicits routers at times of its own
+            for namespace in (self.a, self.r, self.b):
+                for which in ("all", "default"):
+                    namespace.sysctl(f"net.ipv6.conf.{which}.disable_ipv6", "1")
         cable(self.a, "a0", "10.1.0.1/24", self.r, "r0", "10.1.0.2/24")
         cable(self.b, "b0", "10.2.0.1/24", self.r, "r1", "10.2.0.2/24")
         cable(self.b, "b1", "10.3.0.1/24", self.r, "r2", "10.3.0.2/24")  # B's management
