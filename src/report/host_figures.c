@@ -97,7 +97,7 @@ static void print_interface(const struct host_series *series, size_t i, FILE *ou
         int64_t count = host_interface_growth(series, i, told[t].field);
         if (count <= 0)
             continue;
-        fprintf(out, "; %" PRId64 " packets %s ", count, told[t].what);
+        fprintf(out, "; %" PRId64 " packet%s %s ", count, count == 1 ? "" : "s", told[t].what);
         table_tame(out, series->interfaces[i].name);
     }
 }
@@ -107,7 +107,8 @@ void host_text(const struct host_series *series, FILE *out)
     print_cpu(series, out);
     int64_t dropped = host_growth(series, HOST_softnet_dropped);
     if (dropped > 0)
-        fprintf(out, "; %" PRId64 " packets dropped by full CPU backlogs", dropped);
+        fprintf(out, "; %" PRId64 " packet%s dropped by full CPU backlogs", dropped,
+                dropped == 1 ? "" : "s");
     for (size_t i = 0; i < series->interface_count; i++)
         print_interface(series, i, out);
     if (series->stride > 1)
