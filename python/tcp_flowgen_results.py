@@ -184,6 +184,53 @@ def _payload_bounds(report):
     return report.preamble_bytes, report.payload_bytes
 
 
+@dataclass
+class Host:
+    """A machine beside the flows of a run, a row every 50 ms or more.
+
+    columns maps names to lists, a value a row: `tick` (-1: off the ticks, at begin and end), `t_ns`
+    on the run's axis, CPU times since boot and the rest as docs/results.md has it.  interfaces maps
+    an interface's name to its columns likewise.  None stands where a value is not known.
+    """
+
+    agent: object  # messages_pb2.RunAgent
+    columns: dict = field(default_factory=dict)
+    interfaces: dict = field(default_factory=dict)
+    qdiscs: dict = field(default_factory=dict)  # interface: kind of its root queueing discipline
+    seen: int = 0  # rows that were taken
+    stride: int = 1  # every so many-th of them is here, and the last
+
+    def __len__(self):
+        return len(self.columns["t_ns"])
+
+
+def hosts(run):
+    """The machines of a run (Flow.of_run) beside its flows, a Host each."""
+    for samples in run.host_samples:
+        host = Host(run.agents[samples.agent], seen=samples.seen, stride=max(samples.stride, 1))
+        host.columns = _host_columns(samples, samples.count)
+        for interface in samples.interfaces:
+            host.interfaces[interface.name] = _host_columns(interface, samples.count)
+            host.qdiscs[interface.name] = interface.qdisc
+        yield host
+
+
+def _host_columns(message, count):
+    columns = {}
+    for column in message.DESCRIPTOR.fields:
+        if column.number < 10:
+            continue
+        deltas = getattr(message, column.name)
+        if len(deltas) not in (0, count):
+            raise BrokenFile(f"column {column.name} has {len(deltas)} values of {count}")
+        values = _undelta(deltas, False) if deltas else [0] * count
+        may_be_negative = column.name in ("tick", "t_ns")
+        columns[column.name] = [
+            value if value >= 0 or may_be_negative else None for value in values
+        ]
+    return columns
+
+
 def _add(end, rows, chunks):
     before = len(end)
     for name in ROW_FIELDS:

@@ -16,14 +16,15 @@ LAYERS = {
     "util": (),
     "model": ("util",),
     "format": ("model", "util", "proto"),
-    "engine": ("model", "util"),
+    "host": ("model", "util"),
+    "engine": ("host", "model", "util"),
     "probe": ("model", "util"),
     "rpc": ("format", "model", "util", "proto"),
-    "agent": ("engine", "probe", "rpc", "format", "model", "util", "proto"),
+    "agent": ("engine", "host", "probe", "rpc", "format", "model", "util", "proto"),
     "master": ("probe", "rpc", "format", "model", "util", "proto"),
     "report": ("format", "model", "util"),
     "recover": ("format", "model", "util", "proto"),
-    "cli": ("agent", "master", "report", "recover", "engine", "rpc", "format", "model", "util", "proto"),
+    "cli": ("agent", "master", "report", "recover", "engine", "host", "rpc", "format", "model", "util", "proto"),
     "main": ("cli",),  # src/main.c
 }
 
@@ -31,7 +32,7 @@ LAYERS = {
 LIBRARIES = {
     "grpc/": ("rpc",),
     "jansson.h": ("format", "report", "cli"),
-    "libmnl/": ("engine",),
+    "libmnl/": ("host", "engine"),
     "openssl/": ("probe",),
     "pcap/": ("engine",),
     "protobuf-c/": ("format", "rpc", "agent", "master", "cli"),

@@ -1,5 +1,6 @@
 #include "agent/hello.h"
 
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "engine/ecn.h"
 #include "engine/hosts.h"
 #include "format/message.h"
+#include "model/host_series.h"
 #include "probe/discipline.h"
 #include "rpc/service.h"
 #include "util/cleanup.h"
@@ -50,6 +52,8 @@ struct answer {
         Tcpflowgen__HostAddress *pointers[HOST_ADDRESSES_MAX];
     } * resolved;
     Tcpflowgen__ResolvedHost **hosts;
+    char interface_names[HOST_INTERFACES_MAX][DEVICE_MAX];
+    char *interfaces[HOST_INTERFACES_MAX];
     char sysctl_values[SYSCTLS_MAX][SYSCTL_VALUE_MAX];
     Tcpflowgen__Sysctl sysctl_messages[SYSCTLS_MAX];
     Tcpflowgen__Sysctl *sysctls[SYSCTLS_MAX];
@@ -192,6 +196,54 @@ static bool resolve_all(struct answer *answer)
     return true;
 }
 
+/* ---- interfaces to be sampled ---- */
+
+static void add_interface(struct answer *answer, const char *name, size_t size)
+{
+    size_t n = answer->reply.n_interfaces;
+    if (size == 0 || size >= DEVICE_MAX || n == HOST_INTERFACES_MAX)
+        return;
+    snprintf(answer->interface_names[n], DEVICE_MAX, "%.*s", (int)size, name);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(answer->interfaces[i], answer->interface_names[n]) == 0)
+            return;
+    answer->interfaces[n] = answer->interface_names[n];
+    answer->reply.interfaces = answer->interfaces;
+    answer->reply.n_interfaces = n + 1;
+}
+
+static void add_named(struct answer *answer, const Tcpflowgen__AgentHost *host)
+{
+    char name[DEVICE_MAX];
+    for (const char *at = host->interfaces; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        size_t size = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : 0), at);
+        add_interface(answer, name, strlen(name));
+        if (if_nametoindex(name))
+            continue;
+        struct error err = {0};
+        error_set(&err, ERROR_AGENT, host->name, "there is no interface \"%s\" here to sample",
+                  name);
+        error_cure(&err, "name one that `ip link` shows there in \"interfaces\"");
+        add_problem(answer, &err);
+    }
+}
+
+static void list_interfaces(struct answer *answer)
+{
+    for (size_t i = 0; i < answer->request->n_hosts; i++) {
+        const Tcpflowgen__AgentHost *host = answer->request->hosts[i];
+        const Tcpflowgen__ResolvedHost *resolved = answer->hosts[i];
+        if (host->interfaces[0])
+            add_named(answer, host);
+        else if (host->device[0])
+            add_interface(answer, host->device, strlen(host->device));
+        for (size_t a = 0; a < resolved->n_addresses && !host->interfaces[0]; a++)
+            add_interface(answer, resolved->addresses[a]->interface,
+                          strlen(resolved->addresses[a]->interface));
+    }
+}
+
 /* ---- serving ---- */
 
 static void answer_free(struct answer *answer)
@@ -219,6 +271,7 @@ static void reply(void *arg)
         describe(answer, desk->options, desk->instance);
         list_algorithms(answer);
         list_sysctls(answer);
+        list_interfaces(answer);
         look_for_problems(answer, answer->request, desk->options);
         rpc_finish(answer->call, &answer->reply.base, RPC_OK, NULL);
     } else {

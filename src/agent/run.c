@@ -5,9 +5,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/host_sampler.h"
 #include "agent/recorder.h"
 #include "agent/shards.h"
 #include "agent/spool.h"
@@ -30,6 +32,9 @@ struct run {
     uint64_t announced; /* of so many */
     bool described;     /* the spool says what the run is about */
     uint32_t agent;     /* this one, as the master counts */
+    struct host_sampler_options sampling;
+    struct host_sampler *sampler; /* from start to the end */
+    bool until_stop;
     bool started, stopped, over;
     struct engine_totals last_totals; /* when it was over */
 };
@@ -109,6 +114,10 @@ int run_create(struct run **out, const struct run_settings *settings,
     snprintf(run->id, sizeof run->id, "%s", settings->id);
     run->announced = settings->ends;
     run->interval_ns = settings->interval_ns ? settings->interval_ns : agent->interval_ns;
+    run->until_stop = settings->until_stop;
+    run->sampling.interval_ns = run->interval_ns;
+    run->sampling.interface_count = settings->interface_count;
+    memcpy(run->sampling.interfaces, settings->interfaces, sizeof settings->interfaces);
     struct engine_options options = {
         .workers = agent->workers,
         .port_first = agent->data_port_first,
@@ -203,10 +212,24 @@ int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
     return failed;
 }
 
+static int start_sampler(struct run *run, const struct axis *axis, struct error *err)
+{
+    struct host_sampler_options *sampling = &run->sampling;
+    sampling->processes[0] = getpid();
+    sampling->process_count = 1;
+    if (run->shards)
+        sampling->process_count +=
+            shards_pids(run->shards, sampling->processes + 1, HOST_PROCESSES_MAX - 1);
+    return host_sampler_start(&run->sampler, sampling, axis, run->spool, err);
+}
+
 int run_start(struct run *run, const struct axis *axis, struct error *err)
 {
     if (run->started || run->stopped)
         return refuse(run, err);
+    int unsampled = start_sampler(run, axis, err);
+    if (unsampled)
+        return unsampled;
     if (run->shards) {
         shards_start(run->shards, axis);
     } else {
@@ -225,6 +248,8 @@ void run_adjust(struct run *run, const struct axis *axis)
     if (run->over || !run->started)
         return;
     note_axis(run, axis);
+    if (run->sampler)
+        host_sampler_adjust(run->sampler, axis);
     if (run->shards)
         shards_adjust(run->shards, axis);
     else
@@ -246,8 +271,16 @@ void run_stop(struct run *run)
 
 /* ---- its end ---- */
 
+/* Its last rows are in the spool then. */
+static void stop_sampler(struct run *run)
+{
+    host_sampler_stop(run->sampler);
+    run->sampler = NULL;
+}
+
 void run_let_go(struct run *run)
 {
+    stop_sampler(run);
     recorder_destroy(run->recorder);
     run->recorder = NULL;
     engine_destroy(run->engine);
@@ -261,9 +294,12 @@ bool run_settle(struct run *run)
     spool_retry(run->spool);
     if (run->over)
         return true;
-    bool expecting = run->started || run->stopped;
+    bool expecting = run->stopped || (run->started && !run->until_stop);
     bool recorded = run->shards ? shards_are_over(run->shards) : atomic_load(&run->recorded);
-    if (!expecting || !recorded || !spool_end(run->spool))
+    if (!expecting || !recorded)
+        return false;
+    stop_sampler(run);
+    if (!spool_end(run->spool))
         return false;
     run->last_totals = run_totals(run);
     run->over = true;

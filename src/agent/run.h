@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "engine/engine.h"
 #include "format/segment.h"
+#include "model/host_series.h"
 #include "util/error.h"
 #include "util/random.h"
 
@@ -22,8 +23,11 @@ struct run_settings {
     char id[RANDOM_ID_MAX];
     int64_t interval_ns, lead_ns;
     uint32_t read_size, write_size;
-    uint64_t ends;      /* that will be prepared, at most */
-    uint64_t ends_here; /* of other runs, in this process */
+    uint64_t ends;                                    /* that will be prepared, at most */
+    uint64_t ends_here;                               /* of other runs, in this process */
+    char interfaces[HOST_INTERFACES_MAX][DEVICE_MAX]; /* to be sampled beside the flows */
+    size_t interface_count;
+    bool until_stop; /* it is over only when it was stopped, also without ends */
 };
 
 /* Where this agent keeps its runs' spools. */

@@ -85,8 +85,8 @@ static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
     return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
            request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
-           request->lead_ns >= 0 && request->read_size <= IO_SIZE_MAX &&
-           request->write_size <= IO_SIZE_MAX;
+           request->n_interfaces <= HOST_INTERFACES_MAX && request->lead_ns >= 0 &&
+           request->read_size <= IO_SIZE_MAX && request->write_size <= IO_SIZE_MAX;
 }
 
 /* One Prepare under way: an errand. */
@@ -140,6 +140,10 @@ static struct hosted *run_to_prepare(struct service *service,
         .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
     };
     snprintf(settings.id, sizeof settings.id, "%s", request->run);
+    settings.until_stop = request->until_stop;
+    settings.interface_count = request->n_interfaces;
+    for (size_t i = 0; i < request->n_interfaces; i++)
+        snprintf(settings.interfaces[i], DEVICE_MAX, "%s", request->interfaces[i]);
     if (!hosted)
         return runs_add(&service->runs, &settings, err);
     if (!hosted->busy)

@@ -391,6 +391,11 @@ struct engine_totals shard_totals(struct shard *shard)
     return totals;
 }
 
+pid_t shard_pid(const struct shard *shard)
+{
+    return shard->pid;
+}
+
 bool shard_is_over(struct shard *shard)
 {
     pthread_mutex_lock(&shard->lock);

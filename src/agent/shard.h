@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "agent/spool.h"
 #include "engine/engine.h"
@@ -29,6 +30,8 @@ void shard_start(struct shard *shard, const struct axis *axis);
 void shard_adjust(struct shard *shard, const struct axis *axis);
 void shard_stop(struct shard *shard);
 struct engine_totals shard_totals(struct shard *shard);
+
+pid_t shard_pid(const struct shard *shard);
 
 /* Whether no record of it follows: all its ends are over, or it ended itself, and then the spool
  * has a report of each end that it left. */

@@ -142,6 +142,14 @@ struct engine_totals shards_totals(const struct shards *shards)
     return sum;
 }
 
+size_t shards_pids(const struct shards *shards, pid_t *out, size_t max)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < shards->count && count < max; i++)
+        out[count++] = shard_pid(shards->shard[i]);
+    return count;
+}
+
 bool shards_are_over(const struct shards *shards)
 {
     for (unsigned i = 0; i < shards->count; i++)

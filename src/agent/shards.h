@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent/spool.h"
 #include "engine/engine.h"
@@ -32,6 +33,9 @@ void shards_start(struct shards *shards, const struct axis *axis);
 void shards_adjust(struct shards *shards, const struct axis *axis);
 void shards_stop(struct shards *shards);
 struct engine_totals shards_totals(const struct shards *shards);
+
+/* The processes' ids into out; returns how many there are, at most max. */
+size_t shards_pids(const struct shards *shards, pid_t *out, size_t max);
 
 /* Whether the spool has the report of every end. */
 bool shards_are_over(const struct shards *shards);

@@ -74,11 +74,12 @@ static bool append_without_samples(struct spool *spool, const struct buffer *fra
     for (size_t at = 0; whole && segment_unframe(framed, &at, &record, &size);) {
         if (spool_record_head(record, size, &head, NULL))
             continue;
-        if (head.kind == SPOOL_SAMPLES)
+        bool rows = head.kind == SPOOL_SAMPLES || head.kind == SPOOL_HOST;
+        if (rows)
             dropped += head.rows;
         else if (head.kind != SPOOL_PACKETS)
             whole = segment_frame(&rest, record, size) == 0;
-        some |= head.kind == SPOOL_SAMPLES || head.kind == SPOOL_PACKETS;
+        some |= rows || head.kind == SPOOL_PACKETS;
     }
     bool appended = whole && append(spool, &rest);
     if (!whole)

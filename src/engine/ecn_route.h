@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/netlink.h"
+#include "host/netlink.h"
 
 /* Each engine of a network namespace is an owner of its own mark, rules and table. */
 #define ECN_ROUTE_OWNERS 16u

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "engine/netlink.h"
+#include "host/netlink.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/host_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
 #include "format/utf8.h"
@@ -123,6 +124,17 @@ static Tcpflowgen__RunEvent *event_to_message(const struct run_event *event, boo
     return out;
 }
 
+static void add_host_samples(Tcpflowgen__Run *out, const struct run_info *run, size_t agent,
+                             bool *failed)
+{
+    Tcpflowgen__HostSamples *samples = host_samples_to_message(&run->agents[agent].host);
+    if (samples) {
+        samples->agent = (uint32_t)agent;
+        out->host_samples[out->n_host_samples++] = samples;
+    }
+    *failed |= !samples;
+}
+
 /* A list's items count only once they are there: the message can be freed at any moment. */
 static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, bool *failed)
 {
@@ -130,6 +142,7 @@ static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, b
     out->agents = array(run->agent_count, sizeof(void *), failed);
     out->events = array(run->event_count, sizeof(void *), failed);
     out->warnings = array(run->warning_count, sizeof(void *), failed);
+    out->host_samples = array(run->agent_count, sizeof(void *), failed);
     for (size_t i = 0; i < run->host_count && !*failed; i++)
         out->hosts[out->n_hosts++] = host_to_message(&run->hosts[i], failed);
     for (size_t i = 0; i < run->agent_count && !*failed; i++)
@@ -138,6 +151,9 @@ static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, b
         out->events[out->n_events++] = event_to_message(&run->events[i], failed);
     for (size_t i = 0; i < run->warning_count && !*failed; i++)
         out->warnings[out->n_warnings++] = text(run->warnings[i], failed);
+    for (size_t i = 0; i < run->agent_count && !*failed; i++)
+        if (run->agents[i].host.count)
+            add_host_samples(out, run, i, failed);
 }
 
 Tcpflowgen__Run *run_to_message(const struct run_info *run)
@@ -236,6 +252,21 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
     snprintf(out->clock_network, sizeof out->clock_network, "%s", agent->clock->network);
 }
 
+/* What is not sound is left out: the flows do not need it. */
+static void take_host_samples(struct run_info *out, const Tcpflowgen__Run *message)
+{
+    for (size_t i = 0; i < message->n_host_samples; i++) {
+        const Tcpflowgen__HostSamples *samples = message->host_samples[i];
+        if (samples->agent >= out->agent_count || out->agents[samples->agent].host.count)
+            continue;
+        struct host_series *host = &out->agents[samples->agent].host;
+        if (host_samples_from_message(host, samples, HOST_ROWS_MAX, NULL) == 0) {
+            host->seen = samples->seen;
+            host->stride = samples->stride;
+        }
+    }
+}
+
 int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
 {
     bool failed = false;
@@ -271,5 +302,7 @@ int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
         if (!failed)
             utf8_repair(out->warnings[i]);
     }
+    if (!failed)
+        take_host_samples(out, message);
     return failed ? -1 : 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/host_series.h"
 #include "model/ns.h"
 #include "model/scenario.h"
 #include "util/address.h"
@@ -87,6 +88,26 @@ static int check_device(const char *text, struct error *err)
     if (strpbrk(text, " /:") || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
         return refuse(err, text, "cannot be the name of a network interface");
     return 0;
+}
+
+/* Names with commas between. */
+static int check_interfaces(const char *text, struct error *err)
+{
+    char name[DEVICE_MAX];
+    size_t count = 0;
+
+    for (const char *at = text; at; count++) {
+        size_t size = strcspn(at, ",");
+        if (size == 0 || size >= sizeof name)
+            return refuse(err, text, "has a name of 0 or more than 15 bytes");
+        memcpy(name, at, size);
+        name[size] = '\0';
+        int failed = check_device(name, err);
+        if (failed)
+            return failed;
+        at = at[size] ? at + size + 1 : NULL;
+    }
+    return count <= HOST_INTERFACES_MAX ? 0 : refuse(err, text, "has more than 16 names");
 }
 
 static int check_ccalg(const char *text, struct error *err)
@@ -317,6 +338,25 @@ static const struct json_key host_keys[] = {
      .range = "1 to 15 bytes, no blank, '/' or ':'",
      .help = "network interface that the test traffic is bound to, such as \"eth1\"",
      .right = "the name of an interface, such as \"eth1\": 1 to 15 bytes, no blank, '/' or ':'"},
+    {.name = "sample",
+     .type = KEY_BOOLEAN,
+     .place = HOST(sample),
+     .help =
+         "record CPU, interfaces and queues of this host until the run is over, also if no flow "
+         "uses it: a router",
+     .right = RIGHT_BOOLEAN},
+    {.name = "interfaces",
+     .type = KEY_TEXT,
+     .place = HOST(interfaces),
+     .min = 1,
+     .max = HOST_INTERFACES_MAX * DEVICE_MAX - 1,
+     .rule = check_interfaces,
+     .pattern = "^(?!(.*,)?\\.{1,2}(,|$))[^ /:," PATTERN_CONTROLS "]{1,15}(,[^ /:," PATTERN_CONTROLS
+                "]{1,15}){0,15}$",
+     .range = "1 to 16 names, commas between",
+     .otherwise = "device, or what owns host",
+     .help = "network interfaces whose counters and queues are recorded, such as \"eth1,eth2\"",
+     .right = "names of interfaces with commas between, such as \"eth1,eth2\""},
     KEY_COMMENT,
 };
 

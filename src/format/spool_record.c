@@ -3,13 +3,14 @@
 #include <stdlib.h>
 
 #include "format/columns.h"
+#include "format/host_message.h"
 #include "format/message.h"
 #include "format/report_message.h"
 #include "format/utf8.h"
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
-#define SMALL_MAX (64u << 10) /* a record without samples */
+#define SMALL_MAX (64u << 10) /* a record without samples, or of host samples, which are few */
 #define ENDS_MAX  65536u      /* in one Prepare */
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
@@ -112,6 +113,17 @@ int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axi
     return pack(out, &record.base);
 }
 
+int spool_record_host(struct buffer *out, const struct host_series *series)
+{
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.host_samples = host_samples_to_message(series);
+    if (!record.host_samples)
+        return -1;
+    int failed = pack(out, &record.base);
+    tcpflowgen__host_samples__free_unpacked(record.host_samples, NULL);
+    return failed;
+}
+
 /* ---- decoding ---- */
 
 static int broken(struct error *err)
@@ -190,11 +202,15 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
             out->kind = SPOOL_PACKETS;
         } else if (field.number == 20 && field.type == WIRE_BYTES) {
             out->kind = SPOOL_PREPARE;
+        } else if (field.number == 10 && field.type == WIRE_BYTES) {
+            out->kind = SPOOL_HOST;
+            out->rows = count_rows(&field);
         }
     }
     if (got < 0)
         return broken(err);
-    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS || out->kind == SPOOL_PREPARE)
+    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS || out->kind == SPOOL_PREPARE ||
+        out->kind == SPOOL_HOST)
         return 0;
     Tcpflowgen__SpoolRecord *record =
         size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
@@ -322,4 +338,17 @@ int spool_record_rows(const void *data, size_t size, struct series *series, stru
         result = columns_to_series(columns, series, err);
     tcpflowgen__columns__free_unpacked(columns, NULL);
     return result;
+}
+
+int spool_record_host_rows(const void *data, size_t size, struct host_series *series, size_t limit,
+                           struct error *err)
+{
+    Tcpflowgen__SpoolRecord *record =
+        size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
+    int failed = record && record->host_samples
+                     ? host_samples_from_message(series, record->host_samples, limit, err)
+                     : broken(err);
+    if (record)
+        tcpflowgen__spool_record__free_unpacked(record, NULL);
+    return failed;
 }

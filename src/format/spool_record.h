@@ -8,6 +8,7 @@
 
 #include "model/axis.h"
 #include "model/flow.h"
+#include "model/host_series.h"
 #include "model/packet.h"
 #include "model/sample.h"
 #include "model/series.h"
@@ -23,6 +24,7 @@ enum spool_kind {
     SPOOL_CAPTURED,
     SPOOL_PREPARE, /* of no end: what was prepared */
     SPOOL_AXIS,    /* of no end */
+    SPOOL_HOST,    /* of no flow */
     SPOOL_OTHER
 };
 
@@ -44,13 +46,15 @@ struct Tcpflowgen__PrepareRequest;
 int spool_record_prepare(struct buffer *out, const struct Tcpflowgen__PrepareRequest *request);
 int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axis,
                       int64_t t0_unix_ns);
+/* All rows of the series. */
+int spool_record_host(struct buffer *out, const struct host_series *series);
 
 /* What a record is about, without unpacking its columns.  0, or ERROR_INPUT. */
 struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
     enum flow_end end;
-    uint32_t rows;                  /* SPOOL_SAMPLES */
+    uint32_t rows;                  /* SPOOL_SAMPLES, SPOOL_HOST */
     int64_t t_ns;                   /* SPOOL_READY, SPOOL_RUN_END */
     struct end_report report;       /* SPOOL_REPORT */
     struct capture_report captured; /* SPOOL_CAPTURED */
@@ -82,5 +86,10 @@ void spool_ticks_report(const struct spool_ticks *ticks, struct end_report *repo
  * cc_length differs from that of a non-empty series (nothing is appended: start another); or
  * ERROR_INPUT. */
 int spool_record_rows(const void *data, size_t size, struct series *series, struct error *err);
+
+/* Appends the rows of a SPOOL_HOST record to series, which keeps `limit` of them (see
+ * host_series_add()).  0, ERROR_INPUT or ERROR_SYSTEM. */
+int spool_record_host_rows(const void *data, size_t size, struct host_series *series, size_t limit,
+                           struct error *err);
 
 #endif

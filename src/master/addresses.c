@@ -53,11 +53,17 @@ static void refuse_loopback(struct session *session, uint32_t index)
     }
 }
 
+/* Of a host that is sampled only, the address says at most which interface. */
+static bool is_needed(const struct session *session, size_t host)
+{
+    return session->hosts[host].tested || !session->plan->hosts[host].interfaces[0];
+}
+
 /* A host that its agent cannot use is one problem, not one for each of its flows. */
 static void tell_hosts(struct session *session)
 {
     for (size_t h = 0; h < session->plan->host_count; h++)
-        if (session->hosts[h].error[0] && !session->options->best_effort)
+        if (session->hosts[h].error[0] && !session->options->best_effort && is_needed(session, h))
             session_problem(session, session->plan->hosts[h].name, "%s", session->hosts[h].error);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/message.h"
+#include "master/roster.h"
 #include "proto/agent.pb-c.h"
 #include "util/log.h"
 #include "util/units.h"
@@ -106,6 +107,8 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;
     take_sysctls(agent, reply);
+    for (size_t i = 0; i < reply->n_interfaces; i++)
+        roster_add_interface(agent, reply->interfaces[i]);
     check_room(agent);
     snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
@@ -177,6 +180,7 @@ static bool hello_init(struct hello *hello, const struct master_agent *agent)
         message->host = (char *)host->host;
         message->bind = (char *)host->bind;
         message->device = (char *)host->device;
+        message->interfaces = (char *)host->interfaces;
         hello->pointers[hello->request.n_hosts++] = message;
     }
     want_flows(hello, agent);

@@ -180,6 +180,16 @@ static void stop(struct session *session)
     session_tell_all(session, AGENT_STOP);
 }
 
+/* Agents that sample until the whole run is over are told that it is. */
+static void release_sampled(struct session *session)
+{
+    bool waiting = false;
+    for (size_t i = 0; i < session->agent_count; i++)
+        waiting |= session->agents[i].sampled && !session->agents[i].ended;
+    if (waiting && watch_flows_over(session))
+        stop(session);
+}
+
 /* Until every agent's spool is here.  An interrupt stops the flows; a second one the collecting. */
 static void follow(struct session *session)
 {
@@ -196,6 +206,7 @@ static void follow(struct session *session)
             refresh = now + REFRESH_NS;
         }
         progress_show(&progress, session, now);
+        release_sampled(session);
         if (session->stuck && (session->interrupts || now > over))
             break;
         if (!session->stopping && (session->interrupts || now > late)) {

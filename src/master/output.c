@@ -40,6 +40,14 @@ static char *copy(const char *text)
     return strdup(text ? text : "");
 }
 
+static void put_on_axis(const struct session *session, struct run_agent *agent)
+{
+    for (size_t i = 0; i < agent->host.count; i++) {
+        int64_t *t_ns = &host_series_row(&agent->host, i)[HOST_t_ns];
+        *t_ns = clock_fit_to_master(&agent->clock, *t_ns) - session->t0_ns;
+    }
+}
+
 /* Agents that turned out to be another one under a second name have no place of their own. */
 uint32_t output_place(const struct master_agent *agent)
 {
@@ -209,8 +217,10 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     const struct master_repeat *repeat = session->repeat;
-    for (size_t i = 0; i < session->agent_count; i++)
+    for (size_t i = 0; i < session->agent_count; i++) {
         session->agents[i].info.clock = clock_sync_fit(&session->agents[i]);
+        put_on_axis(session, &session->agents[i].info);
+    }
     int failed = output_describe(session, &session->run, err);
     if (!failed)
         captures_write(session); /* first, for the run's warnings */

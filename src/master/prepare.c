@@ -105,6 +105,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
 {
     struct session *session = agent->session;
     const struct plan *plan = session->plan;
+    char *interfaces[HOST_INTERFACES_MAX];
     tcpflowgen__prepare_request__init(&piece->request);
     piece->request.run = session->id;
     piece->request.interval_ns = plan->interval_ns;
@@ -113,13 +114,19 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     piece->request.lead_ns = session->options->lead_ns;
     piece->request.ends = piece->pointers;
     piece->request.ends_total = agent->end_count;
+    piece->request.until_stop = agent->sampled;
+    piece->request.interfaces = interfaces;
+    piece->request.n_interfaces = agent->interface_count;
+    for (size_t i = 0; i < agent->interface_count; i++)
+        interfaces[i] = agent->interfaces[i];
     for (; *next < plan->flow_count && piece->request.n_ends < PIECE_ENDS; ++*next) {
         const struct plan_flow *flow = &plan->flows[*next];
         const struct master_host *host = &session->hosts[end == END_SRC ? flow->src : flow->dst];
         if (host->agent == agent && !session->flows[*next].refused)
             add_end(piece, session, (uint32_t)*next, end);
     }
-    if (piece->request.n_ends == 0)
+    bool first = agent->sampled && !agent->prepared; /* a run of its own, also without ends */
+    if (piece->request.n_ends == 0 && !first)
         return false;
     piece->request.about = agent->prepared ? NULL : piece->about;
     piece->request.agent = output_place(agent);

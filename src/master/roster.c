@@ -54,7 +54,16 @@ int roster_build(struct session *session, struct error *err)
             if (!host->agent)
                 host->agent = agent_for(session, plan->hosts[ends[e]].mgmt);
             host->agent->end_count++;
+            host->tested = true;
         }
+    }
+    for (size_t i = 0; i < plan->host_count; i++) {
+        struct master_host *host = &session->hosts[i];
+        if (!plan->hosts[i].sample)
+            continue;
+        if (!host->agent)
+            host->agent = agent_for(session, plan->hosts[i].mgmt);
+        host->agent->sampled = true;
     }
     return need_descriptors(session->agent_count, err);
 }
@@ -78,6 +87,15 @@ int roster_connect(struct session *session, const uint16_t *local_ports, struct 
     return 0;
 }
 
+void roster_add_interface(struct master_agent *agent, const char *name)
+{
+    for (size_t i = 0; i < agent->interface_count; i++)
+        if (strcmp(agent->interfaces[i], name) == 0)
+            return;
+    if (agent->interface_count < HOST_INTERFACES_MAX)
+        snprintf(agent->interfaces[agent->interface_count++], DEVICE_MAX, "%s", name);
+}
+
 /* ---- one agent under two names ---- */
 
 static void absorb(struct session *session, size_t into, size_t from)
@@ -85,6 +103,9 @@ static void absorb(struct session *session, size_t into, size_t from)
     struct master_agent *keep = &session->agents[into], *drop = &session->agents[from];
     log_info("agents %s and %s are one", keep->mgmt, drop->mgmt);
     keep->end_count += drop->end_count;
+    keep->sampled |= drop->sampled;
+    for (size_t i = 0; i < drop->interface_count; i++)
+        roster_add_interface(keep, drop->interfaces[i]);
     for (size_t h = 0; h < session->plan->host_count; h++)
         if (session->hosts[h].agent == drop)
             session->hosts[h].agent = keep;
@@ -124,6 +145,7 @@ void roster_fini(struct session *session)
         if (agent->peer)
             rpc_peer_destroy(agent->peer);
         free(agent->sysctls);
+        host_series_fini(&agent->info.host);
         free(agent->info.mgmt);
         free(agent->info.instance);
         free(agent->info.version);

@@ -4,7 +4,7 @@
 
 #include "master/session.h"
 
-/* Makes an agent for each distinct mgmt of a host that a flow uses. */
+/* Makes an agent for each distinct mgmt of a host that a flow uses or that is sampled. */
 int roster_build(struct session *session, struct error *err);
 
 /* Says where each listens: at mgmt, or on 127.0.0.1 at local_ports (by agent) if not NULL.  An
@@ -13,6 +13,9 @@ int roster_connect(struct session *session, const uint16_t *local_ports, struct 
 
 /* After Hello: makes one of agents that turned out to be the same under two names. */
 void roster_merge(struct session *session);
+
+/* Adds an interface to those that are sampled, once. */
+void roster_add_interface(struct master_agent *agent, const char *name);
 
 void roster_fini(struct session *session);
 

@@ -79,6 +79,9 @@ struct master_agent {
     bool silent;           /* it did not answer the last call: it is not waited for long again */
     /* plan */
     size_t end_count;
+    bool sampled; /* until the whole run is over: a host says so */
+    char interfaces[HOST_INTERFACES_MAX][DEVICE_MAX]; /* that are sampled */
+    size_t interface_count;
     bool merged;   /* another agent of the list is the same */
     bool absorbed; /* that one */
     bool refused;  /* cannot be used */
@@ -98,7 +101,8 @@ struct master_agent {
 
 /* A host as its agent resolved it. */
 struct master_host {
-    struct master_agent *agent; /* NULL: no flow uses it */
+    struct master_agent *agent; /* NULL: no flow uses it, and it is not sampled */
+    bool tested;                /* a flow uses it */
     struct {
         char address[ADDRESS_MAX], bind[ADDRESS_MAX];
     } choices[HOST_CHOICES_MAX];

@@ -14,8 +14,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define RETRY_NS   (250 * NS_PER_MS)
-#define REFUSED_NS (3 * NS_PER_S) /* a process that was killed does not come back with its run */
+#define RETRY_NS         (250 * NS_PER_MS)
+#define HOST_ROWS_IN_ALL (256u << 10) /* of the machines; 200 bytes and more each */
+#define HOST_ROWS_OF_ONE 8192u        /* 6 minutes of every 50 ms */
+#define HOST_ROWS_MIN    256u
+#define REFUSED_NS       (3 * NS_PER_S) /* a process that was killed does not come back with its run */
 
 __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agent, const char *why,
                                                        ...)
@@ -73,6 +76,26 @@ static void take_run_end(struct master_agent *agent, const struct spool_head *he
     session_trouble(agent->session, event);
 }
 
+/* All agents' rows are in memory until the result is written: the more agents, the fewer each. */
+static size_t host_rows_max(const struct session *session)
+{
+    size_t share = HOST_ROWS_IN_ALL / session->agent_count;
+    if (share > HOST_ROWS_OF_ONE)
+        return HOST_ROWS_OF_ONE;
+    return share < HOST_ROWS_MIN ? HOST_ROWS_MIN : share;
+}
+
+static int take_host_rows(struct master_agent *agent, const struct spool_head *head,
+                          const ProtobufCBinaryData *record, struct error *err)
+{
+    struct session *session = agent->session;
+    int failed = collect_add(session->collect, head, record->data, record->len, err);
+    if (failed)
+        return failed;
+    return spool_record_host_rows(record->data, record->len, &agent->info.host,
+                                  host_rows_max(session), err);
+}
+
 /* It comes again if it could not be kept: what it says counts once. */
 static int take_record(struct master_agent *agent, const ProtobufCBinaryData *record,
                        struct error *err)
@@ -89,6 +112,8 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
     if (head.kind == SPOOL_PREPARE ||
         head.kind == SPOOL_AXIS) /* should only the part file be left */
         return collect_add(session->collect, &head, record->data, record->len, err);
+    if (head.kind == SPOOL_HOST)
+        return take_host_rows(agent, &head, record, err);
     if (head.flow >= session->plan->flow_count ||
         session_agent(session, head.flow, head.end) != agent)
         return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
@@ -254,6 +279,17 @@ bool watch_all_ready(struct session *session)
     for (size_t i = 0; i < session->plan->flow_count; i++)
         if (watch_flow_awaited(session, i))
             return false;
+    return true;
+}
+
+bool watch_flows_over(const struct session *session)
+{
+    for (size_t i = 0; i < session->plan->flow_count; i++) {
+        const struct master_flow *flow = &session->flows[i];
+        for (int end = 0; end < 2 && !flow->refused; end++)
+            if (!flow->report[end] && !session_agent(session, (uint32_t)i, end)->ended)
+                return false;
+    }
     return true;
 }
 

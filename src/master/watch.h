@@ -16,6 +16,7 @@ void watch_end(struct session *session);
 /* Whether the flow connects before t0, but has not yet, and has not failed. */
 bool watch_flow_awaited(const struct session *session, size_t flow);
 bool watch_all_ready(struct session *session); /* all flows that connect before t0 are, or failed */
+bool watch_flows_over(const struct session *session); /* nothing of a flow is still to come */
 bool watch_all_ended(struct session *session); /* every agent's spool is here, or the agent lost */
 
 #endif

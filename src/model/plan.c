@@ -222,7 +222,9 @@ static void build_hosts(struct plan *plan, const struct scenario *s)
                                             .mgmt = or_empty(host->mgmt),
                                             .host = or_empty(host->host),
                                             .bind = or_empty(host->bind),
-                                            .device = or_empty(host->device)};
+                                            .device = or_empty(host->device),
+                                            .sample = host->sample,
+                                            .interfaces = or_empty(host->interfaces)};
     }
 }
 

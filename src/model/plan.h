@@ -2,6 +2,7 @@
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,10 @@
 
 struct plan_host {
     const char *name, *mgmt, *host;
-    const char *bind;   /* "" : host */
-    const char *device; /* "" : none */
+    const char *bind;       /* "" : host */
+    const char *device;     /* "" : none */
+    bool sample;            /* as struct scenario_host */
+    const char *interfaces; /* "" : device, or host's */
 };
 
 struct plan_flow {

@@ -48,6 +48,7 @@ static void agent_fini(struct run_agent *agent)
     free(agent->kernel);
     free(agent->machine);
     free(agent->lost);
+    host_series_fini(&agent->host);
 }
 
 void run_info_fini(struct run_info *run)

@@ -9,6 +9,7 @@
 #include "model/clock_discipline.h"
 #include "model/clock_fit.h"
 #include "model/flow.h"
+#include "model/host_series.h"
 #include "model/ledger.h"
 #include "model/packet.h"
 #include "model/series.h"
@@ -26,7 +27,8 @@ struct run_agent {
     struct clock_fit clock;
     char clock_network[8]; /* that datagrams took: "mgmt", "test"; empty: there were none */
     struct clock_discipline clock_before, clock_after; /* the run */
-    char *lost; /* why it was lost in mid-run; NULL: it was not */
+    char *lost;              /* why it was lost in mid-run; NULL: it was not */
+    struct host_series host; /* its machine beside the flows; t_ns on the axis; may be empty */
 };
 
 struct run_event {

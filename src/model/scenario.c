@@ -35,6 +35,7 @@ static void free_host(struct scenario_host *host)
     free(host->host);
     free(host->bind);
     free(host->device);
+    free(host->interfaces);
 }
 
 static void free_flow(struct scenario_flow *flow)

@@ -22,10 +22,12 @@ extern const char *const scenario_capture_words[];
 
 struct scenario_host {
     char *name;
-    char *mgmt;   /* HOST:PORT of its agent */
-    char *host;   /* what others connect to */
-    char *bind;   /* NULL: host; "any" */
-    char *device; /* NULL: none */
+    char *mgmt;       /* HOST:PORT of its agent */
+    char *host;       /* what others connect to */
+    char *bind;       /* NULL: host; "any" */
+    char *device;     /* NULL: none */
+    bool sample;      /* also without flows, and until the whole run is over */
+    char *interfaces; /* to be sampled, names with commas between; NULL: device, or host's */
 };
 
 struct scenario_flow {

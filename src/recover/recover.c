@@ -143,12 +143,21 @@ static bool lose(struct recovered *r, size_t agent, const char *why)
     return r->run.agents[agent].lost;
 }
 
+static void put_on_axis(struct run_agent *agent)
+{
+    for (size_t i = 0; i < agent->host.count; i++) {
+        int64_t *t_ns = &host_series_row(&agent->host, i)[HOST_t_ns];
+        *t_ns = clock_fit_to_master(&agent->clock, *t_ns);
+    }
+}
+
 static bool judge_agents(struct recovered *r, struct recover_outcome *outcome)
 {
     bool good = true;
     for (size_t i = 0; i < r->agent_count; i++) {
         const struct recover_agent *agent = &r->agents[i];
         r->run.agents[i].clock = fit_of(r, (uint32_t)i);
+        put_on_axis(&r->run.agents[i]);
         if (!agent->seen)
             good &= lose(r, i, "its spool is not among the files given to recover");
         else if (!agent->ended)

@@ -10,8 +10,9 @@
 #include "model/scenario.h"
 #include "proto/agent.pb-c.h"
 
-#define FILES_MAX 4096
-#define LINK_SIZE 8 /* that the master's part file has before each record: its first byte is 0 */
+#define FILES_MAX      4096
+#define LINK_SIZE      8 /* that the master's part file has before each record: its first byte is 0 */
+#define HOST_ROWS_KEPT 8192u /* of an agent: its machine beside the flows */
 
 static int no_memory(struct error *err)
 {
@@ -206,6 +207,17 @@ static void take_report(struct recover_flow *flow, const struct spool_head *head
         result->port = head->report.local_port;
 }
 
+static int take_host_rows(struct recovered *r, const struct recover_file *file, const uint8_t *data,
+                          size_t size, struct error *err)
+{
+    if (!agent_at(r, file->agent))
+        return 0;
+    struct host_series *host = &r->run.agents[file->agent].host;
+    return spool_record_host_rows(data, size, host, HOST_ROWS_KEPT, err) == ERROR_SYSTEM
+               ? ERROR_SYSTEM
+               : 0;
+}
+
 static int take_record(struct recovered *r, struct recover_piece *piece,
                        const struct buffer *record, struct error *err)
 {
@@ -222,6 +234,8 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
         return take_run_end(r, file, &head, err);
     if (head.kind == SPOOL_AXIS)
         take_axis(r, &head);
+    if (head.kind == SPOOL_HOST && data == record->data) /* a part file does not say whose it is */
+        return take_host_rows(r, file, data, size, err);
     if (head.kind != SPOOL_SAMPLES && head.kind != SPOOL_REPORT)
         return 0;
     struct recover_flow *flow = flow_at(r, head.flow);

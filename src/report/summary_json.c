@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "report/accounts_json.h"
+#include "report/host_figures.h"
 #include "report/summary.h"
 #include "report/tuning_json.h"
 
@@ -54,6 +55,8 @@ static json_t *agent_json(const struct run_agent *agent)
         "interval_ns", (json_int_t)agent->interval_ns, "clock_offset_ns",
         (json_int_t)clock->offset_ns, "clock_error_ns", (json_int_t)clock->error_ns,
         "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
+    json_t *host = host_json(&agent->host);
+    json_object_set_new(json, "host", host ? host : json_null());
     json_object_set_new(json, "clock_method", json_string(clock_method_name(clock->method)));
     json_object_set_new(json, "clock_network", text_or_null(agent->clock_network));
     json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));

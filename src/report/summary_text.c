@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/host_figures.h"
 #include "report/repeats_text.h"
 #include "report/summary.h"
 #include "report/table.h"
@@ -208,6 +209,19 @@ static void print_lateness(const struct run_summary *run, FILE *out)
             (double)max_ns / 1e6);
 }
 
+static void print_hosts(const struct run_info *run, FILE *out)
+{
+    for (size_t i = 0; i < run->agent_count; i++) {
+        if (run->agents[i].host.count == 0)
+            continue;
+        fprintf(out, "machine of agent ");
+        table_tame(out, run->agents[i].mgmt);
+        fprintf(out, ": ");
+        host_text(&run->agents[i].host, out);
+        fputc('\n', out);
+    }
+}
+
 /* That ends share a machine is among the run's own warnings: only its master could know. */
 static void print_warnings(const struct run_info *run, FILE *out)
 {
@@ -245,6 +259,7 @@ static void run_text(const struct run_summary *run, FILE *out, size_t max_flows)
     print_totals(run, out);
     print_warmup(run, out);
     print_agents(&run->run, out);
+    print_hosts(&run->run, out);
     print_warnings(&run->run, out);
     print_ledgers(run, out);
     print_lateness(run, out);

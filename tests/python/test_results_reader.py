@@ -238,3 +238,31 @@ def test_the_table_is_that_of_the_program(pb, reader):
     }
     columns = {f.name for f in pb.Columns.DESCRIPTOR.fields}
     assert {n for n, _, _ in fields} <= columns
+
+
+def test_machines_beside_the_flows(pb, reader, tmp_path):
+    flow = a_flow(pb, last=True)
+    flow.run.agents.add(mgmt="one:1")
+    flow.run.agents.add(mgmt="two:1")
+    host = flow.run.host_samples.add(agent=1, count=3, seen=5, stride=2)
+    host.tick.extend([-1, 1, 2])
+    host.t_ns.extend([-500, 500, 100])
+    host.user_ns.extend([10, 5, -16])
+    one = host.interfaces.add(name="eth0", qdisc="red")
+    one.qdisc_marks.extend([-1, 1, 7])
+    one.rx_bytes.extend([2**40, 1, 1])
+    (got,) = reader.read(write(tmp_path / "results", flow))
+    (machine,) = reader.hosts(got.of_run)
+    assert machine.agent.mgmt == "two:1"
+    assert (len(machine), machine.seen, machine.stride) == (3, 5, 2)
+    assert machine.columns["tick"] == [-1, 0, 2]
+    assert machine.columns["t_ns"] == [-500, 0, 100]
+    assert machine.columns["user_ns"] == [10, 15, None]
+    assert machine.columns["idle_ns"] == [0, 0, 0]
+    assert machine.qdiscs == {"eth0": "red"}
+    assert machine.interfaces["eth0"]["qdisc_marks"] == [None, 0, 7]
+    assert machine.interfaces["eth0"]["rx_bytes"] == [2**40, 2**40 + 1, 2**40 + 2]
+    assert machine.interfaces["eth0"]["tx_bytes"] == [0, 0, 0]
+    host.tick.append(1)
+    with pytest.raises(reader.BrokenFile):
+        list(reader.hosts(flow.run))

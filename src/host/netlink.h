@@ -1,6 +1,6 @@
-/* What the kernel knows of addresses and routes, by rtnetlink.  Private to the engine. */
-#ifndef ENGINE_NETLINK_H
-#define ENGINE_NETLINK_H
+/* Questions to the kernel by netlink; what it knows of addresses and routes. */
+#ifndef HOST_NETLINK_H
+#define HOST_NETLINK_H
 
 #include <libmnl/libmnl.h>
 #include <stddef.h>
@@ -43,8 +43,14 @@ struct nlmsghdr *netlink_question(void *buffer, unsigned type, unsigned flags, s
 /* RTM_GETROUTE, as in netlink_route_get(), for packets with the mark, if it is not 0. */
 struct nlmsghdr *netlink_route_question(void *buffer, const struct ip *to, const struct ip *from,
                                         unsigned interface, uint32_t mark, unsigned route_flags);
-/* Sends the question and hands every answer to callback (NULL: only success matters).  0 or -errno.
- */
+/* A socket for many questions, one at a time; NETLINK_ROUTE or another protocol.  NULL: errno. */
+struct mnl_socket *netlink_open(int protocol);
+/* Sends the question and hands every answer to callback (NULL: only success matters), until
+ * MNL_CB_STOP or the end.  number is another one each time, not 0.  0 or -errno; -EAGAIN: no answer
+ * within 2 s. */
+int netlink_ask_on(struct mnl_socket *socket, uint32_t number, struct nlmsghdr *question,
+                   mnl_cb_t callback, void *arg);
+/* Likewise, on a socket for this question alone. */
 int netlink_ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg);
 /* A callback for the answer to a netlink_route_question(); arg is a struct netlink_route. */
 int netlink_on_route(const struct nlmsghdr *message, void *arg);

@@ -1,6 +1,5 @@
-/* rtnetlink through libmnl: a socket for each question, since questions are rare and asked
- * before data moves.  Any thread. */
-#include "engine/netlink.h"
+/* rtnetlink through libmnl.  Any thread. */
+#include "host/netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -8,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #define ANSWER_SIZE 16384 /* the kernel fills at most 16 KiB a message of a dump */
 
@@ -39,29 +39,48 @@ struct nlmsghdr *netlink_question(void *buffer, unsigned type, unsigned flags, s
     return question;
 }
 
-int netlink_ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg)
+struct mnl_socket *netlink_open(int protocol)
+{
+    const struct timeval patience = {.tv_sec = 2};
+    const int strict = 1;
+    struct mnl_socket *socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+    if (!socket)
+        return NULL;
+    /* So that a dump of one table is not a dump of all; older kernels do without. */
+    mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, (void *)&strict, sizeof strict);
+    setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
+        return socket;
+    int why = errno;
+    mnl_socket_close(socket);
+    errno = why;
+    return NULL;
+}
+
+int netlink_ask_on(struct mnl_socket *socket, uint32_t number, struct nlmsghdr *question,
+                   mnl_cb_t callback, void *arg)
 {
     char answer[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    unsigned port = mnl_socket_get_portid(socket);
+    question->nlmsg_seq = number;
+    if (mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
+        return -errno;
+    int status;
+    do {
+        ssize_t size = mnl_socket_recvfrom(socket, answer, sizeof answer);
+        status = size < 0 ? -1 : mnl_cb_run(answer, (size_t)size, number, port, callback, arg);
+    } while (status > MNL_CB_STOP);
+    return status < 0 ? -errno : 0;
+}
+
+int netlink_ask(struct nlmsghdr *question, mnl_cb_t callback, void *arg)
+{
+    struct mnl_socket *socket = netlink_open(NETLINK_ROUTE);
     if (!socket)
         return -errno;
-
-    /* So that a dump of one table is not a dump of all; older kernels do without. */
-    int strict = 1;
-    mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
-    int status = -1;
-    question->nlmsg_seq = 1;
-    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
-        mnl_socket_sendto(socket, question, question->nlmsg_len) > 0) {
-        unsigned port = mnl_socket_get_portid(socket);
-        do {
-            ssize_t size = mnl_socket_recvfrom(socket, answer, sizeof answer);
-            status = size < 0 ? -1 : mnl_cb_run(answer, (size_t)size, 1, port, callback, arg);
-        } while (status > MNL_CB_STOP);
-    }
-    status = status < 0 ? -errno : 0;
+    int failed = netlink_ask_on(socket, 1, question, callback, arg);
     mnl_socket_close(socket);
-    return status;
+    return failed;
 }
 
 struct address_list {

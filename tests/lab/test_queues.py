@@ -1,0 +1,116 @@
+"""What the agent of a router says of its queues, against `tc -s` and `ip -s`: 20 Mbit/s, 20 ms.
+
+Each kind of queue that marks counts its marks in a place of its own.
+"""
+
+import json
+import time
+
+import harness
+import pytest
+import uml
+from dumbbell import MGMT_PORT, scenario
+from harness import COMPLETE
+
+ROUTER = {
+    "mgmt": f"10.9.3.1:{MGMT_PORT}",
+    "host": "10.3.0.1",
+    "sample": True,
+    "interfaces": "narrow,hosts",
+}
+QUEUES = {
+    "choke": ("limit", 100, "min", 5, "max", 15, "bandwidth", "20mbit", "probability", 0.5, "ecn"),
+    "codel": ("limit", 100, "target", "2ms", "interval", "20ms", "ecn"),
+    "fq": ("limit", 100, "ce_threshold", "2ms"),
+    "fq_codel": ("limit", 100, "target", "2ms", "interval", "20ms", "ecn"),
+    "pie": ("limit", 100, "target", "2ms", "tupdate", "2ms", "ecn"),
+    "red": ("limit", 150000, "min", 10000, "max", 60000, "avpkt", 1500, "burst", 10,
+            "probability", 0.2, "bandwidth", "20mbit", "ecn"),
+    "sfb": ("limit", 100, "max", 15, "target", 5),
+    "cake": ("besteffort", "rtt", "10ms", "ack-filter"),
+}  # fmt: skip
+CHATTER = {"bytes": 400, "packets": 5}  # ARP and router solicitations, after the last row
+SILENT = {"pfifo": ("limit", 20), "sfq": ("limit", 20)}
+
+
+@pytest.fixture(scope="module")
+def router(bed):
+    """The bed, with an agent on r1 that the master reaches by a cable of its own."""
+    net = bed.net
+    net.ip("m", "link", "add", "tor", "type", "veth", "peer", "mgmt", "netns", net.prefix + "r1")
+    for name, device, address in (("m", "tor", "10.9.3.254"), ("r1", "mgmt", "10.9.3.1")):
+        net.ip(name, "address", "add", f"{address}/24", "dev", device)
+        net.ip(name, "link", "set", device, "up")
+    spool = bed.folder / "spool-r"
+    spool.mkdir()
+    words = [bed.program, "agent", "--listen", ROUTER["mgmt"], "--insecure", "--spool", spool]
+    pid = bed.machine.start(*net.enter("r1"), *words, log=bed.folder / "agent-r.log")
+    deadline = time.monotonic() + harness.PATIENCE
+    while not net.inside("r1", "ss", "-Hltn", "sport", f"= {MGMT_PORT}"):
+        assert time.monotonic() < deadline
+    yield bed
+    bed.machine.end(pid)
+
+
+def measure(router, kind, words):
+    router.net.rate("20mbit", (kind, *words))
+    router.net.delay(20)
+    spec = scenario({"duration": "3s", "ecn": True}, {"duration": "3s"})
+    spec["hosts"] = {**spec["hosts"], "R": ROUTER}
+    seen = router.measure(spec, "-i", "25ms", watch=())
+    assert all(flow.result.status == COMPLETE for flow in seen.flows)
+    from tcp_flowgen_results import hosts
+
+    (rows,) = (host for host in hosts(seen.run) if host.agent.mgmt == ROUTER["mgmt"])
+    return seen, rows
+
+
+def told(figures, name):
+    """A counter of `tc -j`, wherever in it it stands; None: nowhere."""
+    if isinstance(figures, dict):
+        found = [figures[name]] if isinstance(figures.get(name), int) else []
+        found += [told(value, name) for value in figures.values() if not isinstance(value, int)]
+    else:
+        found = [told(value, name) for value in figures] if isinstance(figures, list) else []
+    found = [value for value in found if value is not None]
+    return sum(found) if found else None
+
+
+def check_root(router, rows, device):
+    """The interface and its root queue, where nothing but neighbours' talk moves any more."""
+    shown = json.loads(router.net.tc("r1", "-j", "-s", "qdisc", "show", "dev", device))
+    root = next(queue for queue in shown if queue.get("root"))
+    ours = rows.interfaces[device]
+    assert rows.qdiscs[device] == root["kind"]
+    for name in ("drops", "overlimits", "requeues", "backlog", "qlen"):
+        assert ours["qdisc_" + name][-1] == root[name], (device, name)
+    for name in ("bytes", "packets"):
+        assert 0 <= root[name] - ours["qdisc_" + name][-1] <= CHATTER[name], (device, name)
+    words = ("ip", "-j", "-s", "link", "show", "dev", device)
+    (link,) = json.loads(router.net.inside("r1", *words))
+    for way in ("rx", "tx"):
+        for name in ("bytes", "packets", "errors", "dropped"):
+            more = link["stats64"][way][name] - ours[f"{way}_{name}"][-1]
+            assert 0 <= more <= CHATTER.get(name, 0), (device, way, name)
+    return ours
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_marks(router, kind):
+    seen, rows = measure(router, kind, QUEUES[kind])
+    ours = check_root(router, rows, "narrow")
+    check_root(router, rows, "hosts")
+    marks = [told(seen.queue, name) for name in ("marked", "ecn_mark", "ce_mark")]
+    marks = [count for count in marks if count is not None]
+    assert marks, seen.queue
+    assert ours["qdisc_marks"][-1] == sum(marks) > 0
+    assert max(ours["qdisc_backlog"]) > 0
+    assert seen.flows[0].src.columns["delivered_ce"][-1] > 0
+
+
+@pytest.mark.parametrize("kind", SILENT)
+def test_queues_that_do_not_mark(router, kind):
+    seen, rows = measure(router, kind, SILENT[kind])
+    ours = check_root(router, rows, "narrow")
+    assert set(ours["qdisc_marks"]) == {None}
+    assert ours["qdisc_drops"][-1] == seen.queue["drops"] > 0
