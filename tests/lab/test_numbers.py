@@ -14,10 +14,10 @@ MS = 1_000_000
 LINK = "50mbit", ("pfifo", "limit", 85)
 WINDOW = (85 + 85) * 1448  # bytes of payload that fit into the link's 20 ms and its queue
 
-# How far cwnd and RTT, as the kernel tells them to `ss`, may lie outside what the samples span from 30 ms
-# before to 30 ms afterwards, besides one more step up like those between two samples there.  Both are
-# read from the same fields of the kernel, so only what happens in between two samples can tell them
-# apart: where some are missing, nothing can be said.
+# How far cwnd and RTT, as the kernel tells them to `ss`, may lie outside what the samples span from
+# 30 ms before to 30 ms afterwards, besides one more step up like those between two samples there.
+# Both are read from the same fields of the kernel, so only what happens in between two samples can
+# tell them apart: where some are missing, nothing can be said.
 NEAR = 30 * MS
 GAP = 25 * MS
 CWND_SLACK = 2  # segments
@@ -90,7 +90,7 @@ def test_goodput_and_samples(link, algorithm):
 
 
 def test_retransmits_with_loss(link):
-    """One packet in a hundred is lost; TCP counts what it sends again, and so does the kernel in all."""
+    """One packet in a hundred is lost: what the flow sends again, the kernel counts as well."""
     link.net.delay(20, loss_percent=1)
     seen, flow, summary = measure(link)
     link.net.delay(20)
@@ -168,10 +168,10 @@ def acknowledged_with_echo(packets, flow):
 def test_marks(link):
     """A queue that marks: what the senders count as marked is what a capture counts.
 
-    The receiver of a dctcp flow echoes each mark as it came: the sender's delivered_ce is the number of
-    marked data packets.  Otherwise it echoes until the sender has answered (RFC 3168): delivered_ce is
-    the number of data packets acknowledged with an echo.  Either may be off by as many as were
-    sent twice, for a copy may have another mark.
+    The receiver of a dctcp flow echoes each mark as it came: the sender's delivered_ce is the
+    number of marked data packets.  Otherwise it echoes until the sender has answered (RFC 3168):
+    delivered_ce is the number of data packets acknowledged with an echo.  Either may be off by as
+    many as were sent twice, for a copy may have another mark.
     """
     red = ["red", "limit", 300000, "min", 30000, "max", 90000, "avpkt", 1500, "burst", 25,
            "probability", 0.1, "ecn", "bandwidth", "50mbit"]  # fmt: skip
@@ -202,7 +202,7 @@ def test_marks(link):
 
 
 def test_dctcp_is_listened_for_apart(link):
-    """Its SYN may be marked, which other listeners refuse; it asks no leave of the host's tcp_ecn."""
+    """Its SYN may be marked, which other listeners refuse; it works whatever tcp_ecn says."""
     link.net.inside("b", "sysctl", "-qw", "net.ipv4.tcp_ecn=0")
     flows = [{"ccalg": name, "duration": "500ms"} for name in ("dctcp", "reno", "dctcp")]
     seen = link.measure(scenario(*flows), "-i", "100ms", watch=("capture",))
@@ -212,8 +212,8 @@ def test_dctcp_is_listened_for_apart(link):
     assert [flow.result.dst.ecn for flow in seen.flows] == [True, False, True]
     packets = seen.packets()
     for flow in seen.flows:
-        ect = {packet.ecn for packet in data_packets(packets, flow)}
-        assert ect == ({2} if flow.result.src.ccalg == "dctcp" else {0})
+        marks = {packet.ecn for packet in data_packets(packets, flow)}
+        assert marks == ({2} if flow.result.src.ccalg == "dctcp" else {0})
         words = sum(f"cc_word_{i}" in flow.src.columns for i in range(5))
         assert words == (4 if flow.result.src.ccalg == "dctcp" else 0)
 
@@ -234,7 +234,7 @@ def test_other_algorithms(link):
     complete(seen)
     for algorithm, flow, summary in zip(OTHERS, seen.flows, seen.summary):
         assert flow.result.src.ccalg == algorithm
-        # What has arrived behind a hole is not received yet: a second's flow may miss a window of it.
+        # What has arrived behind a hole is not received yet: up to a window.
         witness = goodput_of_witness(seen, flow)
         assert summary["goodput_bps"] == pytest.approx(witness, rel=0.01, abs=WINDOW * 8)
         words = sum(f"cc_word_{i}" in flow.src.columns for i in range(5))

@@ -8,7 +8,7 @@ SECOND = 1_000_000_000
 
 
 def test_clocks_obey(lab, two_machines):
-    """Set apart, they stay so; detuned, they drift by as much as was asked for; stepped, one moves."""
+    """Set apart, they stay so; detuned, they drift as asked; stepped, one clock moves."""
     a, b = two_machines.a, two_machines.b
     b.step(3.7)
     b.drift(200)

@@ -1,4 +1,4 @@
-"""Two user-mode Linux machines on one wire, each with clocks of its own that can be set and detuned.
+"""Two user-mode Linux machines on one wire, each with clocks that can be set and detuned.
 
 The wire is a bridge in a network namespace of this machine, which is on it too: the master may run
 there, or in one of the two.

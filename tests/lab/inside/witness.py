@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Watches what the kernel says beside tcp-flowgen, until it is terminated.
 
-witness.py interface DEVICE FILE   a line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received
-witness.py sockets FILE            lines of JSON: each second what `ss -tinmO` says, and how many segments
-                                   the kernel has sent again in all; each 50 ms the kernel's own
-                                   answer to the question that `ss` asks, for starting `ss` takes long
-                                   here; with each, between when this was
+witness.py interface DEVICE FILE
+    A line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received.
+witness.py sockets FILE
+    Lines of JSON: each second what `ss -tinmO` says, and how many segments the kernel has sent again
+    in all; each 50 ms the kernel's own answer to the question that `ss` asks, for starting that
+    takes long here; with each, between when this was.
 """
 
 import json
@@ -28,7 +29,7 @@ def interface(device, out):
 
 
 def retransmitted():
-    """TcpRetransSegs, from where `nstat` has it; starting that takes too long to be the same moment."""
+    """TcpRetransSegs, from where `nstat` has it, at the same moment as nearly as can be."""
     with open("/proc/net/snmp") as table:
         names, values = (line.split() for line in table if line.startswith("Tcp:"))
     return int(values[names.index("RetransSegs")])
@@ -40,11 +41,12 @@ INET_DIAG_INFO, ESTABLISHED = 2, 1  # linux/inet_diag.h
 
 def ask():
     """The connections of IPv4 with struct tcp_info in hexadecimal, from NETLINK_SOCK_DIAG."""
-    family = struct.pack("=BBBBI48x", socket.AF_INET, 6, 1 << (INET_DIAG_INFO - 1), 0, 1 << ESTABLISHED)
-    head = struct.pack("=IHHII", 16 + len(family), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0)
+    wanted, states = 1 << (INET_DIAG_INFO - 1), 1 << ESTABLISHED
+    question = struct.pack("=BBBBI48x", socket.AF_INET, socket.IPPROTO_TCP, wanted, 0, states)
+    head = struct.pack("=IHHII", 16 + len(question), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0)
     answers = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as link:
-        link.send(head + family)
+        link.send(head + question)
         while True:
             data = link.recv(1 << 16)
             while data:
