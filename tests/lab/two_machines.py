@@ -110,6 +110,10 @@ class TwoMachines:
         numbered = [{"id": i, **common, **flow} for i, flow in enumerate(flows)]
         return {"hosts": hosts, "flows": numbered, **more}
 
+    def set_apart(self, seconds):
+        """Sets b's wall clock ahead of a's by so many seconds, within a hundredth of one or so."""
+        self.b.step(seconds - (self.b.ahead().realtime - self.a.ahead().realtime) / 1e9)
+
     def shape(self, rate, limit="100kb"):
         """What both send onto the wire is slowed down to a rate, such as "50mbit"."""
         for machine in self.machines:

@@ -83,6 +83,10 @@ def looks(path):
             yield Look(look["before"], look["after"], look["retransmitted"], sockets)
 
 
+# Offsets in struct tcp_info (linux/tcp.h).
+TCP_INFO = {"rtt": 68, "snd_cwnd": 80, "segs_out": 136, "segs_in": 140, "data_segs_out": 156}
+
+
 @dataclass
 class Answer:
     """A connection's struct tcp_info at some moment between two, as the kernel tells it to `ss`."""
@@ -92,7 +96,7 @@ class Answer:
     info: bytes
 
     def number(self, name):
-        return struct.unpack_from("=I", self.info, {"rtt": 68, "snd_cwnd": 80}[name])[0]
+        return struct.unpack_from("=I", self.info, TCP_INFO[name])[0]
 
 
 def answers(path, local):

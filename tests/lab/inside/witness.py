@@ -4,8 +4,8 @@
 witness.py interface DEVICE FILE
     A line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received.
 witness.py sockets FILE
-    Lines of JSON: each second what `ss -tinmO` says, and how many segments the kernel has sent again
-    in all; each 50 ms the kernel's own answer to the question that `ss` asks, for starting that
+    Lines of JSON: each 600 ms what `ss -tinmO` says, and how many segments the kernel has sent again
+    in all; each 30 ms the kernel's own answer to the question that `ss` asks, for starting that
     takes long here; with each, between when this was.
 """
 
@@ -82,7 +82,7 @@ def sockets(out):
         look |= {"before": before, "after": time.monotonic_ns()}
         out.write(json.dumps(look) + "\n")
         looks += 1
-        time.sleep(0.05)
+        time.sleep(0.03)
 
 
 with open(sys.argv[-1], "w", buffering=1) as out:
