@@ -5,8 +5,8 @@
     10.9.1.1 ---------------- m (master) ---------- 10.9.2.1
 
 Each of a, b, r1, r2, m is a network namespace: of this machine's kernel or of a user-mode Linux
-machine, whichever the function `run` runs its words in.  What is narrow is so both ways, each with a
-queue of its own; the delay is behind it, half of the round trip on each way.  Loss strikes behind
+machine, whichever the function `run` runs its words in.  What is narrow is so both ways, each with
+a queue of its own; the delay is behind it, half of the round trip on each way.  Loss strikes behind
 the queue, on the way from a to b.  Packets pass as they are on a wire: nothing is merged or
 segmented late.
 """

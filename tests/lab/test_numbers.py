@@ -135,8 +135,8 @@ def check_sockets(seen, flow):
     assert compared >= 5
 
 
-# RTT and window change when segments come or go.  A sample and an answer of the kernel between the same
-# two segments are of one state, whatever the time in between.
+# RTT and window change when segments come or go.  A sample and an answer of the kernel between the
+# same two segments are of one state, whatever the time in between.
 SEGMENTS = "segs_in", "segs_out", "data_segs_out"
 
 

@@ -32,7 +32,7 @@ class Interface:
         return bytes1 - bytes0 - HEADERS * (packets1 - packets0)
 
     def payload_around(self, begin_ns, end_ns):
-        """The same, from the last reading before to the first one afterwards: exact if it was quiet."""
+        """The same, from the last reading before to the first one after: exact if it was quiet."""
         before = self.times[bisect.bisect_right(self.times, begin_ns) - 1]
         after = self.times[bisect.bisect_left(self.times, end_ns)]
         return round(self.payload(before, after))

@@ -4,8 +4,8 @@
 witness.py interface DEVICE FILE
     A line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received.
 witness.py sockets FILE
-    Lines of JSON: each 600 ms what `ss -tinmO` says, and how many segments the kernel has sent again
-    in all; each 30 ms the kernel's own answer to the question that `ss` asks, for starting that
+    Lines of JSON: each 600 ms what `ss -tinmO` says, and how many segments the kernel has sent
+    again in all; each 30 ms the kernel's own answer to the question that `ss` asks, for starting that
     takes long here; with each, between when this was.
 """
 
