@@ -60,6 +60,7 @@ suite() { # name, limit, junit file, command...
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     [ "$f" -eq 0 ] || tail -n 300 "$log"
     report "$name" "$p passed, $f failed, $s skipped" "$took"
+    [ "$s" -eq 0 ] || grep '^SKIPPED' "$log" || true # why, if it is pytest
     [ "$f" -eq 0 ]
 }
 
@@ -80,7 +81,7 @@ python_tests() { # name, limit, pytest words...
     local name=$1 limit=$2 junit=$LOGS/${1//[^a-z0-9]/-}.xml
     shift 2
     suite "$name" "$limit" "$junit" \
-        $PYTHON -m pytest -q -p no:cacheprovider --junitxml="$junit" "$@"
+        $PYTHON -m pytest -q -rs -p no:cacheprovider --junitxml="$junit" "$@"
 }
 
 integration() { # name, limit, build directory, pytest words...

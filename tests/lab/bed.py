@@ -1,4 +1,4 @@
-"""A dumbbell in a user-mode Linux machine, with an agent at either end and witnesses beside them."""
+"""A dumbbell in a user-mode Linux machine, with an agent at either end, and witnesses."""
 
 import json
 import signal

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 import uml
 from bed import Bed
+from dumbbell import NAMESPACES
 
 EXAMPLE = "examples/lab.json"
 ABOUT = f"""\
@@ -35,7 +36,7 @@ Hosts in a scenario:
 
 docs/lab.md tells more."""
 WELCOME = """
-Before a command, the name of where it is to run: a, b (the hosts), r1, r2 (the routers), m (the master).
+Before a command, the name of where it is to run: a, b (hosts), r1, r2 (routers), m (the master).
 
   a ss -tin                          the connections of host a
   m tcp-flowgen run SCENARIO -o F    a run
@@ -69,13 +70,13 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="scripts/lab", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rate", default="50mbit", help="of the narrow link (50mbit), as tc has it")
+    parser.add_argument("--rate", default="50mbit", help="of the narrow link (50mbit)")
     parser.add_argument(
         "--rtt", type=milliseconds, default="20ms", help="round trip without queues (20ms)"
     )
     parser.add_argument(
         "--queue", type=queue, default="100", metavar="N|QDISC",
-        help="before the narrow link: so many packets (100), or the words of a queue discipline of tc",
+        help="before the narrow link: so many packets (100), or a queue discipline in tc's words",
     )  # fmt: skip
     parser.add_argument(
         "--loss", type=percent, default=0, metavar="PERCENT", help="of packets from A to B (0)"
@@ -116,10 +117,11 @@ def run(bed, scenario, more):
 def shell(bed):
     """A shell on the user's terminal, which is the machine's second console."""
     rows, columns = shutil.get_terminal_size()[::-1]
-    names = "\n".join(f'{name}() {{ ip netns exec {name} "$@"; }}' for name in ("a", "b", "r1", "r2", "m"))
+    names = "\n".join(f'{name}() {{ ip netns exec {name} "$@"; }}' for name in NAMESPACES)
     start = f"""
 stty rows {rows} cols {columns} </dev/tty1
-export TERM={shlex.quote(os.environ.get("TERM", "dumb"))} PATH={shlex.quote(str(bed.program.parent))}:$PATH
+export TERM={shlex.quote(os.environ.get("TERM", "dumb"))}
+export PATH={shlex.quote(str(bed.program.parent))}:$PATH
 cd {shlex.quote(os.getcwd())}
 PS1='lab# '
 {names}
@@ -129,7 +131,8 @@ END
 """
     startup = bed.folder / "startup"
     startup.write_text(start)
-    command = f"exec setsid -c bash --rcfile {shlex.quote(str(startup))} -i </dev/tty1 >/dev/tty1 2>&1"
+    bash = shlex.join(["bash", "--rcfile", str(startup), "-i"])
+    command = f"exec setsid -c {bash} </dev/tty1 >/dev/tty1 2>&1"
     pid = bed.machine.start("sh", "-c", command, log=bed.folder / "shell.log")
     code = None
     while code is None:
@@ -139,7 +142,7 @@ END
 
 @contextlib.contextmanager
 def terminal():
-    """Words for a machine that has our terminal as its second console, which is put in order later."""
+    """What makes our terminal a machine's second console; later it is put in order again."""
     fd = os.dup(sys.stdin.fileno())  # 0 is taken, in the machine's process
     before = termios.tcgetattr(fd)
     try:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """clock_client.py ADDRESS PORT: how far a machine's clocks are ahead of this one's, as JSON.
 
-The witness for what tcp-flowgen says of clocks: the fastest of many exchanges with inside/clock_server.py.
+The witness for what tcp-flowgen says of clocks: the fastest of many exchanges with
+inside/clock_server.py.
 Whatever happened on the way, the truth lies within half of its round trip.
 """
 

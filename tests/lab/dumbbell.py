@@ -4,9 +4,9 @@
     |                                                    |
     10.9.1.1 ---------------- m (master) ---------- 10.9.2.1
 
-Each of a, b, r1, r2, m is a network namespace: of this machine's kernel or of a user-mode Linux machine,
-whichever the function `run` runs its words in.  What is narrow is so both ways, each with a
-queue of its own; the delay is behind it, half of the round trip on each way.  Loss strikes behind
+Each of a, b, r1, r2, m is a network namespace: of this machine's kernel or of a user-mode Linux
+machine, whichever the function `run` runs its words in.  What is narrow is so both ways, each with
+a queue of its own; the delay is behind it, half of the round trip on each way.  Loss strikes behind
 the queue, on the way from a to b.  Packets pass as they are on a wire: nothing is merged or
 segmented late.
 """
@@ -123,7 +123,8 @@ class Dumbbell:
     def struck(self):
         """How many packets mark() or lose() has struck."""
         shown = json.loads(self.inside("r1", "nft", "-j", "list", "table", "ip", "lab"))
-        words = (word for item in shown["nftables"] for word in item.get("rule", {}).get("expr", ()))
+        rules = (item["rule"] for item in shown["nftables"] if "rule" in item)
+        words = (word for rule in rules for word in rule["expr"])
         return sum(word["counter"]["packets"] for word in words if "counter" in word)
 
     def delete(self):

@@ -1,4 +1,4 @@
-"""A dumbbell of this machine's own kernel: real speed, but only the queues and algorithms that it has."""
+"""A dumbbell of this machine's own kernel: real speed, but only the queues that it has."""
 
 import contextlib
 import shutil
@@ -51,7 +51,7 @@ class OwnBed:
 
     @contextlib.contextmanager
     def running(self, scenario, *flags):
-        """The Outcome of a run, whole when the block ends; the block starts when payload arrives."""
+        """The Outcome of a run, whole when the block ends; it starts when payload arrives."""
         output = self.lab.output()
         path = self.lab.write(scenario)
         words = ["run", path, "-o", output, *flags]

@@ -4,6 +4,7 @@ The witnesses are the counters of the receiver's interface, `ss -tinm`, `nstat` 
 """
 
 import bisect
+from collections import defaultdict
 
 import pytest
 from dumbbell import scenario
@@ -11,18 +12,10 @@ from harness import COMPLETE
 from witnesses import ACK, CE, COUNTERS, ECE
 
 MS = 1_000_000
+RECOVERY, LOSS = 3, 4  # TCPInfo.castate
 LINK = "50mbit", ("pfifo", "limit", 85)
-WINDOW = (85 + 85) * 1448  # bytes of payload that fit into the link's 20 ms and its queue
-
-# How far cwnd and RTT, as the kernel tells them to `ss`, may lie outside what the samples span from 30 ms
-# before to 30 ms afterwards, besides one more step up like those between two samples there.  Both are
-# read from the same fields of the kernel, so only what happens in between two samples can tell them
-# apart: where some are missing, nothing can be said.
-NEAR = 30 * MS
-GAP = 25 * MS
-CWND_SLACK = 2  # segments
-RTT_SLACK = 0.05  # of it
-
+MSS = 1448  # bytes of payload
+WINDOW = (85 + 85) * MSS  # bytes of payload that fit into the link's 20 ms and its queue
 
 @pytest.fixture(scope="module")
 def link(bed):
@@ -52,7 +45,7 @@ TAIL = {"start": "7500ms", "duration": "100ms"}
 
 def measure(link, **flow):
     flows = {"duration": "6s", **flow}, TAIL
-    seen = link.measure(scenario(*flows), "-i", "10ms", watch=("interface", "sockets"))
+    seen = link.measure(scenario(*flows), "-i", "2ms", watch=("interface", "sockets"))
     complete(seen)
     return seen, seen.flows[0], seen.summary[0]
 
@@ -60,7 +53,29 @@ def measure(link, **flow):
 def check_goodput(seen, flow, summary):
     witness = goodput_of_witness(seen, flow)
     assert 1e6 < witness < 50e6  # there was something to measure, and the link was as asked for
-    assert summary["goodput_bps"] == pytest.approx(witness, rel=0.01)
+    # What has arrived behind a hole is not received yet.
+    counted_ns = summary["goodput_ns"]
+    hole = 2 * WINDOW * 8e9 / counted_ns if was_recovering(flow) else 0
+    assert witness * 0.99 - hole <= summary["goodput_bps"] <= witness * 1.01
+    check_bytes(seen, flow)
+
+
+def was_recovering(flow):
+    """Whether the sender had not repaired its losses yet when the counted time ended."""
+    stop = flow.result.dst.stop_ns / 1e9
+    columns = (flow.src.columns[name] for name in ("ts", "castate"))
+    return [state for ts, state in zip(*columns) if ts <= stop][-1] in (RECOVERY, LOSS)
+
+
+def check_bytes(seen, flow):
+    """All that reached the interface is payload, or was sent twice."""
+    dst = flow.result.dst
+    # The preamble came when it connected.
+    begin, end = flow.result.src.first_byte_ns - MS, dst.closed_ns
+    arrived = seen.interface.payload_around(*map(seen.on_clock, (begin, end)))
+    twice = flow.src.columns["total_retrans"][-1] * MSS
+    few = 1000  # options of other packets, and what the next flow does to connect
+    assert dst.payload_bytes - few <= arrived <= dst.payload_bytes + twice + few
 
 
 def local(flow):
@@ -71,10 +86,9 @@ def check_retransmits(seen, flow, summary):
     """What the namespace's counter grew by, less what other connections in it sent again."""
     me, looks = local(flow), seen.looks
     tail = seen.on_clock(seen.flows[1].result.start_ns)
-    begin = next(look for look in looks if look.of(me))
-    end = [look for look in looks if look.after < tail][-1]
-    assert not end.of(me)
-    grown = end.retransmitted - begin.retransmitted + begin.of(me).total_retrans()
+    begin, end = looks[0], [look for look in looks if look.after < tail][-1]
+    assert not begin.of(me) and not end.of(me)
+    grown = end.retransmitted - begin.retransmitted
     others = end.others_retransmitted(me) - begin.others_retransmitted(me)
     assert summary["retransmits"] == grown - others
     assert summary["retransmits"] == flow.src.columns["total_retrans"][-1]
@@ -90,7 +104,7 @@ def test_goodput_and_samples(link, algorithm):
 
 
 def test_retransmits_with_loss(link):
-    """One packet in a hundred is lost; TCP counts what it sends again, and so does the kernel in all."""
+    """One packet in a hundred is lost: what the flow sends again, the kernel counts as well."""
     link.net.delay(20, loss_percent=1)
     seen, flow, summary = measure(link)
     link.net.delay(20)
@@ -101,24 +115,38 @@ def test_retransmits_with_loss(link):
 
 
 def check_sockets(seen, flow):
-    """Counters by `ss` itself, which takes its time; what comes and goes by quicker looks."""
+    """Counters by `ss` itself, which takes its time; what comes and goes by quicker questions."""
     looks = [(look, look.of(local(flow))) for look in seen.looks]
     looks = [(look, socket) for look, socket in looks if socket and socket.state == "ESTAB"]
-    assert len(looks) >= 3
+    assert len(looks) >= 2
     for look, socket in looks:
         for name in COUNTERS:
             column = "ThruBytesAcked" if name == "bytes_acked" else name
             between(seen.series(flow.src, column), look, socket.number(name), name)
         between(seen.series(flow.src, "total_retrans"), look, socket.total_retrans(), "retrans")
 
-    rtts, cwnds = (seen.series(flow.src, name) for name in ("RTT", "snd_cwnd"))
+    samples = by_segments(flow.src)
     compared = 0
     for answer in seen.answers(local(flow)):
-        rtt = answer.number("rtt") / 1e6
-        if near(rtts, answer, rtt, RTT_SLACK * rtt):
-            near(cwnds, answer, answer.number("snd_cwnd"), CWND_SLACK)
+        key = tuple(answer.number(name) for name in SEGMENTS)
+        for sample in samples.get(key, ()):
+            assert sample == (answer.number("rtt"), answer.number("snd_cwnd"))
             compared += 1
     assert compared >= 5
+
+
+# RTT and window change when segments come or go.  A sample and an answer of the kernel between the
+# same two segments are of one state, whatever the time in between.
+SEGMENTS = "segs_in", "segs_out", "data_segs_out"
+
+
+def by_segments(end):
+    """{numbers of segments: [(RTT in us, window)]} of an end's samples."""
+    samples = defaultdict(list)
+    columns = (end.columns[name] for name in (*SEGMENTS, "RTT", "snd_cwnd"))
+    for *key, rtt, cwnd in zip(*columns):
+        samples[tuple(key)].append((round(rtt * 1e6), cwnd))
+    return samples
 
 
 def between(series, look, shown, name):
@@ -130,19 +158,6 @@ def between(series, look, shown, name):
     if after:
         assert shown <= after[0], name
     assert before or after
-
-
-def near(series, look, shown, slack):
-    """Whether there was enough to compare it with."""
-    begin, end = look.before - NEAR, look.after + NEAR
-    around = [(t, value) for t, value in series if begin <= t <= end]
-    times = [begin, *(t for t, _ in around), end]
-    if max(after - before for before, after in zip(times, times[1:])) > GAP:
-        return False
-    values = [value for _, value in around]
-    step = max(0, *(later - sooner for sooner, later in zip(values, values[1:])))
-    assert min(values) - slack <= shown <= max(values) + step + slack
-    return True
 
 
 def data_packets(packets, flow):
@@ -168,10 +183,10 @@ def acknowledged_with_echo(packets, flow):
 def test_marks(link):
     """A queue that marks: what the senders count as marked is what a capture counts.
 
-    The receiver of a dctcp flow echoes each mark as it came: the sender's delivered_ce is the number of
-    marked data packets.  Otherwise it echoes until the sender has answered (RFC 3168): delivered_ce is
-    the number of data packets acknowledged with an echo.  Either may be off by as many as were
-    sent twice, for a copy may have another mark.
+    The receiver of a dctcp flow echoes each mark as it came: the sender's delivered_ce is the
+    number of marked data packets.  Otherwise it echoes until the sender has answered (RFC 3168):
+    delivered_ce is the number of data packets acknowledged with an echo.  Either may be off by as
+    many as were sent twice, for a copy may have another mark.
     """
     red = ["red", "limit", 300000, "min", 30000, "max", 90000, "avpkt", 1500, "burst", 25,
            "probability", 0.1, "ecn", "bandwidth", "50mbit"]  # fmt: skip
@@ -202,7 +217,7 @@ def test_marks(link):
 
 
 def test_dctcp_is_listened_for_apart(link):
-    """Its SYN may be marked, which other listeners refuse; it asks no leave of the host's tcp_ecn."""
+    """Its SYN may be marked, which other listeners refuse; it works whatever tcp_ecn says."""
     link.net.inside("b", "sysctl", "-qw", "net.ipv4.tcp_ecn=0")
     flows = [{"ccalg": name, "duration": "500ms"} for name in ("dctcp", "reno", "dctcp")]
     seen = link.measure(scenario(*flows), "-i", "100ms", watch=("capture",))
@@ -212,8 +227,8 @@ def test_dctcp_is_listened_for_apart(link):
     assert [flow.result.dst.ecn for flow in seen.flows] == [True, False, True]
     packets = seen.packets()
     for flow in seen.flows:
-        ect = {packet.ecn for packet in data_packets(packets, flow)}
-        assert ect == ({2} if flow.result.src.ccalg == "dctcp" else {0})
+        marks = {packet.ecn for packet in data_packets(packets, flow)}
+        assert marks == ({2} if flow.result.src.ccalg == "dctcp" else {0})
         words = sum(f"cc_word_{i}" in flow.src.columns for i in range(5))
         assert words == (4 if flow.result.src.ccalg == "dctcp" else 0)
 
@@ -225,17 +240,15 @@ WORDS_OF_CC = dict.fromkeys(("vegas", "westwood", "illinois", "yeah", "nv"), 4)
 
 
 def test_other_algorithms(link):
-    """One after the other, a second each: each is what ran, moved data, and was seen to."""
+    """One after the other: each is what ran, and moved what was seen to arrive."""
     flows = [
-        {"ccalg": algorithm, "start": f"{place * 1500}ms", "duration": "1s"}
+        {"ccalg": algorithm, "start": f"{place * 1500}ms", "duration": "700ms"}
         for place, algorithm in enumerate(OTHERS)
     ]
     seen = link.measure(scenario(*flows), "-i", "100ms")
     complete(seen)
-    for algorithm, flow, summary in zip(OTHERS, seen.flows, seen.summary):
+    for algorithm, flow in zip(OTHERS, seen.flows):
         assert flow.result.src.ccalg == algorithm
-        # What has arrived behind a hole is not received yet: a second's flow may miss a window of it.
-        witness = goodput_of_witness(seen, flow)
-        assert summary["goodput_bps"] == pytest.approx(witness, rel=0.01, abs=WINDOW * 8)
+        check_bytes(seen, flow)
         words = sum(f"cc_word_{i}" in flow.src.columns for i in range(5))
         assert words == WORDS_OF_CC.get(algorithm, 0), algorithm

@@ -70,10 +70,12 @@ def test_change_of_rate(own, tmp_path):
     # The same intervals as the receiving end's, by the witness's counters.
     interface = Interface(tmp_path / "interface")
     t0 = run.t0_ns
-    witness = [
-        (begin, end, interface.payload(*(t0 + round(t * 1e9) for t in (begin, end))) * 8 / (end - begin))
-        for begin, end, _ in series["dst"]
-    ]
+
+    def witnessed(begin, end):
+        payload = interface.payload(t0 + round(begin * 1e9), t0 + round(end * 1e9))
+        return begin, end, payload * 8 / (end - begin)
+
+    witness = [witnessed(begin, end) for begin, end, _ in series["dst"]]
     for when, slower in zip(changed, (True, False)):
         when = (when - t0) / 1e9
         truth = crossing(witness, when, slower)
@@ -108,7 +110,7 @@ def test_every_millisecond(own):
 
 
 def test_marks_at_the_receiver(own, tmp_path):
-    """Every fiftieth packet is marked: what the newest kernels' receivers count is what was captured."""
+    """Every fiftieth packet is marked: what new kernels' receivers count is what was captured."""
     own.net.rate("50mbit", ("pfifo", "limit", 100))
     own.net.mark(50)
     flows = {"ecn": True, "duration": "3s"}, {"duration": "3s"}
@@ -132,7 +134,7 @@ def test_marks_at_the_receiver(own, tmp_path):
 
 
 def test_loss_is_sent_again(own):
-    """Every hundredth packet is lost: as many retransmits as were dropped, and the kernel's own sum."""
+    """Every hundredth packet is lost: about as many are sent again as were dropped."""
     own.net.rate("50mbit", ("pfifo", "limit", 100))
     own.net.lose(100)
     outcome = own.run(dumbbell.scenario({"duration": "3s"}), "-i", "100ms").must(0)

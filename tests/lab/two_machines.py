@@ -1,4 +1,4 @@
-"""Two user-mode Linux machines on one wire, each with clocks of its own that can be set and detuned.
+"""Two user-mode Linux machines on one wire, each with clocks that can be set and detuned.
 
 The wire is a bridge in a network namespace of this machine, which is on it too: the master may run
 there, or in one of the two.
@@ -109,6 +109,10 @@ class TwoMachines:
         }
         numbered = [{"id": i, **common, **flow} for i, flow in enumerate(flows)]
         return {"hosts": hosts, "flows": numbered, **more}
+
+    def set_apart(self, seconds):
+        """Sets b's wall clock ahead of a's by so many seconds, within a hundredth of one or so."""
+        self.b.step(seconds - (self.b.ahead().realtime - self.a.ahead().realtime) / 1e9)
 
     def shape(self, rate, limit="100kb"):
         """What both send onto the wire is slowed down to a rate, such as "50mbit"."""

@@ -39,7 +39,8 @@ def why_not():
 
 def command_line(folder, memory, name, more=()):
     """The words that boot a machine, which then runs the file `command` in the folder."""
-    words = ["setpriv", "--pdeathsig", "TERM", KERNEL, f"mem={memory}", "rootfstype=hostfs", "rootflags=/", "rw"]
+    words = ["setpriv", "--pdeathsig", "TERM", KERNEL, f"mem={memory}"]
+    words += ["rootfstype=hostfs", "rootflags=/", "rw"]
     words += [f"init={HERE / 'init'}", f"umid={name}", f"uml_dir={folder}/"]
     words += ["con=null", "con0=fd:0,fd:1", "ssl=null", "quiet", "loglevel=0"]
     return [*words, *more, f"LAB_DIR={folder}", f"LAB_NAME={name}"]
@@ -47,8 +48,8 @@ def command_line(folder, memory, name, more=()):
 
 @functools.cache
 def urgently():
-    """Words that start a command before all else that wants the CPUs, where that is allowed: for tests
-    that are not about how busy the machine is with other things."""
+    """Words that start a command before all else that wants the CPUs, where that is allowed: for
+    tests that are not about how busy the machine is with other things."""
     words = ("chrt", "--fifo", "10")
     allowed = subprocess.run([*words, "true"], capture_output=True).returncode == 0
     return words if allowed else ()

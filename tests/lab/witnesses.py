@@ -20,8 +20,8 @@ class Interface:
 
     def at(self, t_ns):
         """(bytes, packets), between two readings in proportion."""
-        after = bisect.bisect_left(self.times, t_ns)
-        assert 0 < after < len(self.rows), "outside what was watched"
+        after = max(bisect.bisect_left(self.times, t_ns), 1)
+        assert self.times[0] <= t_ns <= self.times[-1], "outside what was watched"
         (t0, *then), (t1, *now) = self.rows[after - 1], self.rows[after]
         part = (t_ns - t0) / (t1 - t0)
         return [a + (b - a) * part for a, b in zip(then, now)]
@@ -30,6 +30,12 @@ class Interface:
         """Bytes of TCP payload that came in between, if all were data packets with timestamps."""
         (bytes0, packets0), (bytes1, packets1) = self.at(begin_ns), self.at(end_ns)
         return bytes1 - bytes0 - HEADERS * (packets1 - packets0)
+
+    def payload_around(self, begin_ns, end_ns):
+        """The same, from the last reading before to the first one after: exact if it was quiet."""
+        before = self.times[bisect.bisect_right(self.times, begin_ns) - 1]
+        after = self.times[bisect.bisect_left(self.times, end_ns)]
+        return round(self.payload(before, after))
 
 
 # Names in `ss` of the kernel's counters that only grow, and of figures that come and go.
@@ -83,6 +89,10 @@ def looks(path):
             yield Look(look["before"], look["after"], look["retransmitted"], sockets)
 
 
+# Offsets in struct tcp_info (linux/tcp.h).
+TCP_INFO = {"rtt": 68, "snd_cwnd": 80, "segs_out": 136, "segs_in": 140, "data_segs_out": 156}
+
+
 @dataclass
 class Answer:
     """A connection's struct tcp_info at some moment between two, as the kernel tells it to `ss`."""
@@ -92,7 +102,7 @@ class Answer:
     info: bytes
 
     def number(self, name):
-        return struct.unpack_from("=I", self.info, {"rtt": 68, "snd_cwnd": 80}[name])[0]
+        return struct.unpack_from("=I", self.info, TCP_INFO[name])[0]
 
 
 def answers(path, local):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Does inside a user-mode Linux machine what uml.py asks for, over the console.
 
-A request is a line of JSON, and so is its reply, behind a mark that tells it from what the kernel may write.
+A request is a line of JSON, and so is its reply, behind a mark that tells it from what the kernel
+may write.
 This ends, and the machine with it, when the console does.
 """
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Watches what the kernel says beside tcp-flowgen, until it is terminated.
 
-witness.py interface DEVICE FILE   a line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received
-witness.py sockets FILE            lines of JSON: each second what `ss -tinmO` says, and how many segments
-                                   the kernel has sent again in all; each 50 ms the kernel's own
-                                   answer to the question that `ss` asks, for starting `ss` takes long
-                                   here; with each, between when this was
+witness.py interface DEVICE FILE
+    A line each 20 ms: CLOCK_MONOTONIC in ns, bytes and packets received.
+witness.py sockets FILE
+    Lines of JSON: each 600 ms what `ss -tinmO` says, and how many segments the kernel has sent
+    again in all; each 30 ms the kernel's own answer to the question that `ss` asks, for starting that
+    takes long here; with each, between when this was.
 """
 
 import json
@@ -16,19 +17,26 @@ import sys
 import time
 
 
+TOGETHER = 1_000_000  # ns; a reading that took longer is of nobody knows when
+
+
 def interface(device, out):
     with open("/proc/net/dev") as table:
         while True:
+            before = time.monotonic_ns()
             table.seek(0)
-            now = time.monotonic_ns()
-            line = next(line for line in table if line.strip().startswith(device + ":"))
+            text = table.read()
+            after = time.monotonic_ns()
+            if after - before > TOGETHER:
+                continue
+            line = next(line for line in text.splitlines() if line.strip().startswith(device + ":"))
             received, packets = line.split(":")[1].split()[:2]
-            out.write(f"{now} {received} {packets}\n")
+            out.write(f"{after} {received} {packets}\n")
             time.sleep(0.02)
 
 
 def retransmitted():
-    """TcpRetransSegs, from where `nstat` has it; starting that takes too long to be the same moment."""
+    """TcpRetransSegs, from where `nstat` has it, at the same moment as nearly as can be."""
     with open("/proc/net/snmp") as table:
         names, values = (line.split() for line in table if line.startswith("Tcp:"))
     return int(values[names.index("RetransSegs")])
@@ -40,11 +48,12 @@ INET_DIAG_INFO, ESTABLISHED = 2, 1  # linux/inet_diag.h
 
 def ask():
     """The connections of IPv4 with struct tcp_info in hexadecimal, from NETLINK_SOCK_DIAG."""
-    family = struct.pack("=BBBBI48x", socket.AF_INET, 6, 1 << (INET_DIAG_INFO - 1), 0, 1 << ESTABLISHED)
-    head = struct.pack("=IHHII", 16 + len(family), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0)
+    wanted, states = 1 << (INET_DIAG_INFO - 1), 1 << ESTABLISHED
+    question = struct.pack("=BBBBI48x", socket.AF_INET, socket.IPPROTO_TCP, wanted, 0, states)
+    head = struct.pack("=IHHII", 16 + len(question), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0)
     answers = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as link:
-        link.send(head + family)
+        link.send(head + question)
         while True:
             data = link.recv(1 << 16)
             while data:
@@ -80,7 +89,7 @@ def sockets(out):
         look |= {"before": before, "after": time.monotonic_ns()}
         out.write(json.dumps(look) + "\n")
         looks += 1
-        time.sleep(0.05)
+        time.sleep(0.03)
 
 
 with open(sys.argv[-1], "w", buffering=1) as out:
