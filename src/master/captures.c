@@ -153,6 +153,7 @@ static void write_end(struct session *session, uint32_t flow, enum flow_end end,
         writing.report->lost += writing.report->packets - writing.packets;
     writing.report->packets = writing.packets;
     if (failed) {
+        err.where[0] = '\0'; /* a long path would leave no room for what happened */
         error_text(&err, writing.report->error, sizeof writing.report->error);
         session->troubled = true;
     }
