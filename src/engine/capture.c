@@ -20,9 +20,8 @@
 #include "util/clock.h"
 
 #define KERNEL_BUFFER (8 << 20)         /* bytes; libpcap's ring of one tap */
-#define WAITING_MAX   (16u << 20)       /* bytes of one tap that wait for the recorder */
+#define WAITING_MAX   (8u << 20)        /* bytes of one tap that wait for the recorder */
 #define TURN_PACKETS  2048              /* of one tap at a time */
-#define BATCH_PACKETS 4096u             /* in one item: well under a record's limit */
 #define LINGER_NS     (500 * NS_PER_MS) /* behind the end's report: the last of FIN and RST */
 #define POLL_MS       50
 #define BRACKET_NS    NS_PER_S /* the older bracket is at least so old, as stamps may be */
@@ -164,7 +163,9 @@ static void read_tap(struct tap *tap)
     }
     if (got < 0)
         fail(tap, pcap_geterr(tap->pcap));
-    if (got < 0 || (got == 0 && last))
+    /* A stranger may send to the port for ever. */
+    const bool overdue = last && clock_now() - tap->over_ns > LINGER_NS;
+    if (got < 0 || (got == 0 && last) || overdue)
         close_tap(tap);
 }
 
@@ -334,6 +335,8 @@ static int open_pcap(struct tap *tap, const char *device, struct error *err)
     if (set < 0 || pcap_setnonblock(tap->pcap, 1, text) < 0)
         return refuse(err, device, PCAP_ERROR, set < 0 ? pcap_geterr(tap->pcap) : text);
     tap->link_type = link_type_of(tap->pcap);
+    if (tap->link_type != LINKTYPE_ETHERNET && tap->link_type != LINKTYPE_RAW)
+        return refuse(err, device, PCAP_ERROR, "the headers of its packets are not known here");
     return 0;
 }
 
@@ -341,7 +344,8 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
                  struct tap **out, struct error *err)
 {
     if (capture->tap_count == CAPTURES_MAX) {
-        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends at most", CAPTURES_MAX);
+        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends of a run at most",
+                  CAPTURES_MAX);
         return error_cure(err, "leave \"capture\" out of the other flows");
     }
     struct tap *tap = calloc(1, sizeof *tap);
@@ -422,7 +426,7 @@ static void hand_over(struct tap *tap, engine_consumer *consumer, void *arg)
                                      .link_type = tap->link_type,
                                      .packets = packets + first,
                                      .data = data};
-        for (; batch.count < BATCH_PACKETS && first < all; batch.count++)
+        for (; batch.count < PACKETS_MAX && first < all; batch.count++)
             batch.size += packets[first++].captured;
         data += batch.size;
         const struct engine_item item = {

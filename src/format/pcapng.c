@@ -194,6 +194,8 @@ int pcapng_close(struct pcapng *file, uint64_t dropped, struct error *err)
     file->stream = NULL;
     if (!failed && (bad || rename(file->temporary, file->path)))
         failed = error_set_errno(err, ERROR_SYSTEM, errno, file->path, "cannot be written");
+    if (failed)
+        unlink(file->temporary);
     release(file);
     return failed;
 }

@@ -24,7 +24,7 @@ int pcapng_open(struct pcapng **out, const char *path, const struct pcapng_about
 /* unix_ns: when it was seen, since 1970; captured <= length. */
 int pcapng_packet(struct pcapng *file, int64_t unix_ns, uint32_t length, uint32_t captured,
                   const uint8_t *bytes, struct error *err);
-/* Writes the interface's counts, renames, frees in every case; on failure NAME.tmp is left. */
+/* Writes the interface's counts, renames, frees in every case; removes NAME.tmp on failure. */
 int pcapng_close(struct pcapng *file, uint64_t dropped, struct error *err);
 void pcapng_abort(struct pcapng *file); /* removes NAME.tmp; NULL is fine */
 

@@ -9,6 +9,7 @@
 
 #include "format/packets_record.h"
 #include "format/pcapng.h"
+#include "model/ns.h"
 #include "util/cleanup.h"
 #include "util/version.h"
 
@@ -65,14 +66,14 @@ static int write_packet(void *arg, uint32_t link_type, const struct packet *pack
 {
     struct writing *writing = arg;
     const struct session *session = writing->session;
-    const int64_t t_ns =
-        clock_fit_to_master(&writing->agent->info.clock, packet->t_ns) - session->t0_ns;
+    const wide_ns master_ns = clock_fit_to_master(&writing->agent->info.clock, packet->t_ns);
     int failed = writing->file ? 0 : open_file(writing, link_type, err);
     if (failed)
         return failed;
     writing->packets++;
-    return pcapng_packet(writing->file, session->run.started_unix_ns + t_ns, packet->length,
-                         packet->captured, bytes, err);
+    return pcapng_packet(writing->file,
+                         ns_clamp(session->run.started_unix_ns + master_ns - session->t0_ns),
+                         packet->length, packet->captured, bytes, err);
 }
 
 static int write_record(void *arg, const void *data, size_t size, struct error *err)
@@ -103,7 +104,8 @@ static struct capture_report *get_report(struct session *session, uint32_t flow,
         snprintf((*report)->error, sizeof(*report)->error,
                  "the agent did not tell that it was complete");
     if (*report)
-        (*report)->error_ns += session_agent(session, flow, end)->info.clock.error_ns;
+        (*report)->error_ns = ns_clamp((wide_ns)(*report)->error_ns +
+                                       session_agent(session, flow, end)->info.clock.error_ns);
     return *report;
 }
 
@@ -151,6 +153,7 @@ static void write_end(struct session *session, uint32_t flow, enum flow_end end,
         writing.report->lost += writing.report->packets - writing.packets;
     writing.report->packets = writing.packets;
     if (failed) {
+        err.where[0] = '\0'; /* a long path would leave no room for what happened */
         error_text(&err, writing.report->error, sizeof writing.report->error);
         session->troubled = true;
     }

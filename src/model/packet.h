@@ -10,8 +10,9 @@
 #define LINKTYPE_ETHERNET 1   /* https://www.tcpdump.org/linktypes.html */
 #define LINKTYPE_RAW      101 /* begins with the IP header */
 
-#define CAPTURE_SNAP 192 /* bytes: Ethernet with tags, IPv6 with extensions, TCP with options */
-#define CAPTURES_MAX 64  /* ends that one agent captures at a time */
+#define CAPTURE_SNAP 192   /* bytes: Ethernet with tags, IPv6 with extensions, TCP with options */
+#define CAPTURES_MAX 64    /* ends of a run that one agent captures */
+#define PACKETS_MAX  4096u /* in a batch */
 
 struct packet {
     int64_t t_ns;      /* CLOCK_MONOTONIC of the agent, until the master puts it elsewhere */
@@ -25,7 +26,7 @@ struct packet_batch {
     enum flow_end end;
     uint32_t link_type;
     const struct packet *packets;
-    size_t count;
+    size_t count;        /* up to PACKETS_MAX */
     const uint8_t *data; /* the sum of `captured` */
     size_t size;
 };
@@ -43,7 +44,7 @@ struct capture_report {
 };
 
 /* How many of the first `captured` bytes are headers, up to and with TCP's: payload is nobody's
- * business.  All of them where that cannot be told. */
+ * business.  0 where that cannot be told: no TCP over IP, or an unknown link type. */
 uint32_t packet_headers(uint32_t link_type, const uint8_t *bytes, uint32_t captured);
 
 #endif

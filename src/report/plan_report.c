@@ -71,6 +71,8 @@ static const char *list_options(const struct plan_flow *flow, struct table_row *
     add_number(&options, "send_buffer", tuning->send_buffer);
     add_number(&options, "receive_buffer", tuning->receive_buffer);
     add_number(&options, "mss", tuning->mss);
+    if (flow->capture)
+        add_option(&options, "capture", scenario_capture_words[flow->capture]);
     if (!options.used)
         add_option(&options, "-", "");
     return options.text;
@@ -158,12 +160,12 @@ static json_t *hosts_json(const struct plan *plan)
 static json_t *flow_json(const struct plan *plan, const struct plan_flow *flow)
 {
     json_t *json = json_pack(
-        "{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s}", "id", (int)flow->id, "label",
-        text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
+        "{s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:s, s:s, s:s}", "id", (int)flow->id,
+        "label", text_or_null(flow->label), "src", plan->hosts[flow->src].name, "dst",
         plan->hosts[flow->dst].name, "start_ns", (json_int_t)flow->start_ns, "duration_ns",
         (json_int_t)flow->duration_ns, "ccalg", text_or_null(flow->ccalg), "ecn", (int)flow->ecn,
         "nodelay", (int)flow->nodelay, "connect", scenario_connect_words[flow->connect], "end",
-        scenario_finish_words[flow->finish]);
+        scenario_finish_words[flow->finish], "capture", scenario_capture_words[flow->capture]);
     if (json_object_update_new(json, tuning_json(&flow->tuning)) == 0)
         return json;
     json_decref(json);

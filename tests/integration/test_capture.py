@@ -1,11 +1,16 @@
 """Headers of single flows in pcapng files of their own, at both ends, on the run's axis."""
 
 import shutil
+import signal
 import subprocess
+import time
 
 import pcapng
 import pytest
-from harness import COMPLETE, cable, moment
+from harness import COMPLETE, PROGRAM, Outcome, cable, ends, moment, waiting
+from test_failures import Disk
+from test_recover import Left
+from test_scale import Crowded
 
 SECOND = 1_000_000_000
 STAMP_NS = 200_000  # what the kernel's stamps may be wrong by, on a busy machine
@@ -16,19 +21,22 @@ FIN, SYN, RST, ACK = pcapng.FIN, pcapng.SYN, pcapng.RST, pcapng.ACK
 class Machines:
     """Two agents on a wire of 50 Mbit/s, their clocks seconds apart."""
 
-    def __init__(self, lab, before=()):
+    def __init__(self, lab, network="10.92.0.", before=()):
         self.lab = lab
         self.one, self.other = lab.namespace("a"), lab.namespace("b")
+        for where in self.one, self.other:
+            where.sysctl("net.ipv6.conf.default.accept_dad", 0)
         cable(self.one, "m0", "10.91.0.1/24", self.other, "m1", "10.91.0.2/24")
-        cable(
-            self.one, "t0", "10.92.0.1/24", self.other, "t1", "10.92.0.2/24", rate="50mbit"
-        )
+        near, far = (f"{network}{host}/{64 if ':' in network else 24}" for host in (1, 2))
+        cable(self.one, "t0", near, self.other, "t1", far, rate="50mbit")
         self.hosts = {
-            "A": {"mgmt": "10.91.0.1:8840", "host": "10.92.0.1"},
-            "B": {"mgmt": "10.91.0.2:8840", "host": "10.92.0.2"},
+            "A": {"mgmt": "10.91.0.1:8840", "host": f"{network}1"},
+            "B": {"mgmt": "10.91.0.2:8840", "host": f"{network}2"},
         }
-        for where, name, ahead in ((self.one, "A", 5), (self.other, "B", 11)):
+        self.agents = [
             lab.agent(where, self.hosts[name]["mgmt"], "--insecure", monotonic=ahead, before=before)
+            for where, name, ahead in ((self.one, "A", 5), (self.other, "B", 11))
+        ]
 
     def run(self, *flows, flags=()):
         flows = [{"id": i, "src": "A", "dst": "B", **flow} for i, flow in enumerate(flows)]
@@ -173,3 +181,119 @@ def test_a_seconds_worth_is_on_the_axis(pair):
     times = [one.ns - outcome.run.started_unix_ns for one in segments if one.data > 16]
     assert times[0] >= 0.5 * SECOND - bound
     assert times[-1] <= moment(flow.result.src, "closed") + bound
+
+
+def read_all(outcome, flow):
+    """The segments of both ends, complete or not."""
+    directory = outcome.output.with_name(outcome.output.name + ".captures")
+    captures = flow.result.src_capture, flow.result.dst_capture
+    return [pcapng.read(directory / capture.file)[1] for capture in captures]
+
+
+def test_ipv6(lab):
+    machines = Machines(lab, "fd92::")
+    outcome = machines.run(CAPTURED).must(0)
+    (flow,) = outcome.flows
+    assert flow.result.family == "ipv6"
+    src, dst = files(outcome, flow)
+    check_segments(flow, src)
+    check_segments(flow, dst)
+    check_times(outcome, flow, src, dst)
+
+
+def test_by_worker_processes(lab):
+    """An agent that has several processes captures in each of them."""
+    crowded = Crowded(lab, 500, 200, "500ms")
+    last = len(crowded.scenario["flows"]) - 1
+    for flow in crowded.scenario["flows"]:
+        if flow["id"] in (0, 1, 2, last):
+            flow["capture"] = "headers"
+    outcome = lab.run(crowded.where, crowded.scenario, "-i", "250ms", "--quiet").must(0)
+    captured = [flow for flow in outcome.flows if flow.result.capture]
+    assert [flow.params.id for flow in captured] == [0, 1, 2, last]
+    for flow in captured:
+        for segments in files(outcome, flow):
+            check_segments(flow, segments)
+
+
+def test_an_agent_is_killed(lab):
+    """What came until then is in the file, and is not called complete."""
+    machines = Machines(lab)
+    output = lab.output()
+    flow = {"id": 0, "src": "A", "dst": "B", **CAPTURED, "duration": "20s"}
+    path = lab.write({"hosts": machines.hosts, "flows": [flow]})
+    master = lab.spawn(machines.one, "run", path, "-o", output, "--quiet", name="master")
+    for _ in waiting("packets", master):
+        if machines.agents[1].interface_bytes("t1") > 5_000_000:
+            break
+    time.sleep(0.7)  # packets reach a spool, and the master, by then
+    machines.agents[1].signal(signal.SIGKILL)
+    assert master.wait() == 1
+    outcome = Outcome(1, "", master.text(), output)
+    (flow,) = outcome.flows
+    killed = flow.result.dst_capture
+    assert not flow.result.HasField("dst")
+    assert "did not tell" in killed.error and killed.packets > 100
+    _, dst = read_all(outcome, flow)
+    assert len(dst) == killed.packets
+    assert dst[0].flags & (SYN | ACK) == SYN and not any(one.flags & FIN for one in dst)
+    assert any("capture at the dst end" in warning for warning in outcome.run.warnings)
+    assert flow.result.src_capture.error == "" and flow.result.src_capture.packets > 100
+
+
+def test_so_many_ends_and_no_more(pair):
+    flow = {**CAPTURED, "duration": "100ms"}
+    outcome = pair.run(*[flow] * 65).must(3)
+    assert "an agent captures 64 ends of a run at most" in outcome.stderr
+    assert 'leave "capture" out of the other flows' in outcome.stderr
+    outcome = pair.run(*[flow] * 64).must(0)
+    for flow in outcome.flows:
+        for segments in files(outcome, flow):
+            check_segments(flow, segments)
+
+
+def test_recover_passes_over_packets(lab):
+    """It makes results of what else the spools hold."""
+    left = Left(lab)
+    flags = f"--captures={lab.directory / 'captures'}"
+    master = left.master(CAPTURED, CAPTURED, flags=[flags])
+    assert master.wait() == 1
+    spools = left.spools()
+    assert len(spools) == 2
+    (part,) = left.parts.glob("*.part")
+    left.recover(*spools).must(0)
+    for given in (spools, [part]):
+        outcome = left.recover(*given)
+        for flow in outcome.flows:
+            assert flow.result.status == COMPLETE
+            assert flow.result.src.payload_bytes == flow.result.dst.payload_bytes > 0
+            for report, rows, _ in ends(flow):
+                assert len(rows) == report.samples_taken + 1
+
+
+def test_no_room_for_them(pair):
+    """The results stand, and say what is missing."""
+    disk = Disk(pair, "64k")
+    disk.fill()
+    output = pair.lab.output()
+    path = pair.lab.write(pair.scenario({**CAPTURED, "send_rate": "50Mbit/s"}, {}))
+    command = pair.lab.command(
+        pair.where, *disk.under, PROGRAM, "run", path, "-o", output, "--captures", disk.inside,
+        program="env",
+    )  # fmt: skip
+    command.output = output
+    flow, plain = command.must(1).flows
+    assert "No space left on device" in command.stderr
+    for one in (flow, plain):
+        assert one.result.status == COMPLETE and one.TxTCPInfo and one.RxTCPInfo
+    for capture in (flow.result.src_capture, flow.result.dst_capture):
+        assert capture.file == "" and "No space left on device" in capture.error
+    assert any("No space left" in warning for warning in command.run.warnings)
+    assert [path.name for path in disk.outside.iterdir()] == ["filler"]
+
+
+def test_nowhere_to_make_the_directory(pair):
+    outcome = pair.run({**CAPTURED, "duration": "100ms"}, flags=("--captures", "/nowhere/at/all"))
+    (flow,) = outcome.must(1).flows
+    assert flow.result.status == COMPLETE and flow.result.src_capture.file == ""
+    assert "/nowhere/at/all: captures cannot be kept there" in outcome.stderr

@@ -32,10 +32,10 @@ class Left:
 
     scenario = Pair.scenario
 
-    def master(self, *flows, output="/dev/full", **more):
+    def master(self, *flows, output="/dev/full", flags=(), **more):
         """It cannot write its results, so that the agents keep theirs."""
         path = self.lab.write(self.scenario(*flows, **more))
-        words = [f"TMPDIR={self.parts}", PROGRAM, "run", path, "-o", output, "-i", "10ms"]
+        words = [f"TMPDIR={self.parts}", PROGRAM, "run", path, "-o", output, "-i", "10ms", *flags]
         return self.lab.spawn(self.where, *words, program="env", name="master")
 
     def moves(self, master):

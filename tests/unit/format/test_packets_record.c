@@ -8,6 +8,7 @@
 
 #include "format/packets_record.h"
 #include "format/spool_record.h"
+#include "proto/agent.pb-c.h"
 
 static const uint8_t DATA[] = "abcdefghij";
 static const struct packet PACKETS[] = {
@@ -95,6 +96,81 @@ static void test_hostile_bytes(void **state)
     buffer_fini(&out);
 }
 
+/* What an agent of ours never writes. */
+static void expect_broken(const Tcpflowgen__Packets *packets)
+{
+    struct buffer out = {0};
+    unsigned sum = 0;
+    Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
+    record.packets = (Tcpflowgen__Packets *)packets;
+    const size_t size = tcpflowgen__spool_record__get_packed_size(&record);
+    assert_non_null(buffer_reserve(&out, size));
+    out.size = tcpflowgen__spool_record__pack(&record, out.data);
+    assert_int_equal(packets_record_each(out.data, out.size, count, &sum, NULL), ERROR_INPUT);
+    buffer_fini(&out);
+}
+
+static void test_what_cannot_be(void **state)
+{
+    static int64_t t_ns[PACKETS_MAX + 1];
+    static uint32_t zeros[PACKETS_MAX + 1];
+    uint8_t data[CAPTURE_SNAP + 1] = {0};
+    uint32_t length = 10, captured = 11;
+    (void)state;
+    /* More packets than a batch has. */
+    Tcpflowgen__Packets packets = TCPFLOWGEN__PACKETS__INIT;
+    packets.n_t_ns = packets.n_length = packets.n_captured = PACKETS_MAX + 1;
+    packets.t_ns = t_ns;
+    packets.length = packets.captured = zeros;
+    expect_broken(&packets);
+    /* More kept than there was. */
+    packets.n_t_ns = packets.n_length = packets.n_captured = 1;
+    packets.length = &length;
+    packets.captured = &captured;
+    packets.data = (ProtobufCBinaryData){.len = sizeof data, .data = data};
+    expect_broken(&packets);
+    /* More kept than is ever. */
+    length = 1500;
+    captured = CAPTURE_SNAP + 1;
+    expect_broken(&packets);
+}
+
+/* Unpacked, each of these empty fields would cost fifty times its size. */
+static void test_many_fields(void **state)
+{
+    struct buffer out = {0};
+    unsigned sum = 0;
+    (void)state;
+    assert_int_equal(buffer_append(&out, "\x62\xc0\x9a\x0c", 4), 0); /* 12, of 200 000 bytes */
+    for (size_t i = 0; i < 100000; i++)
+        assert_int_equal(buffer_append(&out, "\x7a", 2), 0); /* field 15: nothing */
+    assert_int_equal(packets_record_each(out.data, out.size, count, &sum, NULL), ERROR_INPUT);
+    buffer_fini(&out);
+}
+
+static void test_a_full_batch(void **state)
+{
+    static struct packet packets[PACKETS_MAX];
+    static uint8_t data[PACKETS_MAX * CAPTURE_SNAP];
+    struct buffer out = {0};
+    unsigned sum = 0;
+    (void)state;
+    memset(data, 1, sizeof data);
+    for (size_t i = 0; i < PACKETS_MAX; i++)
+        packets[i] = (struct packet){
+            .t_ns = i % 2 ? INT64_MAX : INT64_MIN, .length = UINT32_MAX, .captured = CAPTURE_SNAP};
+    const struct packet_batch batch = {.link_type = LINKTYPE_RAW,
+                                       .packets = packets,
+                                       .count = PACKETS_MAX,
+                                       .data = data,
+                                       .size = sizeof data};
+    assert_int_equal(packets_record_encode(&out, &batch), 0);
+    assert_true(out.size < SPOOL_RECORD_MAX);
+    assert_int_equal(packets_record_each(out.data, out.size, count, &sum, NULL), 0);
+    assert_int_equal(sum, sizeof data);
+    buffer_fini(&out);
+}
+
 static void test_report(void **state)
 {
     const struct capture_report report = {.flow = 3,
@@ -118,9 +194,9 @@ static void test_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),
-        cmocka_unit_test(test_hostile_bytes),
-        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_what_cannot_be), cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_a_full_batch),   cmocka_unit_test(test_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

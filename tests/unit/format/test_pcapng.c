@@ -109,6 +109,7 @@ static void test_full_disk(void **state)
     assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
     assert_int_equal(pcapng_close(file, 0, &err), ERROR_SYSTEM);
     assert_int_not_equal(access(place->path, F_OK), 0);
+    assert_int_not_equal(access(place->temporary, F_OK), 0);
 }
 
 int main(void)

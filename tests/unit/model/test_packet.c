@@ -51,6 +51,15 @@ static void test_without_ethernet(void **state)
     assert_int_equal(packet_headers(LINKTYPE_RAW, bytes + 14, 200), end);
 }
 
+static void test_service_tag(void **state)
+{
+    uint8_t bytes[256];
+    (void)state;
+    const uint32_t end = make(bytes, 2, 4, 5, 8);
+    memcpy(bytes + 12, "\x88\xa8", 2);
+    assert_int_equal(packet_headers(LINKTYPE_ETHERNET, bytes, 192), end);
+}
+
 static void test_cut_anywhere(void **state)
 {
     uint8_t bytes[256];
@@ -67,17 +76,17 @@ static void test_cut_anywhere(void **state)
     }
 }
 
-static void test_what_is_no_tcp_is_left_alone(void **state)
+static void test_nothing_is_kept_of_what_is_no_tcp(void **state)
 {
     uint8_t bytes[256];
     (void)state;
     make(bytes, 0, 4, 5, 5);
     bytes[14 + 9] = 17;
-    assert_int_equal(packet_headers(LINKTYPE_ETHERNET, bytes, 256), 256);
+    assert_int_equal(packet_headers(LINKTYPE_ETHERNET, bytes, 256), 0);
     make(bytes, 0, 4, 5, 5);
     bytes[12] = 0x99;
-    assert_int_equal(packet_headers(LINKTYPE_ETHERNET, bytes, 256), 256);
-    assert_int_equal(packet_headers(77, bytes, 256), 256);
+    assert_int_equal(packet_headers(LINKTYPE_ETHERNET, bytes, 256), 0);
+    assert_int_equal(packet_headers(77, bytes, 256), 0);
 }
 
 int main(void)
@@ -85,8 +94,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_alone),
         cmocka_unit_test(test_without_ethernet),
+        cmocka_unit_test(test_service_tag),
         cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_what_is_no_tcp_is_left_alone),
+        cmocka_unit_test(test_nothing_is_kept_of_what_is_no_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static const char full[] =
     " \"ccalg\": \"cubic\", \"ecn\": true, \"nodelay\": true, \"connect\": \"at_start\","
     " \"end\": \"abort\", \"label\": \"f\", \"send_rate\": \"1.5Mbit/s\", \"read_rate\": \"2 Gbit/s\","
     " \"pacing_rate\": \"1234567bit/s\", \"send_buffer\": 4096, \"receive_buffer\": 5000,"
-    " \"mss\": 1000}]}";
+    " \"mss\": 1000, \"capture\": \"headers\"}]}";
 static const char bare[] = "{\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"h\"}},"
                            " \"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"A\","
                            " \"duration\": \"1s\"}]}";
@@ -70,7 +70,8 @@ static void text_is_aligned(void **state)
                         "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
                         "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay "
                         "send_rate=1.5Mbit/s read_rate=2Gbit/s pacing_rate=1234.567kbit/s "
-                        "send_buffer=4096 receive_buffer=5000 mss=1000\n"
+                        "send_buffer=4096 receive_buffer=5000 mss=1000 "
+                        "capture=headers\n"
                         "\n"
                         "2 hosts, 2 flows, over 1m0s after the start of the run\n");
     free(text);
@@ -125,12 +126,14 @@ static void json_has_exactly_its_keys(void **state)
         " \"flows\": [{\"id\": 100, \"label\": null, \"src\": \"Zürich\", \"dst\": \"B\", \"start_ns\": 0,"
         " \"duration_ns\": 60000000000, \"ccalg\": null, \"ecn\": false,"
         " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\","
+        " \"capture\": \"none\","
         " \"send_rate_bps\": null, \"read_rate_bps\": null,"
         " \"pacing_rate_bps\": null, \"send_buffer_bytes\": null, \"receive_buffer_bytes\": null,"
         " \"mss_bytes\": null},"
         " {\"id\": -1, \"label\": \"f\", \"src\": \"B\", \"dst\": \"B\", \"start_ns\": 1500000000,"
         " \"duration_ns\": 2000000000, \"ccalg\": \"cubic\", \"ecn\": true,"
         " \"nodelay\": true, \"connect\": \"at_start\", \"end\": \"abort\","
+        " \"capture\": \"headers\","
         " \"send_rate_bps\": 1500000, \"read_rate_bps\": 2000000000,"
         " \"pacing_rate_bps\": 1234567, \"send_buffer_bytes\": 4096,"
         " \"receive_buffer_bytes\": 5000, \"mss_bytes\": 1000}]}");
@@ -142,6 +145,7 @@ static void json_has_exactly_its_keys(void **state)
         " \"flows\": [{\"id\": 0, \"label\": null, \"src\": \"A\", \"dst\": \"A\", \"start_ns\": 0,"
         " \"duration_ns\": 1000000000, \"ccalg\": null, \"ecn\": false,"
         " \"nodelay\": false, \"connect\": \"ahead\", \"end\": \"drain\","
+        " \"capture\": \"none\","
         " \"send_rate_bps\": null, \"read_rate_bps\": null,"
         " \"pacing_rate_bps\": null, \"send_buffer_bytes\": null, \"receive_buffer_bytes\": null,"
         " \"mss_bytes\": null}]}");
