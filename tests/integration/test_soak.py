@@ -16,7 +16,7 @@ FIRST = 10  # runs, after which the agents have what they will have
 ROWS = 10  # of the table
 FLAGS = ("-i", "250ms", "--quiet")
 FLOWS = ({"duration": "20ms"}, {"src": "B", "dst": "A", "duration": "20ms"})
-TOO_SLOW = "took too long to take the order|an exchange took over"
+TOO_SLOW = "take the order to start|an exchange took over"
 SETTLING = 5  # s; for the threads that gRPC keeps for a moment
 
 # How much more than after the first runs the agents may have at the end.
