@@ -168,7 +168,7 @@ static void fire_due(struct timer_heap *heap, int64_t until_ns)
 /* All that is due; finds out when something is due next. */
 static void keep_house(struct loop *loop, loop_round *round)
 {
-    const int64_t now = clock_now();
+    const int64_t now = loop->now_ns;
     if (loop->axis_known)
         fire_due(&loop->scheduled, loop_axis_time(loop, now));
     fire_due(&loop->timers, now);
@@ -208,14 +208,19 @@ static int wait_events(struct loop *loop, struct epoll_event *events)
 void loop_run(struct loop *loop, loop_round *round)
 {
     struct epoll_event events[EVENTS_A_TURN];
+    loop->now_ns = clock_now();
     while (!loop->quit) {
         keep_house(loop, round);
         const int count = wait_events(loop, events);
+        loop->now_ns = clock_now();
         for (int i = 0; i < count; i++) {
             struct watch *watch = events[i].data.ptr;
             watch->ready(watch, events[i].events);
-            if (clock_now() >= loop->due_ns)
-                keep_house(loop, round);
+            loop->now_ns = clock_now();
+            if (loop->now_ns < loop->due_ns)
+                continue;
+            keep_house(loop, round);
+            loop->now_ns = clock_now();
         }
     }
 }

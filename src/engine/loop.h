@@ -34,6 +34,7 @@ struct loop {
 
     struct timer_heap scheduled; /* due in time of the axis */
     struct timer_heap timers;    /* due in CLOCK_MONOTONIC */
+    int64_t now_ns;              /* when the handler that runs was called, or the last one ended */
     int64_t due_ns;              /* when a timer or the round is due */
     int64_t wake_ns;             /* when to stop sleeping for it */
 

@@ -12,8 +12,7 @@
 #define TOGETHER_NS (100 * NS_PER_US)
 #define READS_MAX   3
 
-/* Returns how long it took: the values are of some moment in that time before t_ns. */
-static int64_t read_info(int fd, struct sample *sample)
+int64_t sample_read_info(int fd, struct sample *sample)
 {
     const int64_t before = clock_now();
     memset(sample->info, 0, sizeof sample->info);
@@ -28,7 +27,7 @@ static int64_t read_info(int fd, struct sample *sample)
 void sample_read(int fd, struct sample *sample)
 {
     /* When this thread loses the CPU in between, values and time do not belong together. */
-    for (int reads = 1; read_info(fd, sample) > TOGETHER_NS && reads < READS_MAX; reads++) {
+    for (int reads = 1; sample_read_info(fd, sample) > TOGETHER_NS && reads < READS_MAX; reads++) {
     }
     memset(sample->cc, 0, sizeof sample->cc);
     socklen_t size = sizeof sample->cc;

@@ -26,5 +26,8 @@ int64_t sampler_slice(struct worker *worker, int64_t now_ns);
  * wait for the socket's lock, for milliseconds while data moves).  t_ns is at most 100 us later
  * than TCP_INFO's values, unless the thread was held up three times in a row. */
 void sample_read(int fd, struct sample *sample);
+/* TCP_INFO alone, once.  Returns how long it took: the values are of some moment in that time
+ * before t_ns. */
+int64_t sample_read_info(int fd, struct sample *sample);
 
 #endif
