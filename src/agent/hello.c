@@ -12,11 +12,12 @@
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
+#include "agent/provenance.h"
 #include "agent/run.h"
-#include "agent/sysctls.h"
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "model/host_series.h"
 #include "probe/discipline.h"
@@ -33,7 +34,7 @@ struct answer {
     struct hello_desk *desk;
     struct rpc_call *call;
     Tcpflowgen__HelloRequest *request; /* owned */
-    bool resolved_all;
+    bool looked_up;                    /* nothing lacked memory */
     Tcpflowgen__HelloReply reply;
     struct utsname uname;
     char hostname[256];
@@ -54,9 +55,7 @@ struct answer {
     Tcpflowgen__ResolvedHost **hosts;
     char interface_names[HOST_INTERFACES_MAX][DEVICE_MAX];
     char *interfaces[HOST_INTERFACES_MAX];
-    char sysctl_values[SYSCTLS_MAX][SYSCTL_VALUE_MAX];
-    Tcpflowgen__Sysctl sysctl_messages[SYSCTLS_MAX];
-    Tcpflowgen__Sysctl *sysctls[SYSCTLS_MAX];
+    struct machine machine;
 };
 
 static void add_problem(struct answer *answer, const struct error *err)
@@ -119,20 +118,6 @@ static void describe(struct answer *answer, const struct agent_options *options,
     name_place(answer);
 }
 
-static void list_sysctls(struct answer *answer)
-{
-    size_t count = 0;
-    for (const char *name; count < SYSCTLS_MAX && (name = sysctl_name(count)); count++) {
-        Tcpflowgen__Sysctl *message = &answer->sysctl_messages[count];
-        tcpflowgen__sysctl__init(message);
-        message->name = (char *)name;
-        message->value = sysctl_read(count, answer->sysctl_values[count]);
-        answer->sysctls[count] = message;
-    }
-    answer->reply.sysctls = answer->sysctls;
-    answer->reply.n_sysctls = count;
-}
-
 static void list_algorithms(struct answer *answer)
 {
     int count = algorithms_available(answer->algorithm_text);
@@ -156,6 +141,8 @@ static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequ
     if (request->opens_plain && ecn_can_connect(false, &err))
         add_problem(answer, &err);
     if (request->accepts_ecn && ecn_can_accept(&err))
+        add_problem(answer, &err);
+    if (request->flush_metrics && provenance_may_flush(&err))
         add_problem(answer, &err);
 }
 
@@ -250,16 +237,25 @@ static void answer_free(struct answer *answer)
 {
     if (answer->request)
         tcpflowgen__hello_request__free_unpacked(answer->request, NULL);
+    settings_free(answer->reply.settings, answer->reply.n_settings);
+    machine_fini(&answer->machine);
     free(answer->resolved);
     free(answer->hosts);
     free(answer);
 }
 
-/* A thread of its own: the resolver takes its time. */
+/* A thread of its own: the resolver takes its time, and /proc some. */
 static void look_up(void *arg)
 {
     struct answer *answer = arg;
-    answer->resolved_all = resolve_all(answer);
+    Tcpflowgen__HelloReply *reply = &answer->reply;
+    bool failed = !resolve_all(answer);
+    if (!failed) {
+        list_interfaces(answer);
+        failed = provenance_read(&answer->machine, reply->interfaces, reply->n_interfaces) != 0;
+        reply->settings = settings_to_messages(&answer->machine, &reply->n_settings, &failed);
+    }
+    answer->looked_up = !failed;
 }
 
 static void reply(void *arg)
@@ -267,11 +263,9 @@ static void reply(void *arg)
     struct answer *answer = arg;
     struct hello_desk *desk = answer->desk;
     desk->busy--;
-    if (answer->resolved_all) {
+    if (answer->looked_up) {
         describe(answer, desk->options, desk->instance);
         list_algorithms(answer);
-        list_sysctls(answer);
-        list_interfaces(answer);
         look_for_problems(answer, answer->request, desk->options);
         rpc_finish(answer->call, &answer->reply.base, RPC_OK, NULL);
     } else {

@@ -7,7 +7,9 @@
 #include "agent/hello.h"
 #include "agent/preparation.h"
 #include "agent/probe_service.h"
+#include "agent/provenance.h"
 #include "agent/runs.h"
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "model/scenario.h"
 #include "probe/discipline.h"
@@ -94,6 +96,8 @@ struct preparing {
     struct hosted *hosted;
     struct rpc_call *call;
     struct preparation p;
+    bool flush_metrics;
+    struct machine machine; /* what its kernel remembers of the peers */
     int failed;
     struct error err;
 };
@@ -101,14 +105,31 @@ struct preparing {
 static void prepare(void *arg)
 {
     struct preparing *this = arg;
-    this->failed =
-        run_prepare(this->hosted->run, this->p.specs, this->p.count, this->p.answers, &this->err);
+    /* Before an end connects. */
+    this->failed = provenance_metrics(&this->machine, this->p.specs, this->p.count,
+                                      this->flush_metrics, &this->err);
+    if (!this->failed)
+        this->failed = run_prepare(this->hosted->run, this->p.specs, this->p.count, this->p.answers,
+                                   &this->err);
 }
 
 static void free_preparing(struct preparing *this)
 {
+    machine_fini(&this->machine);
     preparation_fini(&this->p);
     free(this);
+}
+
+static void answer(struct preparing *this)
+{
+    bool failed = false;
+    Tcpflowgen__PrepareReply *reply =
+        preparation_reply(&this->p, run_interval_ns(this->hosted->run));
+    reply->metrics = metrics_to_messages(&this->machine, &reply->n_metrics, &failed);
+    reply->metrics_flushed = this->machine.metrics_flushed;
+    rpc_finish(this->call, failed ? NULL : &reply->base, failed ? RPC_RESOURCE_EXHAUSTED : RPC_OK,
+               failed ? "out of memory" : NULL);
+    metrics_free(reply->metrics, reply->n_metrics);
 }
 
 static void has_prepared(void *arg)
@@ -120,8 +141,7 @@ static void has_prepared(void *arg)
         rpc_finish(this->call, NULL, RPC_FAILED_PRECONDITION,
                    error_text(&this->err, text, sizeof text));
     else
-        rpc_finish(this->call, &preparation_reply(&this->p, run_interval_ns(hosted->run))->base,
-                   RPC_OK, NULL);
+        answer(this);
     hosted->stop |= this->failed == ERROR_SYSTEM;
     free_preparing(this);
     hosted_come_back(hosted);
@@ -175,6 +195,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     run_describe(hosted->run, request);
     this->hosted = hosted;
     this->call = call;
+    this->flush_metrics = request->flush_metrics;
     hosted_lend(hosted, prepare, has_prepared, this);
 }
 

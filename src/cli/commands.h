@@ -27,7 +27,7 @@ struct run_arguments {
     const char *output;   /* NULL: a temporary file */
     const char *captures; /* directory; NULL: beside the output */
     const char *label;    /* NULL: the scenario's own */
-    bool local, best_effort, shutdown, json, quiet;
+    bool local, best_effort, shutdown, json, quiet, flush_metrics;
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
     int64_t repeat, pause_ns, warmup_ns;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/host_message.h"
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
 #include "format/utf8.h"
@@ -110,6 +111,9 @@ static Tcpflowgen__RunAgent *agent_to_message(const struct run_agent *agent, boo
     out->clock_before = discipline_to_message(&agent->clock_before, failed);
     out->clock_after = discipline_to_message(&agent->clock_after, failed);
     out->lost = text(agent->lost, failed);
+    out->settings = settings_to_messages(&agent->about, &out->n_settings, failed);
+    out->metrics = metrics_to_messages(&agent->about, &out->n_metrics, failed);
+    out->metrics_flushed = agent->about.metrics_flushed;
     return out;
 }
 
@@ -250,6 +254,9 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
         return;
     out->clock = clock_from_message(agent->clock);
     snprintf(out->clock_network, sizeof out->clock_network, "%s", agent->clock->network);
+    out->about.metrics_flushed = agent->metrics_flushed;
+    *failed |= settings_from_messages(&out->about, agent->settings, agent->n_settings) != 0;
+    *failed |= metrics_from_messages(&out->about, agent->metrics, agent->n_metrics) != 0;
 }
 
 /* What is not sound is left out: the flows do not need it. */

@@ -1,4 +1,4 @@
-/* Settings of the kernel that differ between the agents' machines. */
+/* Settings that differ between the agents' machines. */
 #ifndef MASTER_COMPARE_H
 #define MASTER_COMPARE_H
 
@@ -6,6 +6,6 @@
 
 /* Adds a warning to the run for each setting that differs, with the values; returns how many there
  * are. */
-size_t compare_sysctls(struct session *session);
+size_t compare_machines(struct session *session);
 
 #endif

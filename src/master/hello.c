@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "master/roster.h"
 #include "proto/agent.pb-c.h"
@@ -46,18 +47,6 @@ static void tell_problem(struct master_agent *agent, const char *problem)
         log_warning("%s: %s", where, problem);
     else
         session_problem(agent->session, where, "%s", problem);
-}
-
-static void take_sysctls(struct master_agent *agent, const Tcpflowgen__HelloReply *reply)
-{
-    free(agent->sysctls);
-    agent->sysctls = calloc(reply->n_sysctls + 1, sizeof *agent->sysctls);
-    agent->sysctl_count = agent->sysctls ? reply->n_sysctls : 0;
-    for (size_t i = 0; i < agent->sysctl_count; i++) {
-        struct agent_sysctl *sysctl = &agent->sysctls[i];
-        snprintf(sysctl->name, sizeof sysctl->name, "%s", reply->sysctls[i]->name);
-        snprintf(sysctl->value, sizeof sysctl->value, "%s", reply->sysctls[i]->value);
-    }
 }
 
 /* What the agent's spool will need: a guess on the safe side. */
@@ -106,7 +95,8 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     };
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;
-    take_sysctls(agent, reply);
+    if (settings_from_messages(&agent->info.about, reply->settings, reply->n_settings))
+        session_agent_problem(agent, "out of memory");
     for (size_t i = 0; i < reply->n_interfaces; i++)
         roster_add_interface(agent, reply->interfaces[i]);
     check_room(agent);
@@ -168,6 +158,7 @@ static bool hello_init(struct hello *hello, const struct master_agent *agent)
     hello->request.protocol = AGENT_PROTOCOL;
     hello->request.version = (char *)TCP_FLOWGEN_VERSION;
     hello->request.ends = agent->end_count;
+    hello->request.flush_metrics = session->options->flush_metrics;
     hello->request.ccalgs = hello->ccalgs;
     hello->request.hosts = hello->pointers;
     for (size_t h = 0; h < count; h++) {

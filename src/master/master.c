@@ -157,7 +157,7 @@ static void get_ready(struct session *session)
     clock_sync_all(session, true);
     tell_agents(session);
     warn_shared(session);
-    compare_sysctls(session);
+    compare_machines(session);
     prepare_all(session);
     watch_start(session);
     if (!session->interrupts)

@@ -16,6 +16,7 @@ struct master_options {
     bool best_effort;         /* run what can run */
     bool local;               /* start the agents on this machine, whatever the hosts' mgmt says */
     bool clock_on_test;       /* the clock probe takes the test network */
+    bool flush_metrics;       /* agents' kernels forget what they remember of the peers */
     bool check_only;          /* everything before t0, then nothing is started */
     bool progress;            /* a line on standard error that is rewritten */
     const char *captures;     /* directory of captured packets; NULL: beside the results */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
 #include "master/clock_sync.h"
@@ -39,11 +40,33 @@ static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndRead
     return listens ? ready->port >= 1 && ready->port <= UINT16_MAX : true;
 }
 
+/* What a kernel remembers of earlier connections is no figure of this run's network. */
+static void take_metrics(struct master_agent *agent, const Tcpflowgen__PrepareReply *reply)
+{
+    struct machine *about = &agent->info.about;
+    const size_t known = about->metrics_count;
+    metrics_from_messages(about, reply->metrics, reply->n_metrics);
+    about->metrics_flushed |= reply->metrics_flushed;
+    for (size_t i = known; i < about->metrics_count && !about->metrics_flushed; i++) {
+        const struct cached_metrics *metrics = &about->metrics[i];
+        if (!metrics->matters)
+            continue;
+        char text[512];
+        snprintf(text, sizeof text,
+                 "agent %s remembers its peer %s from earlier connections, and flows start with "
+                 "that (reordering %u, ssthresh %u): --flush-metrics empties the cache, sysctl "
+                 "net.ipv4.tcp_no_metrics_save=1 keeps it empty",
+                 agent->mgmt, metrics->peer, metrics->reordering, metrics->ssthresh);
+        session_warn(agent->session, text);
+    }
+}
+
 void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
     struct session *session = agent->session;
     agent->info.interval_ns = reply->interval_ns;
+    take_metrics(agent, reply);
     for (size_t i = 0; i < reply->n_ends; i++) {
         const Tcpflowgen__EndReady *ready = reply->ends[i];
         if (!is_sound(agent, ready)) {
@@ -115,6 +138,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     piece->request.ends = piece->pointers;
     piece->request.ends_total = agent->end_count;
     piece->request.until_stop = agent->sampled;
+    piece->request.flush_metrics = session->options->flush_metrics;
     piece->request.interfaces = interfaces;
     piece->request.n_interfaces = agent->interface_count;
     for (size_t i = 0; i < agent->interface_count; i++)

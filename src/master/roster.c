@@ -144,15 +144,7 @@ void roster_fini(struct session *session)
         struct master_agent *agent = &session->agents[i];
         if (agent->peer)
             rpc_peer_destroy(agent->peer);
-        free(agent->sysctls);
-        host_series_fini(&agent->info.host);
-        free(agent->info.mgmt);
-        free(agent->info.instance);
-        free(agent->info.version);
-        free(agent->info.hostname);
-        free(agent->info.kernel);
-        free(agent->info.machine);
-        free(agent->info.lost);
+        run_agent_fini(&agent->info);
     }
     for (size_t i = 0; session->flows && i < session->plan->flow_count; i++) {
         free(session->flows[i].report[END_SRC]);

@@ -55,18 +55,12 @@ struct master_agent;
 
 typedef void agent_reply(struct master_agent *agent, const ProtobufCMessage *message);
 
-struct agent_sysctl {
-    char name[64], value[128];
-};
-
 struct master_agent {
     struct session *session;
     const char *mgmt; /* the plan's text */
     struct endpoint endpoint;
     struct rpc_peer *peer;
     uint64_t max_ends, spool_free_bytes;
-    struct agent_sysctl *sysctls; /* owned */
-    size_t sysctl_count;
     char boot[64], netns[32]; /* its machine; its network namespace there */
     struct run_agent info;    /* for the result; owned */
     /* the one simple call under way */

@@ -39,7 +39,7 @@ static void host_fini(struct run_host *host)
     free(host->device);
 }
 
-static void agent_fini(struct run_agent *agent)
+void run_agent_fini(struct run_agent *agent)
 {
     free(agent->mgmt);
     free(agent->instance);
@@ -49,6 +49,7 @@ static void agent_fini(struct run_agent *agent)
     free(agent->machine);
     free(agent->lost);
     host_series_fini(&agent->host);
+    machine_fini(&agent->about);
 }
 
 void run_info_fini(struct run_info *run)
@@ -56,7 +57,7 @@ void run_info_fini(struct run_info *run)
     for (size_t i = 0; i < run->host_count; i++)
         host_fini(&run->hosts[i]);
     for (size_t i = 0; i < run->agent_count; i++)
-        agent_fini(&run->agents[i]);
+        run_agent_fini(&run->agents[i]);
     for (size_t i = 0; i < run->event_count; i++)
         free(run->events[i].text);
     for (size_t i = 0; i < run->warning_count; i++)

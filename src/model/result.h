@@ -11,6 +11,7 @@
 #include "model/flow.h"
 #include "model/host_series.h"
 #include "model/ledger.h"
+#include "model/machine.h"
 #include "model/packet.h"
 #include "model/series.h"
 #include "model/verdict.h"
@@ -29,6 +30,7 @@ struct run_agent {
     struct clock_discipline clock_before, clock_after; /* the run */
     char *lost;              /* why it was lost in mid-run; NULL: it was not */
     struct host_series host; /* its machine beside the flows; t_ns on the axis; may be empty */
+    struct machine about;    /* its machine */
 };
 
 struct run_event {
@@ -58,6 +60,7 @@ struct run_info {
 
 int run_info_add_event(struct run_info *run, int64_t t_ns, const char *text); /* 0, -1: no memory */
 int run_info_add_warning(struct run_info *run, const char *text);
+void run_agent_fini(struct run_agent *agent);
 void run_info_fini(struct run_info *run);
 
 #define CAPTURE_FILE_MAX 256

@@ -45,6 +45,28 @@ static json_t *discipline_json(const struct clock_discipline *before,
                      (json_int_t)before->estimated_error_ns, "tai_s", (int)before->tai_s);
 }
 
+static json_t *metrics_json(const struct cached_metrics *metrics)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "peer", metrics->peer,
+                     "local", metrics->local, "age_ms", (json_int_t)metrics->age_ms, "rtt_us",
+                     (json_int_t)metrics->rtt_us, "rttvar_us", (json_int_t)metrics->rttvar_us,
+                     "ssthresh", (json_int_t)metrics->ssthresh, "cwnd", (json_int_t)metrics->cwnd,
+                     "reordering", (json_int_t)metrics->reordering, "matters",
+                     (int)metrics->matters);
+}
+
+static json_t *machine_json(const struct machine *machine)
+{
+    json_t *settings = json_object(), *metrics = json_array();
+    for (size_t i = 0; i < machine->setting_count; i++)
+        json_object_set_new(settings, machine->settings[i].name,
+                            text_or_null(machine->settings[i].value));
+    for (size_t i = 0; i < machine->metrics_count; i++)
+        json_array_append_new(metrics, metrics_json(&machine->metrics[i]));
+    return json_pack("{s:o, s:o, s:b}", "settings", settings, "metrics", metrics, "metrics_flushed",
+                     (int)machine->metrics_flushed);
+}
+
 static json_t *agent_json(const struct run_agent *agent)
 {
     const struct clock_fit *clock = &agent->clock;
@@ -62,6 +84,7 @@ static json_t *agent_json(const struct run_agent *agent)
     json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));
     json_object_set_new(json, "clock_discipline",
                         discipline_json(&agent->clock_before, &agent->clock_after));
+    json_object_set_new(json, "about", machine_json(&agent->about));
     return json;
 }
 

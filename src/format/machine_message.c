@@ -1,0 +1,110 @@
+#include "format/machine_message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/utf8.h"
+
+#define SETTINGS_LIMIT 1024
+
+static char *text(const char *from, bool *failed)
+{
+    char *copy = strdup(from);
+    if (copy)
+        utf8_repair(copy);
+    *failed |= !copy;
+    return copy;
+}
+
+Tcpflowgen__Setting **settings_to_messages(const struct machine *machine, size_t *count,
+                                           bool *failed)
+{
+    Tcpflowgen__Setting **list = calloc(machine->setting_count + 1, sizeof *list);
+    *failed |= !list;
+    *count = 0;
+    for (size_t i = 0; !*failed && i < machine->setting_count; i++) {
+        Tcpflowgen__Setting *setting = malloc(sizeof *setting);
+        *failed |= !setting;
+        if (!setting)
+            break;
+        tcpflowgen__setting__init(setting);
+        list[(*count)++] = setting;
+        setting->name = text(machine->settings[i].name, failed);
+        setting->value = text(machine->settings[i].value, failed);
+    }
+    return list;
+}
+
+void settings_free(Tcpflowgen__Setting **settings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tcpflowgen__setting__free_unpacked(settings[i], NULL);
+    free(settings);
+}
+
+Tcpflowgen__CachedMetrics **metrics_to_messages(const struct machine *machine, size_t *count,
+                                                bool *failed)
+{
+    Tcpflowgen__CachedMetrics **list = calloc(machine->metrics_count + 1, sizeof *list);
+    *failed |= !list;
+    *count = 0;
+    for (size_t i = 0; !*failed && i < machine->metrics_count; i++) {
+        const struct cached_metrics *from = &machine->metrics[i];
+        Tcpflowgen__CachedMetrics *message = malloc(sizeof *message);
+        *failed |= !message;
+        if (!message)
+            break;
+        tcpflowgen__cached_metrics__init(message);
+        list[(*count)++] = message;
+        message->peer = text(from->peer, failed);
+        message->local = text(from->local, failed);
+        message->age_ms = from->age_ms;
+        message->rtt_us = from->rtt_us;
+        message->rttvar_us = from->rttvar_us;
+        message->ssthresh = from->ssthresh;
+        message->cwnd = from->cwnd;
+        message->reordering = from->reordering;
+        message->matters = from->matters;
+    }
+    return list;
+}
+
+void metrics_free(Tcpflowgen__CachedMetrics **metrics, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tcpflowgen__cached_metrics__free_unpacked(metrics[i], NULL);
+    free(metrics);
+}
+
+int settings_from_messages(struct machine *machine, Tcpflowgen__Setting *const *settings,
+                           size_t count)
+{
+    for (size_t i = 0; i < count && machine->setting_count < SETTINGS_LIMIT; i++) {
+        utf8_repair(settings[i]->name);
+        utf8_repair(settings[i]->value);
+        if (machine_add_setting(machine, settings[i]->name, settings[i]->value))
+            return -1;
+    }
+    return 0;
+}
+
+int metrics_from_messages(struct machine *machine, Tcpflowgen__CachedMetrics *const *metrics,
+                          size_t count)
+{
+    for (size_t i = 0; i < count && machine->metrics_count < CACHED_METRICS_MAX; i++) {
+        struct cached_metrics cached = {
+            .age_ms = metrics[i]->age_ms,
+            .rtt_us = metrics[i]->rtt_us,
+            .rttvar_us = metrics[i]->rttvar_us,
+            .ssthresh = metrics[i]->ssthresh,
+            .cwnd = metrics[i]->cwnd,
+            .reordering = metrics[i]->reordering,
+            .matters = metrics[i]->matters,
+        };
+        utf8_copy(cached.peer, sizeof cached.peer, metrics[i]->peer);
+        utf8_copy(cached.local, sizeof cached.local, metrics[i]->local);
+        if (machine_add_metrics(machine, &cached))
+            return -1;
+    }
+    return 0;
+}

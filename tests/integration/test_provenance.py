@@ -1,0 +1,162 @@
+"""What an agent tells of its machine, against what other programs say of it."""
+
+import json
+import os
+import platform
+import subprocess
+
+import pytest
+from harness import COMPLETE, cable, run, waiting
+
+FLOW = {"src": "A", "dst": "B", "duration": "200ms"}
+
+
+class Wire:
+    """Two agents in namespaces of their own, the tests on t0-t1."""
+
+    def __init__(self, lab, before=()):
+        self.lab = lab
+        self.one, self.other = lab.namespace("a"), lab.namespace("b")
+        cable(self.one, "m0", "10.91.0.1/24", self.other, "m1", "10.91.0.2/24")
+        cable(self.one, "t0", "10.92.0.1/24", self.other, "t1", "10.92.0.2/24")
+        self.hosts = {
+            "A": {"mgmt": "10.91.0.1:8840", "host": "10.92.0.1"},
+            "B": {"mgmt": "10.91.0.2:8840", "host": "10.92.0.2"},
+        }
+        for where, name in ((self.one, "A"), (self.other, "B")):
+            lab.agent(where, self.hosts[name]["mgmt"], "--insecure", before=before)
+
+    def run(self, *flags):
+        return self.lab.run(self.one, {"hosts": self.hosts, "flows": [{"id": 0, **FLOW}]}, *flags)
+
+    def agents(self, outcome):
+        return [outcome.run.agents[host.agent] for host in outcome.run.hosts]
+
+
+@pytest.fixture
+def wire(lab):
+    return Wire(lab)
+
+
+def settings(agent):
+    return {setting.name: setting.value for setting in agent.settings}
+
+
+def test_settings_are_the_machines(wire):
+    agents = wire.agents(wire.run().must(0))
+    for agent, where, device in zip(agents, (wire.one, wire.other), ("t0", "t1")):
+        told = settings(agent)
+        for name in ("net.ipv4.tcp_rmem", "net.ipv4.tcp_ecn", "net.ipv4.tcp_congestion_control"):
+            assert told[name] == " ".join(where.sysctl(name).split())
+        assert told["kernel.release"] == platform.release()
+        assert int(told["cpu.count"]) == os.cpu_count()
+        assert told["interface.name"] == device
+        assert told["interface.driver"] == "veth" and told["interface.kind"] == "veth"
+        (link,) = json.loads(run("ip", "-n", where.name, "-j", "link", "show", device))
+        assert int(told["interface.mtu_bytes"]) == link["mtu"]
+        assert told["interface.qdisc"] == link["qdisc"]
+        assert told["interface.tso"] in ("on", "off")
+
+
+def test_differences_are_shown(wire):
+    wire.other.ip("link", "set", "t1", "mtu", "1400")
+    run(*wire.other.enter(), "sysctl", "-qw", "net.ipv4.tcp_slow_start_after_idle=0")
+    outcome = wire.run().must(0)
+    warnings = "\n".join(outcome.run.warnings)
+    assert 'interface.mtu_bytes is "1500" at agent 10.91.0.1:8840, but "1400"' in warnings
+    assert 'net.ipv4.tcp_slow_start_after_idle is "1" at agent' in warnings
+    assert "interface.name" not in warnings and "interface.bus" not in warnings
+
+
+def test_no_differences_no_words(wire):
+    outcome = wire.run().must(0)
+    assert not [text for text in outcome.run.warnings if " is \"" in text]
+
+
+SERVE = """
+import socket
+with socket.create_server(("10.92.0.2", 9999)) as listener:
+    print("ready", flush=True)
+    peer, _ = listener.accept()
+    with peer:
+        while peer.recv(1 << 16):
+            pass
+"""
+SEND = """
+import socket
+with socket.create_connection(("10.92.0.2", 9999), timeout=60) as peer:
+    peer.sendall(bytes(4_000_000))
+    peer.shutdown(socket.SHUT_WR)
+    peer.recv(1)
+"""
+LOSSES = """
+add table ip t
+add chain ip t c { type filter hook input priority 0; }
+add rule ip t c tcp dport 9999 meta length > 1000 numgen random mod 100 < 2 drop
+"""
+
+
+def learn(wire):
+    """A connection of another program over a path with losses ends slow start, and its threshold is
+    remembered.  (Our own flows end by a reset, of which kernels remember nothing.)"""
+    for name in ("tcp_no_metrics_save", "tcp_no_ssthresh_metrics_save"):
+        wire.one.sysctl(f"net.ipv4.{name}", 0)
+    nft = [*wire.other.enter(), "nft", "-f", "-"]
+    subprocess.run(nft, input=LOSSES, text=True, check=True, timeout=60)
+    python = "/usr/bin/python3"
+    server = wire.lab.spawn(wire.other, "-c", SERVE, program=python, name="server")
+    for _ in waiting("the server", server):
+        if "ready" in server.text():
+            break
+    run(*wire.one.enter(), python, "-c", SEND)
+    server.wait()
+    subprocess.run(nft, input="delete table ip t", text=True, check=True, timeout=60)
+    assert "ssthresh" in run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
+
+
+def test_metrics_are_told_and_warned_of(wire):
+    learn(wire)
+    told = run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
+    outcome = wire.run().must(0)
+    (metrics,) = [one for one in wire.agents(outcome)[0].metrics if one.peer == "10.92.0.2"]
+    words = told.split()
+    assert metrics.ssthresh == int(words[words.index("ssthresh") + 1])
+    assert metrics.matters
+    assert not wire.agents(outcome)[0].metrics_flushed
+    (warning,) = [text for text in outcome.run.warnings if "--flush-metrics" in text]
+    assert "10.91.0.1:8840 remembers its peer 10.92.0.2" in warning
+
+
+def test_metrics_are_flushed(wire):
+    learn(wire)
+    outcome = wire.run("--flush-metrics").must(0)
+    agent = wire.agents(outcome)[0]
+    assert agent.metrics_flushed
+    assert [one.ssthresh > 0 for one in agent.metrics if one.peer == "10.92.0.2"] == [True]
+    assert not [text for text in outcome.run.warnings if "--flush-metrics" in text]
+    # What is there now is that run's own: it did not start with what was remembered.
+    (flow,) = outcome.flows
+    first = flow.src_columns[0].snd_ssthresh[0]
+    assert first == 2**31 - 1  # TCP_INFINITE_SSTHRESH
+
+
+def test_flushing_needs_a_capability(lab):
+    drop = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+    wire = Wire(lab, before=drop)
+    outcome = wire.run("--flush-metrics").must(3)
+    assert "CAP_NET_ADMIN" in outcome.stderr and "--flush-metrics" in outcome.stderr
+    outcome = wire.run().must(0)
+    assert outcome.flows[0].result.status == COMPLETE
+    assert settings(wire.agents(outcome)[0])["interface.driver"] == "veth"
+
+
+def test_summary_has_it(wire):
+    outcome = wire.run().must(0)
+    done = lab_summary(wire.lab, outcome)
+    about = done["run"]["agents"][0]["about"]
+    assert about["settings"]["interface.mtu_bytes"] == "1500"
+    assert about["metrics_flushed"] is False
+
+
+def lab_summary(lab, outcome):
+    return json.loads(lab.command(None, "summary", outcome.output, "--json").must(0).stdout)
