@@ -196,6 +196,16 @@ static void explain_traffic(struct verdict *out, const struct end_report *source
         snprintf(out->reason, sizeof out->reason, "it was as fast as its pacing rate");
 }
 
+static void explain_host(struct verdict *out, int share)
+{
+    const int length =
+        snprintf(out->reason, sizeof out->reason,
+                 "the src end left the connection without data %d %% of the time", share);
+    if (out->source.wait > 0)
+        snprintf(out->reason + length, sizeof out->reason - (size_t)length,
+                 "; its worker waited for a core %d %%", percent(out->source.wait));
+}
+
 static void explain(struct verdict *out, const struct end_report *source,
                     const struct end_report *sink)
 {
@@ -218,8 +228,7 @@ static void explain(struct verdict *out, const struct end_report *source,
         explain_traffic(out, source, share);
         break;
     case LIMIT_HOST:
-        snprintf(out->reason, sizeof out->reason,
-                 "the src end's worker left the connection without data %d %% of the time", share);
+        explain_host(out, share);
         break;
     case LIMIT_UNKNOWN:
     case LIMITS:

@@ -207,6 +207,9 @@ def name_of(flow):
     return "-".join(f"{key}-{value}" for key, value in flow.items()).replace("/", "") or "plain"
 
 
+BUSY = 0.1  # of its time a worker waited for a core
+
+
 def check_limit(lab, where, flow, limit):
     """Others use this machine, too: a line that stalls, and workers that wait for a core, are no
     fault of the verdict, so that it has several tries."""
@@ -216,7 +219,10 @@ def check_limit(lab, where, flow, limit):
         found, reason = limit_of(got)
         if found == limit:
             return
-    pytest.fail(f"{found}: {reason}")
+    verdict, src = got.result.verdict, got.result.src
+    if max(verdict.src_wait, verdict.dst_wait) >= BUSY:
+        pytest.skip(f"this machine is too busy: {reason}")
+    pytest.fail(f"{found}: {reason}\n{src.begin}\n{src.stop}")
 
 
 @pytest.mark.parametrize("limit, flow", LINE, ids=[name_of(flow) for _, flow in LINE])
@@ -253,18 +259,21 @@ def hogs(count, seconds):
 @pytest.mark.parametrize("starved", ["src", "dst"])
 def test_a_worker_without_cpu(lab, starved):
     near, far = lab.namespace("near"), lab.namespace("far")
-    cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="200mbit")
+    cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="500mbit")
     cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
-    polite = ("taskset", "-c", str(min(os.sched_getaffinity(0))), "nice", "-n", "19")
-    agents(lab, near, far, before=(polite, ()) if starved == "src" else ((), polite))
+    pinned = ("taskset", "-c", str(min(os.sched_getaffinity(0))))
+    both = agents(lab, near, far, before=(pinned, ()) if starved == "src" else ((), pinned))
     output = lab.output()
-    master = lab.spawn(near, "run", lab.write(scenario({"duration": "4s"})), "-o", output)
+    flow = lab.write(scenario({"start": "1s", "duration": "3s"}))
+    master = lab.spawn(near, "run", flow, "-o", output)
     for _ in waiting("the flow to be ready", master):
         if "flows are ready" in master.text():
             break
     with contextlib.suppress(subprocess.TimeoutExpired):
-        master.wait(1)  # the agent takes the order to start first
-    with hogs(2, 6):
+        master.wait(1)  # the agent has taken the order to start, and the flow comes later
+    agent = both[0 if starved == "src" else 1]
+    run("chrt", "--all-tasks", "--idle", "--pid", "0", agent.pid)
+    with hogs(4, 6):
         assert master.wait() == 0, master.text()
     (flow,) = read_results(output)
     limit, reason = limit_of(flow)

@@ -100,7 +100,10 @@ static void test_each_limit(void **state)
 
     second = idle_workers;
     second.late_ms = 600;
-    is(&second, LIMIT_HOST, 0.6, "without data 60 %");
+    is(&second, LIMIT_HOST, 0.6, "without data 60 % of the time");
+    second.src_wait_ms = 550;
+    is(&second, LIMIT_HOST, 0.6,
+       "without data 60 % of the time; its worker waited for a core 55 %");
 
     second = idle_workers;
     second.busy_ms = 300;
