@@ -94,7 +94,8 @@ def test_every_byte_under_loss(lab):
     near, far = lab.delay_line(5, rate=20_000_000, queue=50, loss=40)
     agents(lab, near, far)
     flows = lab.run(near, scenario({}, {"ccalg": "reno"}, {"connect": "at_start"})).must(0).flows
-    assert all(check_complete(flow).retransmitted > 0 for flow in flows)
+    retransmitted = [check_complete(flow).retransmitted for flow in flows]
+    assert sum(retransmitted) > 0, retransmitted
 
 
 def test_every_byte_of_flows_that_are_cut(lab):
