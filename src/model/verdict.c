@@ -156,6 +156,12 @@ static bool is_paced(const struct end_report *source, double span_ns)
            bits / span_ns * NS_PER_S >= VERDICT_PACED_MIN * (double)source->pacing_rate;
 }
 
+/* A receiver whose worker waits for a core does not read meanwhile, whatever it would. */
+static double starved(const struct verdict *verdict, double window)
+{
+    return within(verdict->sink.wait, window);
+}
+
 static void fill_shares(struct verdict *out, const struct end_report *source,
                         const struct end_report *sink, double span_ns)
 {
@@ -167,7 +173,9 @@ static void fill_shares(struct verdict *out, const struct end_report *source,
     out->share[LIMIT_TRAFFIC] = rest;
     out->share[LIMIT_HOST] = at.idle + at.late;
     out->share[is_paced(source, span_ns) ? LIMIT_TRAFFIC : LIMIT_NETWORK] += at.other;
-    out->share[queue ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window;
+    const double unread = queue ? 0 : starved(out, at.window);
+    out->share[LIMIT_HOST] += unread;
+    out->share[queue ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window - unread;
     out->share[queue ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
 }
 
@@ -198,6 +206,12 @@ static void explain_traffic(struct verdict *out, const struct end_report *source
 
 static void explain_host(struct verdict *out, int share)
 {
+    if (out->sink.wait > out->source.wait && out->sink.wait > out->share[LIMIT_HOST] / 2) {
+        snprintf(out->reason, sizeof out->reason,
+                 "the dst end's worker waited for a core %d %% of the time, and did not read",
+                 percent(out->sink.wait));
+        return;
+    }
     const int length =
         snprintf(out->reason, sizeof out->reason,
                  "the src end left the connection without data %d %% of the time", share);

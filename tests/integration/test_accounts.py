@@ -278,7 +278,7 @@ def test_a_worker_without_cpu(lab, starved):
         assert master.wait() == 0, master.text()
     (flow,) = read_results(output)
     limit, reason = limit_of(flow)
-    assert limit == "HOST" and f"the {starved} end's worker" in reason, reason
+    assert limit == "HOST" and f"the {starved} end" in reason, reason
     assert any("limited by a host's CPU" in warning for warning in flow.run.warnings)
     assert "limited by a host's CPU" in master.text()
     check_ledger(flow)

@@ -132,7 +132,7 @@ static void test_workers_without_time(void **state)
     assert_string_equal(verdict.reason,
                         "the dst end's worker ran 1 % and waited for a core 99 % of the time");
     assert_float_equal(verdict.sink.wait, 0.985, 1e-9);
-    assert_float_equal(verdict.share[LIMIT_RECEIVER], 1, 1e-9);
+    assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.015, 1e-9);
 }
 
 static void test_a_kernel_that_does_not_count_waiting(void **state)
@@ -168,6 +168,24 @@ static void test_rest_counts_more_than_what_the_kernel_saw(void **state)
     assert_float_equal(verdict.share[LIMIT_TRAFFIC], 0.7, 1e-9);
     assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.4 * 0.3, 1e-9);
     assert_float_equal(verdict.share[LIMIT_NETWORK], 0.6 * 0.3, 1e-9);
+}
+
+/* Its window is full because its worker does not get to read. */
+static void test_a_receiver_that_waits_for_a_core(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.window_ms = 980;
+    second.unread = 100000;
+    second.dst_wait_ms = 800;
+    is(&second, LIMIT_HOST, 0.8,
+       "the dst end's worker waited for a core 80 % of the time, and did not");
+    assert_float_equal(judge(&second).share[LIMIT_RECEIVER], 0.18, 1e-9);
+    second.dst_wait_ms = 200;
+    is(&second, LIMIT_RECEIVER, 0.78, "97 KiB");
+    second.window_ms = 0;
+    second.dst_wait_ms = 800;
+    is(&second, LIMIT_NETWORK, 1, "");
 }
 
 /* It rested while nothing was under way: so nobody was late. */
@@ -289,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_workers_without_time),
         cmocka_unit_test(test_a_kernel_that_does_not_count_waiting),
         cmocka_unit_test(test_rest_counts_more_than_what_the_kernel_saw),
+        cmocka_unit_test(test_a_receiver_that_waits_for_a_core),
         cmocka_unit_test(test_rest_excuses_silence),
         cmocka_unit_test(test_lateness_counts_once),
         cmocka_unit_test(test_queues_are_the_networks),
