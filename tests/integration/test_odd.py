@@ -283,5 +283,5 @@ def test_few_descriptors(lab, limit):
 def test_as_many_descriptors_as_are_named(lab):
     where = lab.namespace("few")
     outcome = run(lab, where, "prlimit", "--nofile=64:64").must(3)
-    (limit,) = set(re.findall(r"descriptors there to (\d+)", outcome.stderr))
+    (limit,) = set(re.findall(r"ulimit -n (\d+)", outcome.stderr))
     complete(run(lab, where, "prlimit", f"--nofile={limit}:{limit}"))
