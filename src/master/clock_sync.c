@@ -97,10 +97,11 @@ static bool is_quiet(const struct clock_sync *sync)
     return !sync->wanted && !sync->probing && sync->probe != PROBE_ASKED;
 }
 
-/* Fewer where each takes long. */
+/* Fewer where each takes long, or nobody knows yet how long. */
 static size_t burst_size(const struct clock_sync *sync, size_t most)
 {
-    int64_t fit = BURST_NS / (least_bound(sync) + 1);
+    const int64_t bound = least_bound(sync);
+    const int64_t fit = bound < BURST_NS ? BURST_NS / (bound + 1) : 0;
     if (fit >= (int64_t)most || most <= BURST_LEAST)
         return most;
     return fit > BURST_LEAST ? (size_t)fit : BURST_LEAST;
