@@ -177,8 +177,13 @@ def test_tiny_disk_for_the_results(lab):
     """What was collected stays, and is said where."""
     folder = lab.directory
     wrapper = tiny_disk(folder, "64k")
+    # The scenario's text is in the results, and, being so long, not in what is collected.
     outcome = run(
-        lab, lab.namespace("disk"), *wrapper, flags=("-i", "1ms"), output=folder / "disk/results.pb"
+        lab,
+        lab.namespace("disk"),
+        *wrapper,
+        output=folder / "disk/results.pb",
+        comment="x" * 600_000,
     ).must(1)
     assert re.search(r"results\.pb\S*: cannot write the results: No space.*\(make room", outcome.stderr)
     assert f"stays in {folder}/disk/results.pb.part" in outcome.stderr
