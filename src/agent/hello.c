@@ -142,8 +142,6 @@ static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequ
         add_problem(answer, &err);
     if (request->accepts_ecn && ecn_can_accept(&err))
         add_problem(answer, &err);
-    if (request->flush_metrics && provenance_may_flush(&err))
-        add_problem(answer, &err);
 }
 
 static void resolve(struct resolved *out, const Tcpflowgen__AgentHost *host)
@@ -244,7 +242,7 @@ static void answer_free(struct answer *answer)
     free(answer);
 }
 
-/* A thread of its own: the resolver takes its time, and /proc some. */
+/* A thread of its own: the resolver takes its time, and the kernel some. */
 static void look_up(void *arg)
 {
     struct answer *answer = arg;
@@ -254,6 +252,9 @@ static void look_up(void *arg)
         list_interfaces(answer);
         failed = provenance_read(&answer->machine, reply->interfaces, reply->n_interfaces) != 0;
         reply->settings = settings_to_messages(&answer->machine, &reply->n_settings, &failed);
+        struct error err = {0};
+        if (answer->request->flush_metrics && provenance_may_flush(&err))
+            add_problem(answer, &err);
     }
     answer->looked_up = !failed;
 }

@@ -92,34 +92,23 @@ int provenance_read(struct machine *machine, char *const *interfaces, size_t int
 
 /* ---- the metrics cache ---- */
 
-static int by_address(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct ip));
-}
-
-/* The ends' peers, each once.  NULL when out of memory. */
+/* The ends' peers, each once, in order.  NULL when out of memory. */
 static struct ip *list_peers(const struct end_spec *specs, size_t count, size_t *peer_count)
 {
     struct ip *peers = calloc(count + 1, sizeof *peers);
     size_t found = 0, kept = 0;
     for (size_t i = 0; peers && i < count; i++) {
         struct socket_address address;
-        struct ip peer;
         if (!*specs[i].peer_address ||
             socket_address_parse(specs[i].peer_address, 0, &address, NULL) < 0)
             continue;
-        memset(&peer, 0, sizeof peer); /* also what lies between its members */
-        const struct ip from = ip_from((const struct sockaddr *)&address.storage);
-        peer.family = from.family;
-        memcpy(peer.bytes, from.bytes, sizeof peer.bytes);
-        if (found == 0 || memcmp(&peers[found - 1], &peer, sizeof peer) != 0)
-            peers[found++] = peer;
+        peers[found++] = ip_from((const struct sockaddr *)&address.storage);
     }
     if (!peers)
         return NULL;
-    qsort(peers, found, sizeof *peers, by_address);
+    qsort(peers, found, sizeof *peers, tcp_metrics_order);
     for (size_t i = 0; i < found; i++)
-        if (kept == 0 || by_address(&peers[kept - 1], &peers[i]) != 0)
+        if (kept == 0 || tcp_metrics_order(&peers[kept - 1], &peers[i]) != 0)
             peers[kept++] = peers[i];
     *peer_count = kept;
     return peers;

@@ -72,17 +72,18 @@ struct reading {
     size_t room, count;
 };
 
-static bool same_address(const struct ip *a, const struct ip *b)
+int tcp_metrics_order(const void *a, const void *b)
 {
-    return a->family == b->family && memcmp(a->bytes, b->bytes, ip_size(a->family)) == 0;
+    const struct ip *x = a, *y = b;
+    if (x->family != y->family)
+        return x->family < y->family ? -1 : 1;
+    return memcmp(x->bytes, y->bytes, ip_size(x->family));
 }
 
+/* There may be thousands of peers, and of entries. */
 static bool is_wanted(const struct reading *reading, const struct ip *peer)
 {
-    for (size_t i = 0; i < reading->peer_count; i++)
-        if (same_address(&reading->peers[i], peer))
-            return true;
-    return false;
+    return bsearch(peer, reading->peers, reading->peer_count, sizeof *peer, tcp_metrics_order);
 }
 
 static void take_address(struct ip *out, int family, const struct nlattr *attr)

@@ -23,8 +23,12 @@ struct tcp_metrics {
 /* Older entries are not used: TCP_METRICS_TIMEOUT of the kernel. */
 #define TCP_METRICS_STALE_MS INT64_C(3600000)
 
-/* Entries of the peers, at most room of them.  Their number, which may be larger than room, or
- * -errno; -ENOENT: this kernel keeps none. */
+/* For qsort(): the order in which tcp_metrics_read() needs the peers.  By family and address, 0
+ * where both are the same. */
+int tcp_metrics_order(const void *a, const void *b);
+
+/* Entries of the peers, which are sorted; at most room of them.  Their number, which may be larger
+ * than room, or -errno; -ENOENT: this kernel keeps none. */
 int tcp_metrics_read(const struct ip *peers, size_t peer_count, struct tcp_metrics *out,
                      size_t room);
 

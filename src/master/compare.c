@@ -16,44 +16,86 @@ static bool is_own(const char *name)
     return false;
 }
 
-static const struct master_agent *first_usable(const struct session *session)
+/* Two agents that know the setting and differ; false: there are none.  Not every machine has the
+ * same number of interfaces, or a kernel that knows the setting. */
+static bool differing(const struct session *session, const char *name,
+                      const struct master_agent *pair[2])
 {
-    for (size_t i = 0; i < session->agent_count; i++)
-        if (session_usable(&session->agents[i]))
-            return &session->agents[i];
-    return NULL;
-}
-
-/* The first agent whose value is another one than that of `than`.  Not every machine has the same
- * number of interfaces, or a kernel that knows the setting. */
-static const struct master_agent *differing(const struct session *session,
-                                            const struct master_agent *than, const char *name)
-{
-    const char *value = machine_value(&than->info.about, name);
+    const char *first = "";
     for (size_t i = 0; i < session->agent_count; i++) {
         const struct master_agent *agent = &session->agents[i];
-        const char *other = session_usable(agent) ? machine_value(&agent->info.about, name) : "";
-        if (*value && *other && strcmp(other, value) != 0)
-            return agent;
+        const char *value = session_usable(agent) ? machine_value(&agent->info.about, name) : "";
+        if (*value && *first && strcmp(value, first) != 0) {
+            pair[1] = agent;
+            return true;
+        }
+        if (*value && !*first) {
+            pair[0] = agent;
+            first = value;
+        }
     }
-    return NULL;
+    return false;
+}
+
+/* Whether another setting that differs says as much already. */
+static bool is_echo(const struct session *session, const char *name)
+{
+    static const struct {
+        const char *last, *said_by;
+    } echoes[] = {
+        {"cpu.online", "cpu.count"},
+        {"kernel.version", "kernel.release"}, /* of one release there may be several builds */
+        {"machine.product", "machine.vendor"},
+        {"driver_version", "kernel.release"}, /* drivers of the kernel's tree have its release */
+    };
+    const struct master_agent *pair[2] = {0};
+    const char *dot = strrchr(name, '.');
+    const bool of_interface = strncmp(name, "interface", strlen("interface")) == 0;
+    const char *last = of_interface && dot ? dot + 1 : name;
+    for (size_t i = 0; i < sizeof echoes / sizeof *echoes; i++)
+        if (strcmp(last, echoes[i].last) == 0)
+            return differing(session, echoes[i].said_by, pair);
+    return false;
+}
+
+static bool warn_if_differing(struct session *session, const char *name)
+{
+    const struct master_agent *pair[2] = {0};
+    if (is_own(name) || !differing(session, name, pair) || is_echo(session, name))
+        return false;
+    char text[512];
+    snprintf(text, sizeof text, "%s is \"%s\" at agent %s, but \"%s\" at agent %s", name,
+             machine_value(&pair[0]->info.about, name), pair[0]->mgmt,
+             machine_value(&pair[1]->info.about, name), pair[1]->mgmt);
+    session_warn(session, text);
+    return true;
+}
+
+static bool knows(const struct master_agent *agent, const char *name)
+{
+    for (size_t i = 0; i < agent->info.about.setting_count; i++)
+        if (strcmp(agent->info.about.settings[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an agent before this one has the name, which was looked at then. */
+static bool seen_before(const struct session *session, size_t agent, const char *name)
+{
+    for (size_t i = 0; i < agent; i++)
+        if (session_usable(&session->agents[i]) && knows(&session->agents[i], name))
+            return true;
+    return false;
 }
 
 size_t compare_machines(struct session *session)
 {
-    const struct master_agent *first = first_usable(session);
     size_t count = 0;
-    for (size_t i = 0; first && i < first->info.about.setting_count; i++) {
-        const char *name = first->info.about.settings[i].name;
-        const struct master_agent *other = is_own(name) ? NULL : differing(session, first, name);
-        if (!other)
-            continue;
-        char text[512];
-        snprintf(text, sizeof text, "%s is \"%s\" at agent %s, but \"%s\" at agent %s", name,
-                 machine_value(&first->info.about, name), first->mgmt,
-                 machine_value(&other->info.about, name), other->mgmt);
-        session_warn(session, text);
-        count++;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        const struct machine *about = &session->agents[i].info.about;
+        for (size_t s = 0; session_usable(&session->agents[i]) && s < about->setting_count; s++)
+            if (!seen_before(session, i, about->settings[s].name))
+                count += warn_if_differing(session, about->settings[s].name);
     }
     return count;
 }

@@ -29,6 +29,16 @@ struct piece {
     Tcpflowgen__Run *about; /* owned; NULL: no memory, and the spools do without */
 };
 
+/* A spool tells the settings of its own agent: those of all would make a piece too large where
+ * there are many.  Has the run tell those of the machine, which may have none. */
+static void tell_settings(Tcpflowgen__Run *about, uint32_t place, const struct machine *machine)
+{
+    Tcpflowgen__RunAgent *agent = about->agents[place];
+    bool failed = false; /* the spool does without */
+    settings_free(agent->settings, agent->n_settings);
+    agent->settings = settings_to_messages(machine, &agent->n_settings, &failed);
+}
+
 /* Whether an agent may say it. */
 static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndReady *ready)
 {
@@ -40,25 +50,39 @@ static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndRead
     return listens ? ready->port >= 1 && ready->port <= UINT16_MAX : true;
 }
 
+static void warn_of_metrics(struct master_agent *agent, const struct cached_metrics *metrics,
+                            size_t others)
+{
+    char more[48] = "", text[512];
+    if (others)
+        snprintf(more, sizeof more, " and %zu more like it", others);
+    snprintf(text, sizeof text,
+             "agent %s remembers its peer %s (reordering %u, ssthresh %u)%s from earlier "
+             "connections, and flows start with that: --flush-metrics empties the cache, sysctl "
+             "net.ipv4.tcp_no_metrics_save=1 keeps it empty",
+             agent->mgmt, metrics->peer, metrics->reordering, metrics->ssthresh, more);
+    session_warn(agent->session, text);
+}
+
 /* What a kernel remembers of earlier connections is no figure of this run's network. */
 static void take_metrics(struct master_agent *agent, const Tcpflowgen__PrepareReply *reply)
 {
     struct machine *about = &agent->info.about;
+    const struct cached_metrics *first = NULL;
+    size_t count = 0;
     const size_t known = about->metrics_count;
-    metrics_from_messages(about, reply->metrics, reply->n_metrics);
+    if (metrics_from_messages(about, reply->metrics, reply->n_metrics))
+        session_agent_problem(agent, "out of memory");
     about->metrics_flushed |= reply->metrics_flushed;
     for (size_t i = known; i < about->metrics_count && !about->metrics_flushed; i++) {
-        const struct cached_metrics *metrics = &about->metrics[i];
-        if (!metrics->matters)
+        if (!about->metrics[i].matters)
             continue;
-        char text[512];
-        snprintf(text, sizeof text,
-                 "agent %s remembers its peer %s from earlier connections, and flows start with "
-                 "that (reordering %u, ssthresh %u): --flush-metrics empties the cache, sysctl "
-                 "net.ipv4.tcp_no_metrics_save=1 keeps it empty",
-                 agent->mgmt, metrics->peer, metrics->reordering, metrics->ssthresh);
-        session_warn(agent->session, text);
+        if (!first)
+            first = &about->metrics[i];
+        count++;
     }
+    if (first && !agent->session->options->flush_metrics)
+        warn_of_metrics(agent, first, count - 1);
 }
 
 void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
@@ -138,7 +162,8 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     piece->request.ends = piece->pointers;
     piece->request.ends_total = agent->end_count;
     piece->request.until_stop = agent->sampled;
-    piece->request.flush_metrics = session->options->flush_metrics;
+    /* Not for a run that will not be. */
+    piece->request.flush_metrics = session->options->flush_metrics && session->problems->count == 0;
     piece->request.interfaces = interfaces;
     piece->request.n_interfaces = agent->interface_count;
     for (size_t i = 0; i < agent->interface_count; i++)
@@ -152,20 +177,28 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     bool first = agent->sampled && !agent->prepared; /* a run of its own, also without ends */
     if (piece->request.n_ends == 0 && !first)
         return false;
-    piece->request.about = agent->prepared ? NULL : piece->about;
+    Tcpflowgen__Run *about = agent->prepared ? NULL : piece->about;
+    piece->request.about = about;
     piece->request.agent = output_place(agent);
     agent->prepared = true; /* whatever the answer: it may come too late */
+    if (about)
+        tell_settings(about, piece->request.agent, &agent->info.about);
     session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, prepare_take);
+    if (about)
+        tell_settings(about, piece->request.agent, &(struct machine){0});
     return true;
 }
 
-/* The run, for the agents' spools; NULL: no memory. */
+/* The run, for the agents' spools, without the agents' settings; NULL: no memory. */
 static Tcpflowgen__Run *describe(const struct session *session)
 {
     struct run_info run = {.warnings = session->run.warnings,
                            .warning_count = session->run.warning_count};
     Tcpflowgen__Run *about = NULL;
-    if (output_describe(session, &run, NULL) == 0)
+    const bool told = output_describe(session, &run, NULL) == 0;
+    for (size_t i = 0; i < run.agent_count; i++)
+        run.agents[i].about = (struct machine){0}; /* a copy: the session has it */
+    if (told)
         about = run_to_message(&run);
     if (about && strlen(about->scenario) > SCENARIO_MAX)
         about->scenario[0] = '\0';

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
 #include "model/scenario.h"
@@ -132,6 +133,20 @@ static struct recover_agent *agent_at(struct recovered *r, uint32_t index)
     return index < r->agent_count ? &r->agents[index] : NULL;
 }
 
+/* Each spool has those of its own agent. */
+static int take_settings(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare,
+                         struct error *err)
+{
+    const Tcpflowgen__Run *about = prepare->about;
+    if (!agent_at(r, prepare->agent) || prepare->agent >= about->n_agents)
+        return 0;
+    const Tcpflowgen__RunAgent *agent = about->agents[prepare->agent];
+    struct machine *machine = &r->run.agents[prepare->agent].about;
+    if (machine->setting_count)
+        return 0;
+    return settings_from_messages(machine, agent->settings, agent->n_settings) ? no_memory(err) : 0;
+}
+
 static int take_prepare(struct recovered *r, struct recover_file *file, const uint8_t *data,
                         size_t size, bool spool, struct error *err)
 {
@@ -141,6 +156,8 @@ static int take_prepare(struct recovered *r, struct recover_file *file, const ui
     int failed = 0;
     if (prepare->about)
         failed = take_about(r, prepare->about, segment_path(file->segment), err);
+    if (!failed && prepare->about)
+        failed = take_settings(r, prepare, err);
     struct recover_agent *agent = agent_at(r, prepare->agent);
     if (agent)
         agent->seen = true;

@@ -4,10 +4,12 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 
 import pytest
 from harness import COMPLETE, cable, run, waiting
 
+NOBODY = 65534
 FLOW = {"src": "A", "dst": "B", "duration": "200ms"}
 
 
@@ -66,6 +68,76 @@ def test_differences_are_shown(wire):
     assert 'interface.mtu_bytes is "1500" at agent 10.91.0.1:8840, but "1400"' in warnings
     assert 'net.ipv4.tcp_slow_start_after_idle is "1" at agent' in warnings
     assert "interface.name" not in warnings and "interface.bus" not in warnings
+
+
+def features(where, device):
+    """Short names as ours, as ethtool(8) has them."""
+    names = {
+        "tso": "tcp-segmentation-offload",
+        "gso": "generic-segmentation-offload",
+        "gro": "generic-receive-offload",
+        "lro": "large-receive-offload",
+        "rx_checksum": "rx-checksumming",
+        "tx_checksum": "tx-checksumming",
+        "scatter_gather": "scatter-gather",
+    }
+    shown = run(*where.enter(), "ethtool", "-k", device)
+    values = dict(line.strip().split(": ") for line in shown.splitlines() if ": " in line)
+    return {short: values[name].split()[0] for short, name in names.items()}
+
+
+def test_offloads_are_those_of_ethtool(wire):
+    run(*wire.other.enter(), "ethtool", "-K", "t1", "tso", "off", "tx", "off")
+    outcome = wire.run().must(0)
+    shown = [features(wire.one, "t0"), features(wire.other, "t1")]
+    assert shown[0]["tso"] == "on" and shown[1]["tso"] == "off"
+    for agent, values in zip(wire.agents(outcome), shown):
+        told = settings(agent)
+        assert {name: told[f"interface.{name}"] for name in values} == values
+    warnings = "\n".join(outcome.run.warnings)
+    for name in shown[0]:
+        differs = shown[0][name] != shown[1][name]
+        assert (f'interface.{name} is "' in warnings) == differs
+
+
+def test_check_shows_differences(wire):
+    wire.other.ip("link", "set", "t1", "mtu", "1400")
+    path = wire.lab.write({"hosts": wire.hosts, "flows": [{"id": 0, **FLOW}]})
+    outcome = wire.lab.command(wire.one, "check", path).must(0)
+    assert 'interface.mtu_bytes is "1500" at agent 10.91.0.1:8840, but "1400"' in outcome.stderr
+
+
+def test_what_is_not_there_is_empty(lab):
+    """A machine that shows little: no /sys, no model of a CPU, no settings of the core."""
+    hide = "mount -t tmpfs none /sys && mount -t tmpfs none /proc/sys/net/core && "
+    hide += 'mount --bind /dev/null /proc/cpuinfo && exec "$@"'
+    wire = Wire(lab, before=("unshare", "--mount", "sh", "-c", hide, "sh"))
+    outcome = wire.run().must(0)
+    assert outcome.flows[0].result.status == COMPLETE
+    for agent in wire.agents(outcome):
+        told = settings(agent)
+        for name in ("cpu.model", "cpu.online", "kernel.clocksource", "net.core.rmem_max"):
+            assert told[name] == ""
+        assert told["kernel.release"] == platform.release() and told["net.ipv4.tcp_rmem"]
+        assert told["interface.driver"] == "veth" and told["interface.tso"] in ("on", "off")
+    about = lab_summary(lab, outcome)["run"]["agents"][0]["about"]
+    assert about["settings"]["cpu.model"] is None
+
+
+def test_an_ordinary_user_tells_the_same(lab):
+    """An agent without any capability tells what root's tells of the same machine."""
+    wire = Wire(lab)
+    as_root = settings(wire.agents(wire.run().must(0))[0])
+    listen = wire.hosts["A"]["mgmt"] = "10.91.0.1:8850"
+    # Not in the test's own directory, which is closed to others.
+    with tempfile.TemporaryDirectory() as spool:
+        os.chown(spool, NOBODY, NOBODY)
+        user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        words = ["agent", "--listen", listen, "--spool", spool, "--insecure"]
+        agent = lab.listening(lab.spawn(wire.one, *words, before=user, name="agent"), listen)
+        assert settings(wire.agents(wire.run().must(0))[0]) == as_root
+        assert "CAP_NET_ADMIN" in wire.run("--flush-metrics").must(3).stderr
+        agent.end()
 
 
 def test_no_differences_no_words(wire):
@@ -140,11 +212,28 @@ def test_metrics_are_flushed(wire):
     assert first == 2**31 - 1  # TCP_INFINITE_SSTHRESH
 
 
+UNABLE = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+
+
+def test_nothing_is_flushed_for_no_run(wire):
+    """A can, B cannot: nothing starts, and what A's kernel remembers stays."""
+    learn(wire)
+    wire.hosts["B"]["mgmt"] = "10.91.0.2:8850"
+    wire.lab.agent(wire.other, "10.91.0.2:8850", "--insecure", before=UNABLE)
+    back = {"id": 0, **FLOW, "src": "B", "dst": "A"}  # A is prepared first
+    scenario = {"hosts": wire.hosts, "flows": [back]}
+    outcome = wire.lab.run(wire.one, scenario, "--flush-metrics").must(3)
+    assert "agent 10.91.0.2:8850: the TCP metrics cache cannot be emptied" in outcome.stderr
+    assert "remembers" not in outcome.stderr
+    assert "ssthresh" in run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
+
+
 def test_flushing_needs_a_capability(lab):
-    drop = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
-    wire = Wire(lab, before=drop)
+    wire = Wire(lab, before=UNABLE)
     outcome = wire.run("--flush-metrics").must(3)
-    assert "CAP_NET_ADMIN" in outcome.stderr and "--flush-metrics" in outcome.stderr
+    for host in wire.hosts.values():  # all that cannot, each once
+        (line,) = [line for line in outcome.stderr.splitlines() if f"{host['mgmt']}: the TCP" in line]
+        assert "CAP_NET_ADMIN" in line and "--flush-metrics" in line
     outcome = wire.run().must(0)
     assert outcome.flows[0].result.status == COMPLETE
     assert settings(wire.agents(outcome)[0])["interface.driver"] == "veth"

@@ -85,6 +85,8 @@ def test_all_of_a_run(left):
     assert master.wait() == 1
     spools = left.spools()
     assert len(spools) == 2
+    # Of its own machine alone: a run may have more agents than a message has room for.
+    assert [spool.read_bytes().count(b"net.ipv4.tcp_rmem") for spool in spools] == [1, 1]
     outcome = left.recover(*spools).must(0)
     assert left.spools() == spools
     first, second = outcome.flows
@@ -93,6 +95,8 @@ def test_all_of_a_run(left):
     assert [host.name for host in run.hosts] == ["A", "B"]
     assert [run.agents[host.agent].mgmt for host in run.hosts] == ["127.0.0.1:8841", "127.0.0.1:8842"]
     assert all(agent.kernel and not agent.lost for agent in run.agents)
+    for agent in run.agents:  # each from its own spool
+        assert ("kernel.release", agent.kernel) in [(one.name, one.value) for one in agent.settings]
     assert abs(run.started_unix_ns - time.time_ns()) < 60 * SECOND
     assert any("recovered from spools" in warning for warning in run.warnings)
     assert (first.params.id, first.params.src, first.params.dst) == (7, "A", "B")

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -111,7 +112,7 @@ static void assert_as_shown(const struct tcp_metrics *entry, const char *peer)
 static void metrics_are_those_of_ip(void **state)
 {
     (void)state;
-    const struct ip peers[] = {ip("10.9.0.2"), ip("fd09::1"), ip("10.9.0.77")};
+    const struct ip peers[] = {ip("10.9.0.2"), ip("10.9.0.77"), ip("fd09::1")};
     const struct ip here = ip("10.9.0.1");
     struct tcp_metrics entries[8];
     assert_int_equal(tcp_metrics_read(peers, COUNT_OF(peers), entries, COUNT_OF(entries)), 0);
@@ -126,7 +127,7 @@ static void metrics_are_those_of_ip(void **state)
     assert_memory_equal(entries[0].local.bytes, here.bytes, 4);
     assert_true(tcp_metrics_matter(&entries[0], 3, true));
 
-    assert_int_equal(tcp_metrics_read(peers + 1, 1, entries, COUNT_OF(entries)), 1);
+    assert_int_equal(tcp_metrics_read(peers + 2, 1, entries, COUNT_OF(entries)), 1);
     assert_as_shown(&entries[0], "fd09::1");
     assert_int_equal(tcp_metrics_read(peers, COUNT_OF(peers), entries, 1), 2); /* room for one */
 }
@@ -168,6 +169,29 @@ static void an_ordinary_user_reads_and_may_not_forget(void **state)
     assert_int_equal(status, 0);
 }
 
+static void peers_are_found_among_thousands(void **state)
+{
+    (void)state;
+    static struct ip peers[4001];
+    struct tcp_metrics entry;
+    char text[32];
+    transfer("10.9.0.1", "10.9.0.2");
+    for (size_t i = 0; i < 4000; i++) { /* the other way round */
+        snprintf(text, sizeof text, "10.%zu.%zu.%zu", 9 - i % 2, 40 - i / 100, 101 - i % 100);
+        peers[i] = ip(text);
+    }
+    peers[4000] = ip("fd09::2");
+    qsort(peers, COUNT_OF(peers), sizeof *peers, tcp_metrics_order);
+    for (size_t i = 1; i < COUNT_OF(peers); i++)
+        assert_true(tcp_metrics_order(&peers[i - 1], &peers[i]) < 0);
+    assert_int_equal(tcp_metrics_read(peers, COUNT_OF(peers), &entry, 1), 0);
+    peers[0] = ip("10.9.0.2");
+    peers[0].interface = 7; /* is of no concern */
+    qsort(peers, COUNT_OF(peers), sizeof *peers, tcp_metrics_order);
+    assert_int_equal(tcp_metrics_read(peers, COUNT_OF(peers), &entry, 1), 1);
+    assert_as_shown(&entry, "10.9.0.2");
+}
+
 static void what_matters_is_the_threshold_and_reordering(void **state)
 {
     (void)state;
@@ -190,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup(metrics_are_those_of_ip, open_net),
         cmocka_unit_test_setup(forgetting_is_for_the_peers_only, open_net),
         cmocka_unit_test_setup(an_ordinary_user_reads_and_may_not_forget, open_net),
+        cmocka_unit_test_setup(peers_are_found_among_thousands, open_net),
         cmocka_unit_test(what_matters_is_the_threshold_and_reordering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,11 +107,60 @@ static void test_what_it_must_not_say(void **state)
     }
 }
 
+/* B's kernel remembers so many peers, of which every other matters. */
+static void remember(struct fixture *fixture, size_t count, bool flushed)
+{
+    Tcpflowgen__CachedMetrics metrics[4], *pointers[4];
+    static const char *const peers[] = {"10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3"};
+    for (size_t i = 0; i < count; i++) {
+        tcpflowgen__cached_metrics__init(&metrics[i]);
+        metrics[i].peer = (char *)peers[i];
+        metrics[i].reordering = 30;
+        metrics[i].matters = i % 2 == 1;
+        pointers[i] = &metrics[i];
+    }
+    Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
+    reply.metrics = pointers;
+    reply.n_metrics = count;
+    reply.metrics_flushed = flushed;
+    prepare_take(&fixture->agents[1], &reply.base);
+}
+
+static void test_what_a_kernel_remembers(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        bool flushed;
+        const char *warning; /* a part of the only one; NULL: there is none */
+    } rows[] = {
+        {1, false, NULL},
+        {2, false, "agent b remembers its peer 10.0.0.1 (reordering 30, ssthresh 0) from"},
+        {4, false, "10.0.0.1 (reordering 30, ssthresh 0) and 1 more like it from"},
+        {4, true, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture fixture;
+        init(&fixture);
+        remember(&fixture, rows[i].count, rows[i].flushed);
+        remember(&fixture, rows[i].count, rows[i].flushed); /* the next piece: nothing new */
+        const struct run_info *run = &fixture.session.run;
+        assert_int_equal(fixture.agents[1].info.about.metrics_count, rows[i].count);
+        assert_int_equal(fixture.agents[1].info.about.metrics_flushed, rows[i].flushed);
+        assert_int_equal(run->warning_count, rows[i].warning ? 1 : 0);
+        if (rows[i].warning)
+            assert_non_null(strstr(run->warnings[0], rows[i].warning));
+        run_agent_fini(&fixture.agents[1].info);
+        run_info_fini(&fixture.session.run);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_its_own),
         cmocka_unit_test(test_what_it_must_not_say),
+        cmocka_unit_test(test_what_a_kernel_remembers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
