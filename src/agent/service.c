@@ -86,9 +86,11 @@ static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
     return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
            request->ends_total <= ENDS_MAX &&
-           (request->interval_ns == 0 || request->interval_ns >= INTERVAL_MIN_NS) &&
+           (request->interval_ns == 0 ||
+            (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
            request->n_interfaces <= HOST_INTERFACES_MAX && request->lead_ns >= 0 &&
-           request->read_size <= IO_SIZE_MAX && request->write_size <= IO_SIZE_MAX;
+           request->lead_ns <= LEAD_MAX_NS && request->read_size <= IO_SIZE_MAX &&
+           request->write_size <= IO_SIZE_MAX;
 }
 
 /* One Prepare under way: an errand. */

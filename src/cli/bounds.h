@@ -6,8 +6,8 @@
 #include "model/scenario.h"
 #include "util/clock.h"
 
-#define CLI_INTERVAL_MAX_NS  (3600 * NS_PER_S)
-#define CLI_LEAD_MAX_NS      (3600 * NS_PER_S)
+#define CLI_INTERVAL_MAX_NS  INTERVAL_MAX_NS
+#define CLI_LEAD_MAX_NS      LEAD_MAX_NS
 #define CLI_REPEAT_MAX       1000000
 #define CLI_PAUSE_NS         NS_PER_S
 #define CLI_PAUSE_MAX_NS     (86400 * NS_PER_S)

@@ -23,6 +23,7 @@
 #define WAITING_MAX   (8u << 20)        /* bytes of one tap that wait for the recorder */
 #define TURN_PACKETS  2048              /* of one tap at a time */
 #define LINGER_NS     (500 * NS_PER_MS) /* behind the end's report: the last of FIN and RST */
+#define FILTER_MAX    (3 * ADDRESS_MAX + 128)
 #define POLL_MS       50
 #define BRACKET_NS    NS_PER_S /* the older bracket is at least so old, as stamps may be */
 
@@ -43,7 +44,7 @@ struct tap {
     struct capture *capture;
     pcap_t *pcap; /* NULL: closed, or never opened */
     uint32_t link_type;
-    char peer[ADDRESS_MAX];
+    char local[ADDRESS_MAX], peer[ADDRESS_MAX]; /* without scopes; "": any */
     /* with the lock */
     enum tap_state state;
     int64_t over_ns; /* when it is to be closed; INT64_MAX: not known yet */
@@ -358,6 +359,8 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
     snprintf(tap->report.device, sizeof tap->report.device, "%s", device);
     snprintf(tap->peer, sizeof tap->peer, "%s", spec->peer_address);
     tap->peer[strcspn(tap->peer, "%")] = '\0';
+    snprintf(tap->local, sizeof tap->local, "%s", spec->local_address);
+    tap->local[strcspn(tap->local, "%")] = '\0';
     int failed = open_pcap(tap, device, err);
     if (!failed)
         failed = start_thread(capture, err);
@@ -372,15 +375,33 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
     return 0;
 }
 
+/* The port is the accepting end's, and counts on its side alone: the other end may listen on a port
+ * of the same number. */
+static void write_filter(const struct tap *tap, uint16_t port, char out[FILTER_MAX])
+{
+    const bool opens = tap->report.end == END_SRC;
+    const char *there = opens ? "dst" : "src", *back = opens ? "src" : "dst";
+    int size = snprintf(out, FILTER_MAX, "tcp");
+    if (*tap->local)
+        size += snprintf(out + size, FILTER_MAX - (size_t)size, " and host %s", tap->local);
+    if (!*tap->peer)
+        snprintf(out + size, FILTER_MAX - (size_t)size, " and port %u", port);
+    else if (opens)
+        snprintf(out + size, FILTER_MAX - (size_t)size,
+                 " and ((%s host %s and %s port %u) or (%s host %s and %s port %u))", there,
+                 tap->peer, there, port, back, tap->peer, back, port);
+    else
+        snprintf(out + size, FILTER_MAX - (size_t)size,
+                 " and ((%s host %s and %s port %u) or (%s host %s and %s port %u))", there,
+                 tap->peer, back, port, back, tap->peer, there, port);
+}
+
 void capture_aim(struct tap *tap, uint16_t port)
 {
-    char text[ADDRESS_MAX + 64];
+    char text[FILTER_MAX];
     struct bpf_program filter;
     struct capture *capture = tap->capture;
-    if (*tap->peer)
-        snprintf(text, sizeof text, "tcp and host %s and port %u", tap->peer, port);
-    else
-        snprintf(text, sizeof text, "tcp and port %u", port);
+    write_filter(tap, port, text);
     pthread_mutex_lock(&capture->lock);
     if (tap->state != TAP_OPEN ||
         pcap_compile(tap->pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {

@@ -22,6 +22,8 @@ enum capture_mode { CAPTURE_NONE = 0, CAPTURE_HEADERS = 1 };
 #define DRAIN_NS        INT64_C(5000000000) /* a draining end is cut after that */
 #define INTERVAL_NS     INT64_C(250000000)  /* default sampling interval */
 #define INTERVAL_MIN_NS INT64_C(1000000)
+#define INTERVAL_MAX_NS INT64_C(3600000000000)
+#define LEAD_MAX_NS     INT64_C(3600000000000)
 
 /* What shapes an end besides its algorithm; 0 of anything: nothing.  A source goes by send_rate,
  * pacing_rate and send_buffer, a sink by read_rate and receive_buffer, both by mss. */

@@ -21,7 +21,7 @@ FIN, SYN, RST, ACK = pcapng.FIN, pcapng.SYN, pcapng.RST, pcapng.ACK
 class Machines:
     """Two agents on a wire of 50 Mbit/s, their clocks seconds apart."""
 
-    def __init__(self, lab, network="10.92.0.", before=()):
+    def __init__(self, lab, network="10.92.0.", before=(), flags=()):
         self.lab = lab
         self.one, self.other = lab.namespace("a"), lab.namespace("b")
         for where in self.one, self.other:
@@ -34,7 +34,7 @@ class Machines:
             "B": {"mgmt": "10.91.0.2:8840", "host": f"{network}2"},
         }
         self.agents = [
-            lab.agent(where, self.hosts[name]["mgmt"], "--insecure", monotonic=ahead, before=before)
+            lab.agent(where, self.hosts[name]["mgmt"], "--insecure", *flags, monotonic=ahead, before=before)
             for where, name, ahead in ((self.one, "A", 5), (self.other, "B", 11))
         ]
 
@@ -298,3 +298,16 @@ def test_nowhere_to_make_the_directory(pair):
     (flow,) = outcome.must(1).flows
     assert flow.result.status == COMPLETE and flow.result.src_capture.file == ""
     assert "/nowhere/at/all: captures cannot be kept there" in outcome.stderr
+
+
+def test_ports_of_one_number(lab):
+    """Flows both ways, where both agents listen on one and the same port: neither is in the other's
+    files."""
+    machines = Machines(lab, flags=("--data-ports", "9000-9099"))
+    back = {**CAPTURED, "duration": "200ms", "src": "B", "dst": "A"}
+    outcome = machines.run({**CAPTURED, "duration": "200ms"}, back, back).must(0)
+    ports = [flow.params.port for flow in outcome.flows]
+    assert ports[0] in ports[1:]
+    for flow in outcome.flows:
+        for segments in files(outcome, flow):
+            check_segments(flow, segments)
