@@ -250,10 +250,10 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
     };
     out->clock_before = message_to_discipline(agent->clock_before);
     out->clock_after = message_to_discipline(agent->clock_after);
-    if (!agent->clock)
-        return;
-    out->clock = clock_from_message(agent->clock);
-    snprintf(out->clock_network, sizeof out->clock_network, "%s", agent->clock->network);
+    if (agent->clock) {
+        out->clock = clock_from_message(agent->clock);
+        utf8_copy(out->clock_network, sizeof out->clock_network, agent->clock->network);
+    }
     out->about.metrics_flushed = agent->metrics_flushed;
     *failed |= settings_from_messages(&out->about, agent->settings, agent->n_settings) != 0;
     *failed |= metrics_from_messages(&out->about, agent->metrics, agent->n_metrics) != 0;

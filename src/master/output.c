@@ -111,16 +111,7 @@ static void take_report(struct flow_result *out, const struct session *session, 
         return;
     out->has_report[end] = true;
     out->report[end] = *report;
-    for (int t = 0; t < END_TIMES; t++)
-        if (report->times & (1u << t))
-            out->report[end].at[t] = clock_fit_to_master(fit, report->at[t]) - session->t0_ns;
-    for (int i = 0; i < READINGS; i++) {
-        struct reading *reading = &out->report[end].reading[i];
-        if (reading->info_length)
-            reading->t_ns = clock_fit_to_master(fit, reading->t_ns) - session->t0_ns;
-        if (reading->worker_ns)
-            reading->worker_ns = clock_fit_to_master(fit, reading->worker_ns) - session->t0_ns;
-    }
+    end_report_to_axis(&out->report[end], fit, session->t0_ns);
 }
 
 /* Says why an end's report is missing, where an agent was lost or the flow refused. */

@@ -13,8 +13,13 @@ int machine_add_setting(struct machine *machine, const char *name, const char *v
     struct machine_setting *setting = &settings[machine->setting_count];
     setting->name = strdup(name);
     setting->value = strdup(value);
-    machine->setting_count++;
-    return setting->name && setting->value ? 0 : -1;
+    if (setting->name && setting->value) {
+        machine->setting_count++;
+        return 0;
+    }
+    free(setting->name);
+    free(setting->value);
+    return -1;
 }
 
 int machine_add_metrics(struct machine *machine, const struct cached_metrics *metrics)

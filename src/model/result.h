@@ -96,6 +96,10 @@ struct flow_result {
 void flow_result_judge(struct flow_result *flow);
 /* Likewise its verdict and its ledger. */
 void flow_result_account(struct flow_result *flow);
+
+/* Puts a report's times, and those of its readings, from the agent's clock on the axis, whose 0 is
+ * t0_ns of the clock that fit leads to. */
+void end_report_to_axis(struct end_report *report, const struct clock_fit *fit, int64_t t0_ns);
 /* The end's report; NULL: missing. */
 const struct end_report *flow_result_report(const struct flow_result *flow, enum flow_end end);
 

@@ -116,11 +116,10 @@ static void judge(struct source *source, struct flow_result *result)
     *result = flow->result;
     for (int end = END_SRC; end <= END_DST; end++) {
         struct clock_fit fit = fit_of(source->r, flow->agent[end]);
-        for (int t = 0; t < END_TIMES; t++)
-            if (result->report[end].times & (1u << t))
-                result->report[end].at[t] = clock_fit_to_master(&fit, result->report[end].at[t]);
+        end_report_to_axis(&result->report[end], &fit, 0);
     }
     flow_result_judge(result);
+    flow_result_account(result);
     for (int end = END_SRC; end <= END_DST && result->status == FLOW_FAILED; end++)
         if (!result->has_report[end] && moved_payload(source, end))
             result->status = FLOW_PARTIAL;
