@@ -195,6 +195,11 @@ static void note_axis(struct run *run, const struct axis *axis)
         note(run, &record, spool_record_axis(&record, run->agent, axis, t0_unix_ns));
 }
 
+bool run_is_open(const struct run *run)
+{
+    return !run->started && !run->stopped;
+}
+
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
                 struct end_ready *answers, struct error *err)
 {

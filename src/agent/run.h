@@ -46,6 +46,9 @@ const char *run_id(const struct run *run);      /* any time */
 int64_t run_interval_ns(const struct run *run); /* any time; in force */
 bool run_is_sharded(const struct run *run);     /* its ends are not in this process */
 
+/* Whether ends may be prepared: it was neither started nor stopped. */
+bool run_is_open(const struct run *run);
+
 /* As engine_prepare(); ERROR_INPUT once the run was started or stopped, or for more ends than were
  * announced.  If it fails otherwise the run is of no use: stop it. */
 int run_prepare(struct run *run, const struct end_spec *specs, size_t count,

@@ -168,9 +168,10 @@ static struct hosted *run_to_prepare(struct service *service,
         snprintf(settings.interfaces[i], DEVICE_MAX, "%s", request->interfaces[i]);
     if (!hosted)
         return runs_add(&service->runs, &settings, err);
-    if (!hosted->busy)
+    if (!hosted->busy && run_is_open(hosted->run))
         return hosted;
-    error_set(err, ERROR_INPUT, NULL, "the run is busy with an earlier Prepare, or over");
+    error_set(err, ERROR_INPUT, NULL,
+              "the run is busy with an earlier Prepare, under way, or over");
     return NULL;
 }
 

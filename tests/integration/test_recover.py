@@ -112,6 +112,8 @@ def test_all_of_a_run(left):
         # On one axis, though one clock is far ahead.
         for report in result.src, result.dst:
             assert start - SECOND // 100 < moment(report, "first_byte") < start + SECOND // 2
+            assert start - SECOND // 100 < report.begin.t_ns < start + SECOND // 2
+        assert result.HasField("ledger") and result.HasField("verdict")
     text = left.lab.command(None, "summary", outcome.output).must(0).stdout
     assert "recovered from spools" in text
 
