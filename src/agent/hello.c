@@ -25,9 +25,9 @@
 #include "util/cleanup.h"
 #include "util/version.h"
 
-#define HOSTS_MAX    4096
-#define PROBLEMS_MAX 64
-#define BUSY_MAX     64 /* Hellos at once: each has a thread, while names are looked up */
+#define HOSTS_MAX          4096
+#define HELLO_PROBLEMS_MAX 64
+#define BUSY_MAX           64 /* Hellos at once: each has a thread, while names are looked up */
 
 /* Everything that the reply points to, in one block. */
 struct answer {
@@ -43,8 +43,8 @@ struct answer {
     Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
-    char problem_text[PROBLEMS_MAX][512];
-    char *problems[PROBLEMS_MAX];
+    char problem_text[HELLO_PROBLEMS_MAX][512];
+    char *problems[HELLO_PROBLEMS_MAX];
     struct resolved {
         Tcpflowgen__ResolvedHost message;
         char error[512];
@@ -61,7 +61,7 @@ struct answer {
 static void add_problem(struct answer *answer, const struct error *err)
 {
     size_t n = answer->reply.n_problems;
-    if (n == PROBLEMS_MAX)
+    if (n == HELLO_PROBLEMS_MAX)
         return;
     error_text(err, answer->problem_text[n], sizeof answer->problem_text[n]);
     answer->problems[n] = answer->problem_text[n];

@@ -29,6 +29,7 @@ Tcpflowgen__PrepareReply *preparation_reply(struct preparation *p, int64_t inter
         tcpflowgen__end_ready__init(&p->messages[i]);
         p->messages[i].flow = p->answers[i].flow;
         p->messages[i].end = p->answers[i].end;
+        p->messages[i].runs = p->answers[i].runs;
         p->messages[i].port = p->answers[i].port;
         p->messages[i].error = p->answers[i].error;
         p->pointers[i] = &p->messages[i];

@@ -326,10 +326,11 @@ static void take_answer(struct shard *shard, const Tcpflowgen__PrepareReply *pre
         *answer = (struct end_ready){
             .flow = ready->flow,
             .end = (enum flow_end)ready->end,
+            .runs = ready->runs,
             .port = (uint16_t)ready->port,
         };
         snprintf(answer->error, sizeof answer->error, "%s", ready->error);
-        if (ready->error[0])
+        if (!ready->runs)
             close_end(shard, answer->flow, answer->end);
     }
 }

@@ -131,7 +131,7 @@ static int prepare(struct server *server, const Tcpflowgen__PrepareRequest *requ
     if (!failed)
         failed = engine_prepare(server->engine, p.specs, p.count, p.answers, &err);
     for (size_t i = 0; !failed && i < p.count; i++)
-        server->ends += p.answers[i].error[0] == '\0';
+        server->ends += p.answers[i].runs;
     if (!failed) {
         Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
         message.prepared = preparation_reply(&p, 0);

@@ -35,8 +35,7 @@ static int check(const struct check_arguments *given, const struct plan *plan, b
         failed = master_run(master, &once, &outcome, &problems, &err);
     master_destroy(master);
     temporary_remove(&temporary);
-    for (size_t i = 0; i < problems.count; i++)
-        say_error("", &problems.items[i]);
+    say_each("", &problems);
     error_list_fini(&problems);
     if (failed)
         return say_error("", &err);

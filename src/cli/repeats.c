@@ -105,8 +105,7 @@ static int run_one(struct progress *progress, uint32_t number, struct error *err
         .results = &progress->writer,
     };
     failed = master_run(progress->master, &repeat, &run, &problems, err);
-    for (size_t i = 0; i < problems.count; i++)
-        say_error("", &problems.items[i]);
+    say_each("", &problems);
     error_list_fini(&problems);
     progress->interrupted = run.interrupted;
     progress->in_file += run.wrote_result;

@@ -20,10 +20,16 @@ int say_error(const char *subject, const struct error *err)
     return exit_status_of((enum error_code)err->code);
 }
 
-int say_problems(const char *subject, const struct error_list *problems)
+void say_each(const char *subject, struct error_list *problems)
 {
+    error_list_merge(problems);
     for (size_t i = 0; i < problems->count; i++)
         say_error(subject, &problems->items[i]);
+}
+
+int say_problems(const char *subject, struct error_list *problems)
+{
+    say_each(subject, problems);
     fprintf(stderr, "tcp-flowgen: %s%s%zu problem%s\n", subject, *subject ? ": " : "",
             problems->count, problems->count == 1 ? "" : "s");
     return problems->count ? exit_status_of((enum error_code)problems->items[0].code) : EXIT_FLOWS;

@@ -8,7 +8,9 @@
 /* "tcp-flowgen: subject: where: what (cure)"; subject may be empty.  Returns the exit status. */
 int say_error(const char *subject, const struct error *err);
 
-/* All problems, one a line, and how many there are.  Returns the first one's exit status. */
-int say_problems(const char *subject, const struct error_list *problems);
+/* All problems, one a line; merged (util/error.h), as thousands of flows may have the same. */
+void say_each(const char *subject, struct error_list *problems);
+/* And how many there are.  Returns the first one's exit status. */
+int say_problems(const char *subject, struct error_list *problems);
 
 #endif

@@ -203,48 +203,63 @@ void engine_destroy(struct engine *engine)
 
 /* The opening end's packets are heard from the first on; the accepting end's port is not known
  * yet. */
-static int open_tap(const struct engine *engine, const struct end_spec *spec, const char *device,
-                    struct tap **tap, struct error *err)
+static void open_tap(const struct engine *engine, const struct end_spec *spec, const char *device,
+                     struct tap **tap, char problems[PROBLEMS_MAX])
 {
+    struct error err;
     if (spec->capture == CAPTURE_NONE)
-        return 0;
-    const int failed = capture_open(engine->capture, spec, device, tap, err);
-    if (!failed && spec->end == END_SRC)
+        return;
+    /* Where the end has no way out, any device tells whether there may be a capture. */
+    const char *at = *problems && !*device ? "lo" : device;
+    if (capture_open(engine->capture, spec, at, tap, &err))
+        error_add_line(problems, &err);
+    else if (spec->end == END_SRC)
         capture_aim(*tap, spec->peer_port);
-    return failed;
 }
 
-/* The end, if it may run; else NULL and err. */
+static void check_descriptors(const struct engine *engine, size_t nth, char problems[PROBLEMS_MAX])
+{
+    struct error err;
+    if (nth <= engine->descriptors)
+        return;
+    error_set(&err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
+              nth, engine->descriptors);
+    error_cure(&err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(nth));
+    error_add_line(problems, &err);
+}
+
+/* The end, if it may run; else NULL, and the answer has why. */
 static struct end *prepare_end(const struct engine *engine, struct preflight *preflight,
                                const struct end_spec *spec, size_t nth, struct tap **tap,
-                               struct error *err)
+                               struct end_ready *answer)
 {
     struct socket_address peer;
     char device[DEVICE_MAX];
-    if (nth > engine->descriptors) {
-        error_set(err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
-                  nth, engine->descriptors);
-        error_cure(err, "raise the limit of open files to %zu (ulimit -n)",
-                   engine_descriptors(nth));
+    *answer = (struct end_ready){.flow = spec->flow, .end = spec->end};
+    check_descriptors(engine, nth, answer->error);
+    if (*answer->error)
         return NULL;
-    }
-    if (preflight_check(preflight, spec, &peer, device, err) < 0 ||
-        open_tap(engine, spec, device, tap, err) < 0)
+    preflight_check(preflight, spec, &peer, device, answer->error);
+    open_tap(engine, spec, device, tap, answer->error);
+    if (*answer->error || (spec->end == END_SRC && spec->peer_port == 0))
         return NULL;
     /* Both ends of a flow get the same worker, if both are here. */
     struct worker *worker = engine->workers[spec->flow % engine->worker_count];
     struct end *end = end_create(worker, spec, &peer, device);
     if (!end)
-        error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+        snprintf(answer->error, sizeof answer->error, "out of memory");
     return end;
 }
 
-/* What became of the end's tap, now that it was admitted or refused. */
-static void settle_tap(struct tap *tap, const struct end_spec *spec, const struct end_ready *answer)
+/* What became of an end and its tap, now that it was admitted or refused. */
+static void settle(struct engine *engine, const struct end *end, struct tap *tap,
+                   struct end_ready *answer)
 {
-    if (tap && answer->error[0])
+    answer->runs = end != NULL;
+    engine->ends += answer->runs;
+    if (tap && !answer->runs)
         capture_cancel(tap);
-    else if (tap && spec->end == END_DST)
+    else if (tap && answer->end == END_DST)
         capture_aim(tap, answer->port);
 }
 
@@ -256,21 +271,14 @@ int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t c
     CLEANUP_FREE struct tap **taps = calloc(count ? count : 1, sizeof(struct tap *));
     if (!ends || !taps)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        struct error refusal;
-        answers[i] = (struct end_ready){.flow = specs[i].flow, .end = specs[i].end};
+    for (size_t i = 0; i < count; i++)
         ends[i] =
-            prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &taps[i], &refusal);
-        if (!ends[i])
-            error_text(&refusal, answers[i].error, sizeof answers[i].error);
-    }
+            prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &taps[i], &answers[i]);
     struct admission admission = {.ends = ends, .answers = answers, .count = count};
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_admit(engine->workers[i], &admission);
-    for (size_t i = 0; i < count; i++) {
-        engine->ends += ends[i] != NULL;
-        settle_tap(taps[i], &specs[i], &answers[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        settle(engine, ends[i], taps[i], &answers[i]);
     return 0;
 }
 

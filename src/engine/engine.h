@@ -40,12 +40,13 @@ struct engine_options {
 #define ENGINE_WRITE_SIZE (256u << 10)
 #define ENGINE_READ_SIZE  (1u << 20)
 
-/* One prepared end's answer. */
+/* One prepared end's answer: it will run, or `error` says why not, or it had no port. */
 struct end_ready {
     uint32_t flow;
     enum flow_end end;
-    uint16_t port;   /* accepting end: where it listens */
-    char error[256]; /* empty: fine; else the end will not run */
+    bool runs;                /* it was taken */
+    uint16_t port;            /* accepting end: where it listens */
+    char error[PROBLEMS_MAX]; /* all that is wrong, a line each; empty: nothing is */
 };
 
 /* How many ends can be open in one process.  Raises the process's limit of descriptors to what it
@@ -58,7 +59,8 @@ int engine_create(struct engine **out, const struct engine_options *options, str
 
 /* Takes count ends; answers[i] belongs to specs[i].  An end that cannot run (address not here,
  * wrong route, unknown algorithm, no permission, no port, a duplicate) is told in its answer and
- * forgotten. 0, or ERROR_SYSTEM when nothing could be done at all.
+ * forgotten.  An opening end that has no port to connect to, because its peer cannot run, is only
+ * checked.  0, or ERROR_SYSTEM when nothing could be done at all.
  *
  * An opening end that connects ahead and starts within lead_ns of t0 connects at once; its
  * readiness, and that of the accepting end (token seen), is told as ENGINE_READY.  An accepting end

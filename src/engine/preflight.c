@@ -21,8 +21,6 @@ static int check_spec(const struct end_spec *spec, struct error *err)
     if (spec->start_ns < 0 || spec->start_ns > TIME_LIMIT_NS || spec->duration_ns <= 0 ||
         spec->duration_ns > TIME_LIMIT_NS)
         return error_set(err, ERROR_FLOW, NULL, "start or duration is out of range");
-    if (spec->end == END_SRC && spec->peer_port == 0)
-        return error_set(err, ERROR_FLOW, NULL, "no port to connect to");
     if (!*spec->peer_address && (spec->end == END_SRC || !spec->no_token))
         return error_set(err, ERROR_FLOW, NULL, "no address of the other end");
     return 0;
@@ -46,73 +44,89 @@ static int parse_addresses(const struct end_spec *spec, struct socket_address *p
     return failed;
 }
 
-static int check_host(struct ecn_setup *ecn, const struct end_spec *spec,
-                      const struct socket_address *peer, char device[DEVICE_MAX], struct error *err)
+/* The address, device and route of a socket that is bound as the end's will be: the clearest word
+ * on a missing address, device or permission.  Whether packets can leave. */
+static bool check_path(int fd, const struct end_spec *spec, char device[DEVICE_MAX],
+                       struct error *err)
 {
-    const int family = peer->storage.ss_family;
-    /* Bound as the end will be: the clearest word on a missing address, device or permission. */
-    CLEANUP_CLOSE int fd =
-        socket_open(family ? family : AF_INET, spec->local_address, spec->device, err);
     if (fd < 0)
-        return fd;
-    int failed = 0;
-    if (*spec->peer_address)
-        failed = route_check(spec->local_address, spec->peer_address, spec->device, device, err);
-    if (!failed && *spec->ccalg)
-        failed = algorithm_check(spec->ccalg, err);
-    if (!failed)
-        failed = tuning_set(fd, spec, err);
-    if (!failed && spec->end == END_SRC)
-        failed = ecn_prepare(ecn, fd, (const struct sockaddr *)&peer->storage, spec->ecn, err);
-    if (!failed && spec->end == END_DST && spec->ecn)
-        failed = ecn_can_accept(err);
-    return failed;
+        return false;
+    return !*spec->peer_address ||
+           route_check(spec->local_address, spec->peer_address, spec->device, device, err) == 0;
 }
 
-static const struct verdict *find(const struct preflight *preflight, const struct end_spec *spec)
+static int check_ecn(struct ecn_setup *ecn, int fd, const struct end_spec *spec,
+                     const struct socket_address *peer, struct error *err)
 {
-    for (size_t i = 0; i < preflight->count && i < PREFLIGHT_VERDICTS; i++) {
-        const struct verdict *verdict = &preflight->verdicts[i];
-        if (verdict->end == spec->end && verdict->ecn == spec->ecn &&
-            verdict->send_buffer == spec->tuning.send_buffer &&
-            verdict->receive_buffer == spec->tuning.receive_buffer &&
-            strcmp(verdict->local, spec->local_address) == 0 &&
-            strcmp(verdict->peer, spec->peer_address) == 0 &&
-            strcmp(verdict->device, spec->device) == 0 && strcmp(verdict->ccalg, spec->ccalg) == 0)
-            return verdict;
+    if (spec->end == END_SRC)
+        return ecn_prepare(ecn, fd, (const struct sockaddr *)&peer->storage, spec->ecn, err);
+    return spec->ecn ? ecn_can_accept(err) : 0;
+}
+
+/* Each thing that the host refuses by itself; what follows from another is not told. */
+static void check_host(struct ecn_setup *ecn, const struct end_spec *spec,
+                       const struct socket_address *peer, struct finding *finding)
+{
+    const int family = peer->storage.ss_family ? peer->storage.ss_family : AF_INET;
+    struct error err;
+    CLEANUP_CLOSE int fd = socket_open(family, spec->local_address, spec->device, &err);
+    const bool has_path = check_path(fd, spec, finding->out_device, &err);
+    if (!has_path)
+        error_add_line(finding->problems, &err);
+    if (*spec->ccalg && algorithm_check(spec->ccalg, &err))
+        error_add_line(finding->problems, &err);
+    if (has_path && check_ecn(ecn, fd, spec, peer, &err))
+        error_add_line(finding->problems, &err);
+    if (fd < 0) /* the rest does not need the address */
+        fd = socket_open(family, "", "", NULL);
+    if (fd >= 0)
+        tuning_check(fd, spec, finding->problems);
+}
+
+static const struct finding *find(const struct preflight *preflight, const struct end_spec *spec)
+{
+    for (size_t i = 0; i < preflight->count && i < PREFLIGHT_FINDINGS; i++) {
+        const struct finding *finding = &preflight->findings[i];
+        if (finding->end == spec->end && finding->ecn == spec->ecn &&
+            finding->send_buffer == spec->tuning.send_buffer &&
+            finding->receive_buffer == spec->tuning.receive_buffer &&
+            strcmp(finding->local, spec->local_address) == 0 &&
+            strcmp(finding->peer, spec->peer_address) == 0 &&
+            strcmp(finding->device, spec->device) == 0 && strcmp(finding->ccalg, spec->ccalg) == 0)
+            return finding;
     }
     return NULL;
 }
 
-static const struct verdict *judge(struct preflight *preflight, const struct end_spec *spec,
+static const struct finding *judge(struct preflight *preflight, const struct end_spec *spec,
                                    const struct socket_address *peer)
 {
-    struct verdict *verdict = &preflight->verdicts[preflight->count++ % PREFLIGHT_VERDICTS];
-    *verdict = (struct verdict){.end = spec->end,
+    struct finding *finding = &preflight->findings[preflight->count++ % PREFLIGHT_FINDINGS];
+    *finding = (struct finding){.end = spec->end,
                                 .ecn = spec->ecn,
                                 .send_buffer = spec->tuning.send_buffer,
                                 .receive_buffer = spec->tuning.receive_buffer};
-    memcpy(verdict->local, spec->local_address, ADDRESS_MAX);
-    memcpy(verdict->peer, spec->peer_address, ADDRESS_MAX);
-    memcpy(verdict->device, spec->device, DEVICE_MAX);
-    memcpy(verdict->ccalg, spec->ccalg, CCALG_MAX);
-    verdict->code = check_host(preflight->ecn, spec, peer, verdict->out_device, &verdict->err);
-    return verdict;
+    memcpy(finding->local, spec->local_address, ADDRESS_MAX);
+    memcpy(finding->peer, spec->peer_address, ADDRESS_MAX);
+    memcpy(finding->device, spec->device, DEVICE_MAX);
+    memcpy(finding->ccalg, spec->ccalg, CCALG_MAX);
+    check_host(preflight->ecn, spec, peer, finding);
+    return finding;
 }
 
-int preflight_check(struct preflight *preflight, const struct end_spec *spec,
-                    struct socket_address *peer, char device[DEVICE_MAX], struct error *err)
+void preflight_check(struct preflight *preflight, const struct end_spec *spec,
+                     struct socket_address *peer, char device[DEVICE_MAX],
+                     char problems[PROBLEMS_MAX])
 {
-    int failed = check_spec(spec, err);
-    if (!failed)
-        failed = parse_addresses(spec, peer, err);
-    if (failed)
-        return failed;
-    const struct verdict *verdict = find(preflight, spec);
-    if (!verdict)
-        verdict = judge(preflight, spec, peer);
-    if (verdict->code)
-        *err = verdict->err;
-    snprintf(device, DEVICE_MAX, "%s", verdict->out_device);
-    return verdict->code;
+    struct error err;
+    *device = '\0';
+    if (check_spec(spec, &err) || parse_addresses(spec, peer, &err)) {
+        error_add_line(problems, &err);
+        return;
+    }
+    const struct finding *finding = find(preflight, spec);
+    if (!finding)
+        finding = judge(preflight, spec, peer);
+    snprintf(problems, PROBLEMS_MAX, "%s", finding->problems);
+    snprintf(device, DEVICE_MAX, "%s", finding->out_device);
 }

@@ -43,13 +43,27 @@ static int set_buffer(int fd, int force, int option, const char *sysctl, uint32_
     return error_cure(err, "sysctl -w %s=%u, or give the agent CAP_NET_ADMIN", sysctl, bytes);
 }
 
+static int set_receive_buffer(int fd, uint32_t bytes, struct error *err)
+{
+    return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, "net.core.rmem_max", bytes, err);
+}
+
+static int set_send_buffer(int fd, uint32_t bytes, struct error *err)
+{
+    return set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, "net.core.wmem_max", bytes, err);
+}
+
+static int set_mss(int fd, uint32_t bytes, struct error *err)
+{
+    if (bytes == 0 || socket_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)bytes) == 0)
+        return 0;
+    return error_set_errno(err, ERROR_FLOW, errno, NULL, "cannot set an mss of %u", bytes);
+}
+
 int tuning_set_handshake(int fd, const struct handshake *handshake, struct error *err)
 {
-    if (handshake->mss && socket_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)handshake->mss) < 0)
-        return error_set_errno(err, ERROR_FLOW, errno, NULL, "cannot set an mss of %u",
-                               handshake->mss);
-    return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, "net.core.rmem_max", handshake->receive_buffer,
-                      err);
+    const int failed = set_mss(fd, handshake->mss, err);
+    return failed ? failed : set_receive_buffer(fd, handshake->receive_buffer, err);
 }
 
 /* The kernel counts bytes; 8 of them are the least that RATE_MIN is worth.  Kernels take 64 bits
@@ -68,11 +82,24 @@ int tuning_set(int fd, const struct end_spec *spec, struct error *err)
     const struct handshake handshake = tuning_handshake(spec);
     int failed = tuning_set_handshake(fd, &handshake, err);
     if (!failed && spec->source)
-        failed = set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, "net.core.wmem_max",
-                            spec->tuning.send_buffer, err);
+        failed = set_send_buffer(fd, spec->tuning.send_buffer, err);
     if (!failed && spec->source)
         failed = set_pacing_rate(fd, spec->tuning.pacing_rate, err);
     return failed;
+}
+
+void tuning_check(int fd, const struct end_spec *spec, char problems[PROBLEMS_MAX])
+{
+    const struct handshake handshake = tuning_handshake(spec);
+    struct error err;
+    if (set_mss(fd, handshake.mss, &err))
+        error_add_line(problems, &err);
+    if (set_receive_buffer(fd, handshake.receive_buffer, &err))
+        error_add_line(problems, &err);
+    if (spec->source && set_send_buffer(fd, spec->tuning.send_buffer, &err))
+        error_add_line(problems, &err);
+    if (spec->source && set_pacing_rate(fd, spec->tuning.pacing_rate, &err))
+        error_add_line(problems, &err);
 }
 
 void tuning_read_back(int fd, const struct sample *last, struct end_report *report)

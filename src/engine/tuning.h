@@ -23,6 +23,8 @@ bool handshake_equal(const struct handshake *a, const struct handshake *b);
 int tuning_set_handshake(int fd, const struct handshake *handshake, struct error *err);
 /* All of it, on a socket before it connects or after it was accepted. */
 int tuning_set(int fd, const struct end_spec *spec, struct error *err);
+/* Tries all of it, and adds each value that tuning_set() would stop at. */
+void tuning_check(int fd, const struct end_spec *spec, char problems[PROBLEMS_MAX]);
 
 /* Buffers, pacing rate and MSS of a connection, of which this is the last sample.  What cannot be
  * read is 0. */

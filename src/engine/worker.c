@@ -170,7 +170,7 @@ static int admit_all(void *context, void *arg)
         if (!end || end->worker != worker)
             continue;
         if (admit(worker, end, &admission->answers[i].port, &err) < 0) {
-            error_text(&err, admission->answers[i].error, sizeof admission->answers[i].error);
+            error_add_line(admission->answers[i].error, &err);
             end_free(end);
             admission->ends[i] = NULL;
         }

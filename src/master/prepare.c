@@ -64,6 +64,16 @@ static void warn_of_metrics(struct master_agent *agent, const struct cached_metr
     session_warn(agent->session, text);
 }
 
+/* An answer's lines. */
+static void tell_problems(const struct master_agent *agent, uint32_t flow, const char *lines)
+{
+    for (size_t size; *lines; lines += size + (lines[size] == '\n')) {
+        size = strcspn(lines, "\n");
+        session_flow_problem(agent->session, flow, "agent %s: %.*s", agent->mgmt,
+                             (int)(size < PROBLEMS_MAX ? size : PROBLEMS_MAX), lines);
+    }
+}
+
 /* What a kernel remembers of earlier connections is no figure of this run's network. */
 static void take_metrics(struct master_agent *agent, const Tcpflowgen__PrepareReply *reply)
 {
@@ -99,7 +109,7 @@ void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
             return;
         }
         if (ready->error[0])
-            session_flow_problem(session, ready->flow, "agent %s: %s", agent->mgmt, ready->error);
+            tell_problems(agent, ready->flow, ready->error);
         else if (ready->end == END_DST)
             session->flows[ready->flow].port = (uint16_t)ready->port;
     }
@@ -146,6 +156,13 @@ static void add_end(struct piece *piece, const struct session *session, uint32_t
     piece->pointers[n] = &piece->messages[n];
 }
 
+/* Of a flow that was refused, the source is checked all the same: all that is wrong is told at
+ * once. */
+static bool is_due(const struct master_flow *flow, enum flow_end end)
+{
+    return !flow->refused || (end == END_SRC && *flow->address[END_DST] && flow->port == 0);
+}
+
 /* Sends the agent's next ends from *next on; false if there is none. */
 static bool send_piece(struct master_agent *agent, struct piece *piece, enum flow_end end,
                        size_t *next)
@@ -171,7 +188,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     for (; *next < plan->flow_count && piece->request.n_ends < PIECE_ENDS; ++*next) {
         const struct plan_flow *flow = &plan->flows[*next];
         const struct master_host *host = &session->hosts[end == END_SRC ? flow->src : flow->dst];
-        if (host->agent == agent && !session->flows[*next].refused)
+        if (host->agent == agent && is_due(&session->flows[*next], end))
             add_end(piece, session, (uint32_t)*next, end);
     }
     bool first = agent->sampled && !agent->prepared; /* a run of its own, also without ends */

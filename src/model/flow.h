@@ -52,7 +52,7 @@ struct end_spec {
     int64_t start_ns, duration_ns;   /* on the run's axis */
     char local_address[ADDRESS_MAX]; /* to bind to, numeric; empty: any */
     char peer_address[ADDRESS_MAX];  /* numeric; empty: see no_token */
-    uint16_t peer_port;              /* opening end only */
+    uint16_t peer_port;              /* opening end only; 0: it is only checked */
     char device[DEVICE_MAX];         /* empty: none */
     char ccalg[CCALG_MAX];           /* empty: the host's default */
     bool ecn, nodelay;

@@ -1,9 +1,15 @@
 #include "util/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/cleanup.h"
+
+#define WHERE_SIZE  sizeof((struct error){0}.where)
+#define PLACES_SIZE 80 /* of a merged `where` */
 
 /* A text may come from another machine or a file: it must stay one line, and valid UTF-8 when it
  * was cut. */
@@ -106,6 +112,16 @@ char *error_text(const struct error *err, char *out, size_t size)
     return out;
 }
 
+void error_add_line(char lines[PROBLEMS_MAX], const struct error *err)
+{
+    char text[sizeof *err];
+    const size_t used = strlen(lines), size = strlen(error_text(err, text, sizeof text));
+    if (used == 0)
+        snprintf(lines, PROBLEMS_MAX, "%s", text);
+    else if (used + 1 + size < PROBLEMS_MAX)
+        snprintf(lines + used, PROBLEMS_MAX - used, "\n%s", text);
+}
+
 void error_list_add(struct error_list *list, const struct error *err)
 {
     struct error *items = realloc(list->items, (list->count + 1) * sizeof *items);
@@ -113,6 +129,83 @@ void error_list_add(struct error_list *list, const struct error *err)
         return;
     list->items = items;
     list->items[list->count++] = *err;
+}
+
+/* By what they say, then as they stand. */
+static int by_words(const void *a, const void *b)
+{
+    const struct error *const *left = a, *const *right = b;
+    int order = strcmp((*left)->what, (*right)->what);
+    if (!order)
+        order = strcmp((*left)->cure, (*right)->cure);
+    return order ? order : *left < *right ? -1 : *left > *right;
+}
+
+static int by_what(const void *a, const void *b)
+{
+    const struct error *const *right = b;
+    return strcmp(a, (*right)->what);
+}
+
+/* Whether the place still goes into `where`, beside how many more there are. */
+static bool add_place(char where[WHERE_SIZE], const char *place)
+{
+    const size_t used = strlen(where);
+    if (used + strlen(place) + sizeof ",  and 1000000 more" > PLACES_SIZE)
+        return false;
+    snprintf(where + used, WHERE_SIZE - used, ", %s", place);
+    return true;
+}
+
+static bool says_same(const struct error *a, const struct error *b)
+{
+    return strcmp(a->what, b->what) == 0 && strcmp(a->cure, b->cure) == 0;
+}
+
+/* Leaves one of those that say what the first does, the others get code 0.  How many there are. */
+static size_t merge(struct error *const *sorted, size_t count)
+{
+    struct error *head = NULL;
+    size_t n = 0, more = 0;
+    for (; n < count && says_same(sorted[n], sorted[0]); n++) {
+        if (!sorted[n]->code)
+            continue;
+        if (head) {
+            more += *sorted[n]->where && !add_place(head->where, sorted[n]->where);
+            sorted[n]->code = 0;
+        } else {
+            head = sorted[n];
+        }
+    }
+    if (more) {
+        const size_t used = strlen(head->where);
+        snprintf(head->where + used, WHERE_SIZE - used, " and %zu more", more);
+    }
+    return n;
+}
+
+void error_list_merge(struct error_list *list)
+{
+    CLEANUP_FREE struct error **sorted = calloc(list->count + 1, sizeof *sorted);
+    size_t left = 0;
+    if (!sorted)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        sorted[i] = &list->items[i];
+    qsort(sorted, list->count, sizeof *sorted, by_words);
+    for (size_t i = 0; i < list->count; i++) {
+        char text[sizeof *list->items];
+        error_text(&list->items[i], text, sizeof text);
+        text[sizeof list->items->what - 1] = '\0';
+        if (*list->items[i].where && bsearch(text, sorted, list->count, sizeof *sorted, by_what))
+            list->items[i].code = 0;
+    }
+    for (size_t i = 0; i < list->count;)
+        i += merge(sorted + i, list->count - i);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].code)
+            list->items[left++] = list->items[i];
+    list->count = left;
 }
 
 void error_list_fini(struct error_list *list)

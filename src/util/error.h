@@ -41,6 +41,12 @@ __attribute__((format(printf, 2, 3))) void error_where(struct error *err, const 
 /* "where: what (cure)" in out, cut to size; returns out. */
 char *error_text(const struct error *err, char *out, size_t size);
 
+/* Several problems as a text, a line each; "" at first. */
+#define PROBLEMS_MAX 1024
+
+/* Appends error_text() as a line; one that does not fit is left out whole, the first is cut. */
+void error_add_line(char lines[PROBLEMS_MAX], const struct error *err);
+
 /* All the problems of an input, in order.  Zero-initialised is empty. */
 struct error_list {
     struct error *items;
@@ -49,6 +55,9 @@ struct error_list {
 
 /* Appends a copy.  Out of memory drops it silently, but count never falls. */
 void error_list_add(struct error_list *list, const struct error *err);
+/* Makes one of those that differ in `where` alone: it names the first of their places, and how many
+ * more there are.  Leaves out one whose whole text ("agent a: it hangs") is `what` others say. */
+void error_list_merge(struct error_list *list);
 void error_list_fini(struct error_list *list);
 
 #endif

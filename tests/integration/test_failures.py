@@ -27,6 +27,7 @@ NOBODY = 65534
 IMPOSTOR = Path(__file__).with_name("impostor.py")
 RELAY = Path(__file__).with_name("relay.py")
 MB = 1_000_000
+GB = 1_000_000_000
 
 
 def scenario(*flows, hosts=HOSTS):
@@ -315,6 +316,19 @@ def ecn_without_privilege(bed):
     bed.where.sysctl("net.ipv4.tcp_ecn", 2)
     bed.start_as_nobody("A")
     return bed.run({"ecn": True})
+
+
+def everything_without_privilege(bed):
+    """Several faults of one flow, at both of its ends."""
+    bed.where.sysctl("net.ipv4.tcp_ecn", 2)
+    for name in HOSTS:
+        bed.start_as_nobody(name)
+    flow = {"send_buffer": GB, "receive_buffer": GB, "capture": "headers", "ecn": True}
+    outcome = bed.run(flow | {"ccalg": "nosuch"})
+    for mgmt, parts in EVERYTHING.items():
+        for part in parts:
+            assert re.search(rf"flows\[0\] \(id 0\): agent {mgmt}: {part}", outcome.stderr), part
+    return outcome
 
 
 def data_ports_in_use(bed):
@@ -620,6 +634,11 @@ class Row:
 B = r"agent 127\.0\.0\.1:8842: "
 B_BY_RELAY = r"agent 127\.0\.0\.1:8843: "
 DATA_PORTS = r"no port of the data ports 9001-9002 is free on 127.0.0.2, where the flows need [12] .widen"
+CAPTURE = r"cannot capture on lo: .*CAP_NET_RAW"
+EVERYTHING = {
+    HOSTS["A"]["mgmt"]: ["unknown.*nosuch", ".*tcp_ecn is 2", "the kernel cuts a send_buffer", CAPTURE],
+    HOSTS["B"]["mgmt"]: ["unknown.*nosuch", "the kernel cuts a receive_buffer", CAPTURE],
+}
 MATRIX = [
     # before the start
     Row(
@@ -649,6 +668,7 @@ MATRIX = [
     Row(unknown_algorithm, 3, "nosuch"),
     Row(forbidden_algorithm, 3, "tcp_allowed_congestion_control"),
     Row(ecn_without_privilege, 3, "net.ipv4.tcp_ecn is 2 and cannot be written.*CAP_NET_ADMIN"),
+    Row(everything_without_privilege, 3, "nothing was started"),
     Row(data_ports_in_use, 3, DATA_PORTS),
     Row(too_few_descriptors, 3, B + r".*limit of descriptors there \(ulimit -n 257\)"),
     Row(too_few_descriptors_for_master, 1, r"descriptors for 2 agents.* to 36 \(ulimit -n"),

@@ -76,7 +76,6 @@ static void test_specs_that_cannot_run(void **state)
     rig_refused(rig, &spec, "numeric");
 
     spec = rig_flow(0);
-    rig_refused(rig, &spec, "port");
     spec.peer_port = 9;
     spec.duration_ns = 0;
     rig_refused(rig, &spec, "duration");
@@ -84,6 +83,47 @@ static void test_specs_that_cannot_run(void **state)
     spec.peer_port = 9;
     snprintf(spec.device, sizeof spec.device, "nosuch0");
     rig_refused(rig, &spec, "nosuch0");
+    assert_int_equal(engine_totals(rig->engine).ends, 0);
+    rig_free(rig);
+}
+
+/* All that is wrong with an end is told at once, and what follows from it is not. */
+static void test_every_problem(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    struct end_ready answer;
+    spec.peer_port = 9;
+    snprintf(spec.ccalg, sizeof spec.ccalg, "nosuch");
+    snprintf(spec.local_address, sizeof spec.local_address, "192.0.2.1");
+    spec.tuning.mss = 1;
+    assert_int_equal(engine_prepare(rig->engine, &spec, 1, &answer, NULL), 0);
+    assert_false(answer.runs);
+    const char *line = answer.error;
+    static const char *const parts[] = {"192.0.2.1", "nosuch", "an mss of 1"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        assert_non_null(line);
+        const char *end = strchr(line, '\n'), *found = strstr(line, parts[i]);
+        assert_true(found && (!end || found < end));
+        line = end ? end + 1 : NULL;
+    }
+    assert_null(line);
+    rig_free(rig);
+}
+
+/* Its peer cannot run, so it has no port to connect to. */
+static void test_source_that_is_only_checked(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    struct end_ready answer;
+    assert_int_equal(engine_prepare(rig->engine, &spec, 1, &answer, NULL), 0);
+    assert_string_equal(answer.error, "");
+    assert_false(answer.runs);
+    snprintf(spec.ccalg, sizeof spec.ccalg, "nosuch");
+    rig_refused(rig, &spec, "nosuch");
     assert_int_equal(engine_totals(rig->engine).ends, 0);
     rig_free(rig);
 }
@@ -342,6 +382,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_specs_that_cannot_run),
+        cmocka_unit_test(test_every_problem),
+        cmocka_unit_test(test_source_that_is_only_checked),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_data_ports),
         cmocka_unit_test(test_options_that_are_refused),

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -101,13 +102,78 @@ static void lists_all_in_order(void **state)
     error_list_fini(&list);
 }
 
+static void adds_lines_that_fit(void **state)
+{
+    (void)state;
+    char lines[PROBLEMS_MAX] = "", before[PROBLEMS_MAX];
+    struct error err;
+    error_set(&err, ERROR_FLOW, NULL, "one");
+    error_cure(&err, "do that");
+    error_add_line(lines, &err);
+    error_set(&err, ERROR_FLOW, "here", "two");
+    error_add_line(lines, &err);
+    assert_string_equal(lines, "one (do that)\nhere: two");
+
+    char longest[sizeof err.what];
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    error_set(&err, ERROR_FLOW, NULL, "%s", longest);
+    for (size_t size = 0; size != strlen(lines);) {
+        size = strlen(lines);
+        memcpy(before, lines, sizeof before);
+        error_add_line(lines, &err);
+    }
+    assert_string_equal(lines, before);
+    assert_in_range(strlen(lines), PROBLEMS_MAX - sizeof longest - 1, PROBLEMS_MAX - 1);
+}
+
+static void add(struct error_list *list, const char *where, const char *what)
+{
+    struct error err;
+    error_set(&err, ERROR_FLOW, where, "%s", what);
+    error_list_add(list, &err);
+}
+
+static void merges_what_differs_in_place(void **state)
+{
+    (void)state;
+    struct error_list list = {0};
+    add(&list, "agent a", "no such thing"); /* others say it of their places */
+    add(&list, "agent b", "no such thing"); /* nobody does */
+    for (int i = 0; i < 1000; i++) {
+        char where[32];
+        snprintf(where, sizeof where, "flows[%d]", i);
+        add(&list, where, "agent a: no such thing");
+        if (i < 2)
+            add(&list, where, "too long");
+    }
+    add(&list, "flows[7]", "once");
+    error_list_merge(&list);
+    assert_int_equal(list.count, 4);
+    char text[sizeof *list.items];
+    assert_string_equal(error_text(&list.items[0], text, sizeof text), "agent b: no such thing");
+    assert_non_null(strstr(error_text(&list.items[1], text, sizeof text), "flows[0], flows[1], "));
+    assert_non_null(strstr(text, " more: agent a: no such thing"));
+    size_t named = 0, more = 0;
+    for (const char *at = text; (at = strstr(at, "flows[")); at++)
+        named++;
+    assert_int_equal(sscanf(strstr(text, " and "), " and %zu more", &more), 1);
+    assert_int_equal(named + more, 1000);
+    assert_string_equal(error_text(&list.items[2], text, sizeof text),
+                        "flows[0], flows[1]: too long");
+    assert_string_equal(error_text(&list.items[3], text, sizeof text), "flows[7]: once");
+    error_list_fini(&list);
+    error_list_merge(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_where_what_and_cure), cmocka_unit_test(names_errno),
-        cmocka_unit_test(may_be_told_its_own_texts), cmocka_unit_test(nobody_need_listen),
-        cmocka_unit_test(cuts_what_does_not_fit),    cmocka_unit_test(stays_one_line),
-        cmocka_unit_test(lists_all_in_order),
+        cmocka_unit_test(tells_where_what_and_cure),    cmocka_unit_test(names_errno),
+        cmocka_unit_test(may_be_told_its_own_texts),    cmocka_unit_test(nobody_need_listen),
+        cmocka_unit_test(cuts_what_does_not_fit),       cmocka_unit_test(stays_one_line),
+        cmocka_unit_test(lists_all_in_order),           cmocka_unit_test(adds_lines_that_fit),
+        cmocka_unit_test(merges_what_differs_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
