@@ -130,23 +130,19 @@ static double take_rest(struct times *at, double rest)
     return rest;
 }
 
-/* Transmitted and not acknowledged, with a SYN or FIN perhaps. */
-static uint64_t under_way(const struct reading *at)
-{
-    const uint64_t gone = at->acked + at->retransmitted;
-    return at->sent > gone ? at->sent - gone : 0;
-}
-
 /* A window or a buffer that is full of what waits in a queue of the network bounds that queue, and
- * not the rate.  What waits at the peer to be read is another thing. */
-static bool has_queue(const struct reading *at, const struct end_report *sink)
+ * not the rate.  By Little's law rate * RTT is what the network holds in the mean: little of a
+ * buffer of which most waits at the peer to be read, however much the RTT swings with that. */
+static bool has_queue(const struct end_report *source, double span_ns, uint32_t buffer)
 {
-    const uint64_t unread = sink ? sink->reading[READ_STOP].unread : 0;
-    return at->min_rtt_us > 0 && at->rtt_us >= VERDICT_QUEUE_RTTS * at->min_rtt_us &&
-           under_way(at) > unread;
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    const double acked = (double)stop->acked - (double)begin->acked;
+    return stop->min_rtt_us > 0 && stop->rtt_us >= VERDICT_QUEUE_RTTS * stop->min_rtt_us &&
+           acked / span_ns * NS_PER_US * stop->rtt_us >= VERDICT_QUEUE_MIN * buffer;
 }
 
-/* SO_MAX_PACING_RATE, which counts headers, was reached. */
+/* SO_MAX_PACING_RATE was reached; where fq does the pacing, headers count. */
 static bool is_paced(const struct end_report *source, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
@@ -162,21 +158,24 @@ static double starved(const struct verdict *verdict, double window)
     return within(verdict->sink.wait, window);
 }
 
-static void fill_shares(struct verdict *out, const struct end_report *source,
-                        const struct end_report *sink, double span_ns)
+/* The share of TRAFFIC that is the pacing rate's. */
+static double fill_shares(struct verdict *out, const struct end_report *source,
+                          const struct end_report *sink, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
-    const bool queue = has_queue(stop, sink);
+    const bool path_fills_window = has_queue(source, span_ns, sink ? sink->receive_buffer : 0);
+    const bool path_fills_buffer = has_queue(source, span_ns, stop->send_buffer);
     struct times at = times_of(source, span_ns);
     const double rest = take_rest(&at, share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1));
-    out->share[LIMIT_TRAFFIC] = rest;
-    out->share[LIMIT_HOST] = at.idle + at.late;
-    out->share[is_paced(source, span_ns) ? LIMIT_TRAFFIC : LIMIT_NETWORK] += at.other;
-    const double unread = queue ? 0 : starved(out, at.window);
-    out->share[LIMIT_HOST] += unread;
-    out->share[queue ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window - unread;
-    out->share[queue ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
+    const double paced = is_paced(source, span_ns) ? at.other : 0;
+    const double unread = path_fills_window ? 0 : starved(out, at.window);
+    out->share[LIMIT_TRAFFIC] = rest + paced;
+    out->share[LIMIT_HOST] = at.idle + at.late + unread;
+    out->share[LIMIT_NETWORK] = at.other - paced;
+    out->share[path_fills_window ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window - unread;
+    out->share[path_fills_buffer ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
+    return paced;
 }
 
 /* ---- The sentence ---- */
@@ -193,15 +192,15 @@ static void explain_receiver(struct verdict *out, const struct end_report *sink,
                  "its window was full %d %% of the time, smaller than the path needs", share);
 }
 
-static void explain_traffic(struct verdict *out, const struct end_report *source, int share)
+static void explain_traffic(struct verdict *out, double paced)
 {
-    const struct reading *begin = &source->reading[READ_BEGIN];
-    const struct reading *stop = &source->reading[READ_STOP];
-    if (stop->rest_ns > begin->rest_ns)
+    const double share = out->share[LIMIT_TRAFFIC], rest = share - paced;
+    if (paced > rest)
         snprintf(out->reason, sizeof out->reason,
-                 "its traffic model had nothing to send %d %% of the time", share);
+                 "its pacing rate kept data back %d %% of the time", percent(paced));
     else
-        snprintf(out->reason, sizeof out->reason, "it was as fast as its pacing rate");
+        snprintf(out->reason, sizeof out->reason,
+                 "its traffic model had nothing to send %d %% of the time", percent(rest));
 }
 
 static void explain_host(struct verdict *out, int share)
@@ -221,7 +220,7 @@ static void explain_host(struct verdict *out, int share)
 }
 
 static void explain(struct verdict *out, const struct end_report *source,
-                    const struct end_report *sink)
+                    const struct end_report *sink, double paced)
 {
     const int share = percent(out->share[out->limit]);
     const struct reading *stop = &source->reading[READ_STOP];
@@ -239,7 +238,7 @@ static void explain(struct verdict *out, const struct end_report *source,
                  stop->send_buffer / KIB, share);
         break;
     case LIMIT_TRAFFIC:
-        explain_traffic(out, source, share);
+        explain_traffic(out, paced);
         break;
     case LIMIT_HOST:
         explain_host(out, share);
@@ -273,9 +272,9 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
                                                  : "this kernel does not tell (Linux 4.10 does)");
         return;
     }
-    fill_shares(out, source, sink, (double)span_ns);
+    const double paced = fill_shares(out, source, sink, (double)span_ns);
     if (judge_workers(out))
         return;
     out->limit = greatest(out);
-    explain(out, source, sink);
+    explain(out, source, sink, paced);
 }

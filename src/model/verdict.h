@@ -36,12 +36,17 @@ struct verdict {
     char reason[200];
 };
 
-#define VERDICT_TIME_MIN_NS                                                       \
-    INT64_C(100000000)         /* of less the kernel's jiffies do not tell enough \
-                                */
-#define VERDICT_AWAKE_MAX  0.9 /* of its time a worker may run or wait for a core */
-#define VERDICT_QUEUE_RTTS 2.0 /* RTT by least RTT where a queue stands */
-#define VERDICT_PACED_MIN  0.9 /* of its pacing rate, that a flow at that limit has */
+/* Of less the kernel's jiffies do not tell enough. */
+#define VERDICT_TIME_MIN_NS INT64_C(100000000)
+/* Of its time a worker may run or wait for a core. */
+#define VERDICT_AWAKE_MAX 0.9
+/* RTT by least RTT where a queue stands. */
+#define VERDICT_QUEUE_RTTS 2.0
+/* Of a buffer (SO_RCVBUF, SO_SNDBUF: half of it and more is the kernel's own) that the network
+ * holds where it is what fills the buffer. */
+#define VERDICT_QUEUE_MIN 0.25
+/* Of its pacing rate, that a flow at that limit has. */
+#define VERDICT_PACED_MIN 0.9
 
 /* NULL: the report is missing. */
 void verdict_judge(struct verdict *out, const struct end_report *source,
