@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "format/message.h"
-#include "master/clock_sync.h"
+#include "master/clock_points.h"
 #include "proto/agent.pb-c.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -16,7 +16,7 @@ static void end_burst(struct master_agent *agent)
 {
     struct clock_sync *sync = &agent->clock;
     if (sync->made && sync->probe != PROBE_READY)
-        clock_sync_add(agent, sync->burst, sync->made);
+        clock_points_add(agent, sync->burst, sync->made);
     sync->wanted = sync->made = 0;
 }
 
@@ -66,7 +66,7 @@ static void exchange(struct master_agent *agent)
     Tcpflowgen__Axis message;
     request.run = session->id;
     if (session->t0_ns && sync->made == 0 && sync->point_count > 1) {
-        struct axis axis = clock_sync_axis(agent, clock_now() - session->t0_ns);
+        struct axis axis = clock_points_axis(agent, clock_now() - session->t0_ns);
         message_from_axis(&message, &axis);
         request.axis = &message;
     }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/clock_sync.h"
+#include "master/clock_points.h"
 #include "proto/agent.pb-c.h"
 
 #define PROBE_MS 2000
@@ -130,7 +130,7 @@ void clock_probe_take(struct session *session, void (*over)(struct master_agent 
             continue;
         sync->probing = false;
         if (burst.count)
-            clock_sync_add(agent, burst.exchanges, burst.count);
+            clock_points_add(agent, burst.exchanges, burst.count);
         else
             snprintf(sync->probe_failure, sizeof sync->probe_failure, "%s", burst.failure);
         over(agent);

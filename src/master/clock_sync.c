@@ -1,11 +1,12 @@
-/* The exchanges of a burst give one point (see clock_fit.h).  Bursts of several agents are not
- * mixed before and after the run, so that the master's own queue adds no asymmetry. */
+/* Bursts of several agents are not mixed before and after the run, so that the master's own queue
+ * adds no asymmetry. */
 #include "master/clock_sync.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #include "master/clock_calls.h"
+#include "master/clock_points.h"
 #include "master/clock_probe.h"
 #include "probe/discipline.h"
 #include "util/cleanup.h"
@@ -23,43 +24,6 @@
 #define ALONE_MAX      16 /* up to so many agents each is measured alone */
 #define GROUP          8
 #define PROBE_FAILURES 3 /* in a row: datagrams do not get through any more */
-
-/* ---- points ---- */
-
-/* Keeps the points' number bounded: every second one goes, but never the first. */
-static void thin_out(struct clock_sync *sync)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < sync->point_count; i += 2)
-        sync->points[kept++] = sync->points[i];
-    sync->point_count = kept;
-}
-
-void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exchanges,
-                    size_t count)
-{
-    struct clock_sync *sync = &agent->clock;
-    if (sync->point_count == CLOCK_POINTS_MAX)
-        thin_out(sync);
-    sync->points[sync->point_count++] = clock_best(exchanges, count);
-    sync->exchanges += (uint32_t)count;
-}
-
-static int64_t least_bound(const struct clock_sync *sync)
-{
-    int64_t least = INT64_MAX;
-    for (size_t i = 0; i < sync->point_count; i++)
-        if (sync->points[i].bound_ns < least)
-            least = sync->points[i].bound_ns;
-    return least;
-}
-
-/* Whether the last point is much wider than the best: times beyond the good ones are told worse. */
-static bool is_poor(const struct clock_sync *sync)
-{
-    return sync->point_count &&
-           sync->points[sync->point_count - 1].bound_ns / 2 > least_bound(sync);
-}
 
 /* ---- bursts ---- */
 
@@ -100,7 +64,7 @@ static bool is_quiet(const struct clock_sync *sync)
 /* Fewer where each takes long, or nobody knows yet how long. */
 static size_t burst_size(const struct clock_sync *sync, size_t most)
 {
-    const int64_t bound = least_bound(sync);
+    const int64_t bound = clock_points_least_bound(sync);
     const int64_t fit = bound < BURST_NS ? BURST_NS / (bound + 1) : 0;
     if (fit >= (int64_t)most || most <= BURST_LEAST)
         return most;
@@ -164,7 +128,7 @@ static void measure(struct session *session, size_t first, size_t count, size_t 
             struct master_agent *agent = &session->agents[i];
             if (bursts == 0)
                 start_burst(agent, BURST, calls, CLOCK_CALLS_MAX);
-            else if (bursts == 1 || is_poor(&agent->clock))
+            else if (bursts == 1 || clock_points_last_is_poor(&agent->clock))
                 start_burst(agent, BURST, 0, 0);
         }
         if (!session_wait(session, all_quiet, INT64_MAX))
@@ -185,7 +149,7 @@ void clock_sync_all(struct session *session, bool must)
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->clock.failure[0])
             session_agent_problem(agent, "its clock cannot be compared: %s", agent->clock.failure);
-        else if (session_usable(agent) && clock_sync_fit(agent).error_ns > ERROR_MAX_NS)
+        else if (session_usable(agent) && clock_points_fit(agent).error_ns > ERROR_MAX_NS)
             session_agent_problem(agent, "its clock cannot be compared: its times make no sense");
     }
 }
@@ -229,20 +193,4 @@ void clock_sync_warn(struct session *session)
         snprintf(whose, sizeof whose, "agent %s: its", agent->mgmt);
         warn_of(session, whose, &agent->info.clock_before, &agent->info.clock_after);
     }
-}
-
-struct clock_fit clock_sync_fit(const struct master_agent *agent)
-{
-    const struct clock_sync *sync = &agent->clock;
-    if (sync->point_count == 0)
-        return (struct clock_fit){0};
-    return clock_fit(sync->points, sync->point_count, sync->exchanges);
-}
-
-struct axis clock_sync_axis(const struct master_agent *agent, int64_t axis_ns)
-{
-    struct clock_fit fit = clock_sync_fit(agent);
-    int64_t local_ns = clock_fit_to_agent(&fit, agent->session->t0_ns + axis_ns);
-    return (struct axis){
-        .axis_ns = axis_ns, .local_ns = local_ns, .rate = clock_fit_rate(&fit, local_ns)};
 }

@@ -4,7 +4,6 @@
 #define MASTER_CLOCK_SYNC_H
 
 #include "master/session.h"
-#include "model/axis.h"
 
 /* A burst with every agent in use, waited for.  Agents that do not answer are told as problems if
  * `must`. */
@@ -19,16 +18,5 @@ void clock_sync_warn(struct session *session);
 
 /* No exchange is under way any more.  Before the session's agents go. */
 void clock_sync_fini(struct session *session);
-
-struct clock_fit clock_sync_fit(const struct master_agent *agent);
-
-/* The run's axis on an agent's clock, by what is known now. */
-struct axis clock_sync_axis(const struct master_agent *agent, int64_t axis_ns);
-
-/* ---- for the two ways of exchanging clocks ---- */
-
-/* Takes the exchanges of a burst, count >= 1. */
-void clock_sync_add(struct master_agent *agent, const struct clock_exchange *exchanges,
-                    size_t count);
 
 #endif

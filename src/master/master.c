@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "master/addresses.h"
+#include "master/clock_points.h"
 #include "master/clock_sync.h"
 #include "master/compare.h"
 #include "master/hello.h"
@@ -63,7 +64,7 @@ static void tell_agents(const struct session *session)
         const struct master_agent *agent = &session->agents[i];
         if (!session_usable(agent))
             continue;
-        struct clock_fit fit = clock_sync_fit(agent);
+        struct clock_fit fit = clock_points_fit(agent);
         log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.1f us (%s)", agent->mgmt,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
                  (double)fit.error_ns / (double)NS_PER_US, clock_method_name(fit.method));

@@ -6,7 +6,7 @@
 
 #include "format/results_writer.h"
 #include "master/captures.h"
-#include "master/clock_sync.h"
+#include "master/clock_points.h"
 #include "util/version.h"
 
 /* Where one flow's samples come from: opened when the writer asks for the first. */
@@ -209,7 +209,7 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
 {
     const struct master_repeat *repeat = session->repeat;
     for (size_t i = 0; i < session->agent_count; i++) {
-        session->agents[i].info.clock = clock_sync_fit(&session->agents[i]);
+        session->agents[i].info.clock = clock_points_fit(&session->agents[i]);
         put_on_axis(session, &session->agents[i].info);
     }
     int failed = output_describe(session, &session->run, err);

@@ -7,7 +7,7 @@
 #include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
-#include "master/clock_sync.h"
+#include "master/clock_points.h"
 #include "master/output.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
@@ -293,7 +293,7 @@ static void exclude(struct master_agent *agent, int64_t order_ns)
 
 static void order_start(struct master_agent *agent, int64_t deadline_ms)
 {
-    struct axis axis = clock_sync_axis(agent, 0);
+    struct axis axis = clock_points_axis(agent, 0);
     Tcpflowgen__Axis message;
     message_from_axis(&message, &axis);
     Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
