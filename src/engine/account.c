@@ -52,7 +52,7 @@ static enum wait_kind kind_of(const struct end *end, int64_t unsent)
 
 static enum wait_kind ask_after(const struct end *end)
 {
-    int unsent;
+    int unsent = 0; /* valgrind does not know the call */
     return ioctl(end->fd, SIOCOUTQNSD, &unsent) == 0 ? kind_of(end, unsent) : WAIT_NETWORK;
 }
 
