@@ -295,17 +295,48 @@ static int read_records(struct loader *loader, struct results_reader *reader, st
     return got;
 }
 
+/* What can be said of a file in which there is no flow. */
+static int no_result(const char *path, struct error *err)
+{
+    struct error why = {0};
+    if (err)
+        why = *err;
+    error_set(err, ERROR_INPUT, path, "%s%s%s%s",
+              why.code ? "this is no result file, or one that is cut in its first record"
+                       : "the file is empty",
+              why.code ? " (" : "", why.what, why.code ? ")" : "");
+    return error_cure(err, "a summary is of what `tcp-flowgen run SCENARIO --output FILE` wrote; "
+                           "of agents' spools `tcp-flowgen recover` makes results");
+}
+
+/* What was read before the damage is kept. */
+static int keep_damaged(struct summary *out, const struct error *why)
+{
+    char text[sizeof *why];
+    error_text(why, text, sizeof text);
+    free(last_run(out)->damage);
+    last_run(out)->damage = strdup(text);
+    return last_run(out)->damage ? 0 : ERROR_SYSTEM;
+}
+
 static int read_file(struct loader *loader, const char *path, struct error *err)
 {
+    struct summary *out = loader->out;
+    const size_t before = out->flow_count;
     struct results_reader *reader;
-    int failed = begin_run(loader->out, loader->out->flow_count, err);
+    struct error why = {0};
+    int failed = begin_run(out, before, err);
     if (!failed)
         failed = results_reader_open(&reader, path, err);
     if (failed)
         return failed;
-    failed = read_records(loader, reader, err);
+    failed = read_records(loader, reader, &why);
     results_reader_close(reader);
-    return failed;
+    if (err)
+        *err = why;
+    if (out->flow_count == before && (!failed || failed == ERROR_INPUT))
+        return no_result(path, err);
+    return failed == ERROR_INPUT && !keep_damaged(out, &why) ? 0 : failed;
 }
 
 static void settle_flow(struct flow_summary *flow, struct run_summary *run)
@@ -335,6 +366,7 @@ static void settle_runs(struct summary *summary)
         summary->complete += run->complete;
         summary->partial += run->partial;
         summary->failed += run->failed;
+        summary->damaged |= run->damage != NULL;
     }
 }
 
@@ -419,8 +451,10 @@ int summary_load(struct summary *out, const char *const *paths, size_t path_coun
 
 void summary_fini(struct summary *summary)
 {
-    for (size_t i = 0; i < summary->run_count; i++)
+    for (size_t i = 0; i < summary->run_count; i++) {
         run_info_fini(&summary->runs[i].run);
+        free(summary->runs[i].damage);
+    }
     free(summary->runs);
     free(summary->flows);
     free(summary->repeats);

@@ -48,6 +48,7 @@ struct run_summary {
     struct flow_summary *flows;
     size_t flow_count;
     size_t complete, partial, failed;
+    char *damage; /* where its file is cut or broken: what stood before is here; NULL: it is not */
 };
 
 /* One flow over all runs that have it: with the same id, hosts, ccalg and ecn, as asked. */
@@ -64,6 +65,7 @@ struct summary {
     struct flow_summary *flows; /* of all runs, in their order */
     size_t flow_count;
     size_t complete, partial, failed;
+    bool damaged; /* some run is */
     /* Of several runs: */
     struct flow_repeats *repeats; /* in the order in which the flows were first seen */
     size_t repeat_count;
@@ -72,8 +74,9 @@ struct summary {
     bool split;                /* flows of one id are not one flow */
 };
 
-/* Reads the files whole; memory grows with flows, not with samples.  warmup_ns < 0: as each run
- * has it.  With a warm-up the files are read twice, which standard input ("-") cannot be. */
+/* Reads the files whole, a damaged one as far as it goes if that has any flow; memory grows with
+ * flows, not with samples.  warmup_ns < 0: as each run has it.  With a warm-up the files are read
+ * twice, which standard input ("-") cannot be. */
 int summary_load(struct summary *out, const char *const *paths, size_t path_count,
                  int64_t warmup_ns, struct error *err);
 void summary_fini(struct summary *summary);

@@ -52,8 +52,11 @@ void warnings_fini(struct warnings *warnings)
 /* ---- of the run ---- */
 
 /* That ends share a machine is among the run's own warnings: only its master could know. */
-static void add_own(struct warnings *out, const struct run_info *run)
+static void add_own(struct warnings *out, const struct run_summary *summary)
 {
+    const struct run_info *run = &summary->run;
+    if (summary->damage)
+        add(out, "this is only what could be read: %s", summary->damage);
     if (run->interrupted)
         add(out, "the run was interrupted");
     for (size_t i = 0; i < run->agent_count; i++) {
@@ -284,7 +287,7 @@ static void add_short(struct warnings *out, const struct run_summary *run)
 
 void warnings_of(struct warnings *out, const struct run_summary *run)
 {
-    add_own(out, &run->run);
+    add_own(out, run);
     add_ledgers(out, run);
     add_lateness(out, run);
     add_missed(out, run);

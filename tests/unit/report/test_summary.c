@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -194,6 +195,14 @@ static const struct summary *load(struct fixture *fixture)
     return &fixture->summary;
 }
 
+static const struct flow_summary *load_warm(struct fixture *fixture, int64_t warmup_ns)
+{
+    const char *path = fixture->path;
+    summary_fini(&fixture->summary);
+    assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup_ns, NULL), 0);
+    return &fixture->summary.flows[0];
+}
+
 static const char *text_of(struct fixture *fixture, size_t max_flows)
 {
     free(fixture->text);
@@ -313,15 +322,59 @@ static void test_bytes_that_waited_to_be_read(void **state)
     assert_int_equal(summary->goodput_ns, 1000 * MS);
 }
 
-static void test_a_broken_file_is_told(void **state)
+/* What stands before the damage is there, and the damage is told. */
+static void test_a_cut_file_is_read_as_far_as_it_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flows[] = {good, lost};
+    unlink(fixture->path);
+    snprintf(fixture->path, sizeof fixture->path, "summary-test.%ld", (long)getpid());
+    write_file(fixture->path, 0, flows, 2, &run);
+    struct stat file;
+    assert_int_equal(stat(fixture->path, &file), 0);
+    assert_int_equal(truncate(fixture->path, file.st_size - 3), 0);
+    const struct summary *summary = load(fixture);
+    assert_true(summary->damaged);
+    assert_int_equal(summary->flow_count, 2);
+    assert_true(summary->runs[0].has_run);
+    assert_true(summary->flows[0].goodput_bps == 8e6);
+    assert_true(summary->flows[1].goodput_bps == 16000); /* its samples are there */
+    assert_non_null(strstr(text_of(fixture, 0), "warning: this is only what could be read: "));
+    assert_non_null(strstr(fixture->text, "record 2, byte "));
+    summary_fini(&fixture->summary);
+
+    assert_int_equal(load_warm(fixture, 1)->flow.id, 1); /* read twice */
+    assert_true(fixture->summary.damaged);
+}
+
+static void expect_no_result(const struct fixture *fixture, const char *what)
+{
+    struct summary summary;
+    struct error err = {0};
+    const char *path = fixture->path;
+    assert_int_equal(summary_load(&summary, &path, 1, -1, &err), ERROR_INPUT);
+    assert_string_equal(err.where, path);
+    assert_int_equal(strncmp(err.what, what, strlen(what)), 0);
+    assert_non_null(strstr(err.cure, "tcp-flowgen run"));
+}
+
+static void test_what_is_no_result(void **state)
 {
     struct fixture *fixture = *state;
     struct error err = {0};
-    assert_int_equal(truncate(fixture->path, 100), 0);
-    const char *paths[] = {fixture->path, "no such file"};
-    assert_int_equal(summary_load(&fixture->summary, paths, 1, -1, &err), ERROR_INPUT);
-    assert_string_equal(err.where, fixture->path);
-    assert_int_equal(summary_load(&fixture->summary, paths + 1, 1, -1, &err), ERROR_INPUT);
+    static const char scenario[] = "{\"hosts\": {}, \"flows\": []}";
+    assert_int_equal(truncate(fixture->path, 20), 0);
+    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    FILE *file = fopen(fixture->path, "w");
+    assert_non_null(file);
+    fputs(scenario, file);
+    fclose(file);
+    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    assert_int_equal(truncate(fixture->path, 0), 0);
+    expect_no_result(fixture, "the file is empty");
+    const char *none = "no such file";
+    assert_int_equal(summary_load(&fixture->summary, &none, 1, -1, &err), ERROR_INPUT);
+    assert_string_equal(err.where, none);
 }
 
 /* ---- for people ---- */
@@ -842,14 +895,6 @@ static const struct made_flow steady = {
     .count = {6, 5},
 };
 
-static const struct flow_summary *load_warm(struct fixture *fixture, int64_t warmup_ns)
-{
-    const char *path = fixture->path;
-    summary_fini(&fixture->summary);
-    assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup_ns, NULL), 0);
-    return &fixture->summary.flows[0];
-}
-
 /* From the first sample that is 300 ms behind the first byte: the one at 2.5 s. */
 static void test_a_warm_up_is_left_out(void **state)
 {
@@ -940,7 +985,8 @@ int main(void)
         TEST(parts_are_one_flow),
         TEST(unknown_times_give_no_rate),
         TEST(bytes_that_waited_to_be_read),
-        TEST(a_broken_file_is_told),
+        TEST(a_cut_file_is_read_as_far_as_it_goes),
+        TEST(what_is_no_result),
         TEST(text_says_it_all),
         TEST(text_has_what_there_is),
         TEST(text_is_cut_at_max_flows),
