@@ -513,6 +513,8 @@ static void test_json_has_what_flows_were_tuned_by(void **state)
     const json_t *pace = json_object_get(flow, "pace");
     assert_int_equal(number_at(pace, "src", "paced_bytes"), 1000000);
     assert_int_equal(number_at(pace, "src", "skipped_bytes"), 5);
+    const json_t *share = json_object_get(json_object_get(pace, "src"), "skipped_share");
+    assert_true(json_real_value(share) == 5 / 1000005.0);
     assert_true(json_is_null(json_object_get(pace, "dst")));
     json_decref(json);
 }
