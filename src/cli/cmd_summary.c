@@ -14,11 +14,11 @@ static int run(const union arguments *arguments)
     const struct summary_arguments *given = &arguments->summary;
     struct summary summary = {0};
     struct error err = {0};
-    int status = EXIT_FINE;
     const struct operands *results = &given->results;
     if (summary_load(&summary, (const char *const *)results->words, results->count,
                      given->warmup_ns, &err))
         return say_error(results->count == 1 ? results->words[0] : "summary", &err);
+    int status = summary.damaged ? EXIT_FLOWS : EXIT_FINE;
     if (!given->json) {
         summary_text(&summary, stdout, 0);
     } else if (summary_json(&summary, stdout)) {
@@ -42,7 +42,10 @@ const struct command command_summary = {
     .summary = "summarise result files",
     .about = "Prints the figures of the result files RESULTS (- is standard input), which may\n"
              "be gzipped.  Of several runs, in one file or several, it prints medians and\n"
-             "spreads, flow by flow.\n",
+             "spreads, flow by flow.\n"
+             "\n"
+             "Exit status: 0, 1 where a file is cut or damaged and the summary is of what\n"
+             "could be read, 2 when it is no result.\n",
     .operand = "RESULTS...",
     .operand_place = PLACE(results),
     .options = {STYLE_GNU, rows, COUNT_OF(rows)},

@@ -25,6 +25,7 @@ static void repair(struct flow_result *flow)
     utf8_repair(flow->ccalg);
     utf8_repair(flow->error);
     utf8_repair(flow->family);
+    utf8_repair(flow->label);
     utf8_repair(flow->verdict.reason);
     utf8_repair(flow->ledger.why);
     for (int end = 0; end < 2; end++) {
@@ -101,6 +102,7 @@ void result_to_message(struct result_message *out, const struct flow_result *fro
     result->src_host = flow->src_host;
     result->dst_host = flow->dst_host;
     result->family = flow->family;
+    result->label = flow->label;
     result->send_rate = flow->tuning.send_rate;
     result->read_rate = flow->tuning.read_rate;
     result->pacing_rate = flow->tuning.pacing_rate;
@@ -178,6 +180,7 @@ void result_from_message(struct flow_result *out, const Tcpflowgen__FlowResult *
     out->src_host = message->src_host;
     out->dst_host = message->dst_host;
     COPY(out->family, message->family);
+    COPY(out->label, message->label);
     out->tuning = (struct tuning){
         .send_rate = message->send_rate,
         .read_rate = message->read_rate,

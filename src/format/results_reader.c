@@ -34,6 +34,7 @@ struct results_reader {
     bool in_record;
     bool last_said, has_result, has_columns, has_run; /* in the record so far */
     size_t covered[2];                                /* rows of the piece that have columns */
+    struct error damage; /* to be told behind the last piece; code 0: none is known */
 };
 
 int results_reader_open(struct results_reader **out, const char *path, struct error *err)
@@ -298,10 +299,31 @@ static int finish_record(struct results_reader *reader, struct error *err)
                : 1;
 }
 
+static int tell_damage(const struct results_reader *reader, struct error *err)
+{
+    if (err)
+        *err = reader->damage;
+    return reader->damage.code;
+}
+
+/* Samples that stand before the damage are a piece of their own. */
+static int give_sound(struct results_reader *reader, struct error *err)
+{
+    size_t rows = 0;
+    for (int end = 0; end < 2; end++) {
+        if (reader->has_columns)
+            reader->record.samples[end].count = reader->covered[end];
+        rows += reader->record.samples[end].count;
+    }
+    return reader->damage.code == ERROR_INPUT && rows > 0 ? 1 : tell_damage(reader, err);
+}
+
 int results_reader_next(struct results_reader *reader, const struct results_record **record,
                         struct error *err)
 {
     begin_piece(reader);
+    if (reader->damage.code)
+        return tell_damage(reader, err);
     if (!reader->in_record) {
         int got = results_stream_begin(&reader->stream, err);
         if (got <= 0)
@@ -312,9 +334,9 @@ int results_reader_next(struct results_reader *reader, const struct results_reco
     while (reader->stream.left > 0) {
         if (piece_is_full(reader))
             return 1;
-        int failed = read_field(reader, err);
+        int failed = read_field(reader, &reader->damage);
         if (failed)
-            return failed;
+            return give_sound(reader, err);
     }
     return finish_record(reader, err);
 }

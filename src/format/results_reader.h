@@ -28,7 +28,9 @@ struct results_record {
 
 int results_reader_open(struct results_reader **out, const char *path,
                         struct error *err); /* "-": stdin */
-/* 1 and *record, 0 at the end, ERROR_INPUT for a broken file (place and offset are said). */
+/* 1 and *record, 0 at the end, ERROR_INPUT for a broken file (place and offset are said).  What can
+ * be read before the damage is given out first: of a record's begin perhaps a piece of samples that
+ * no further one ends. */
 int results_reader_next(struct results_reader *reader, const struct results_record **record,
                         struct error *err);
 /* Hands the record's run over, to be freed by the caller, if it has one that is still there. */

@@ -71,24 +71,36 @@ static void tell_agents(const struct session *session)
     }
 }
 
-/* Figures of a sender and a receiver that share a CPU are figures of that CPU. */
+/* Figures of a sender and a receiver that share a CPU are figures of that CPU.  The run's summary
+ * tells it, so that only a check has to. */
+static void warn_of(struct session *session, size_t count, const char *what)
+{
+    char text[256];
+    if (!count)
+        return;
+    snprintf(text, sizeof text, "%zu of %zu flows %s", count, session->plan->flow_count, what);
+    if (session->options->check_only)
+        session_warn(session, text);
+    else
+        run_info_add_warning(&session->run, text);
+}
+
 static void warn_shared(struct session *session)
 {
-    size_t shared = 0;
+    size_t machine = 0, loopback = 0;
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         const struct master_agent *src = session_agent(session, i, END_SRC);
         const struct master_agent *dst = session_agent(session, i, END_DST);
-        shared += !session->flows[i].refused && src->boot[0] && strcmp(src->boot, dst->boot) == 0;
+        if (session->flows[i].refused || !src->boot[0] || strcmp(src->boot, dst->boot) != 0)
+            continue;
+        if (strcmp(src->netns, dst->netns) == 0)
+            loopback++;
+        else
+            machine++;
     }
-    if (!shared)
-        return;
-    char text[256];
-    snprintf(
-        text, sizeof text,
-        "%zu of %zu flows have both ends on one machine: they share its CPUs, and loopback is not "
-        "a network",
-        shared, session->plan->flow_count);
-    session_warn(session, text);
+    warn_of(session, machine, "have both hosts on one machine: they share its CPUs");
+    warn_of(session, loopback,
+            "stay within one machine: they share its CPUs, and loopback is not a network");
 }
 
 static void look_at_failures(struct session *session)

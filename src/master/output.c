@@ -151,6 +151,7 @@ static void fill_flow(struct flow_result *out, const struct session *session, ui
     snprintf(out->src, sizeof out->src, "%s", plan->hosts[flow->src].name);
     snprintf(out->dst, sizeof out->dst, "%s", plan->hosts[flow->dst].name);
     snprintf(out->ccalg, sizeof out->ccalg, "%s", flow->ccalg);
+    snprintf(out->label, sizeof out->label, "%s", flow->label);
     snprintf(out->family, sizeof out->family, "%s",
              strchr(state->address[END_DST], ':') ? "ipv6" : "ipv4");
     take_report(out, session, index, END_SRC);

@@ -70,7 +70,8 @@ enum flow_status { FLOW_UNKNOWN, FLOW_COMPLETE, FLOW_PARTIAL, FLOW_FAILED };
 /* One flow without its samples.  Plain data, no pointers. */
 struct flow_result {
     int32_t id;
-    char src[64], dst[64]; /* host names, cut if longer */
+    char label[208];       /* the scenario's, cut if longer; empty: none */
+    char src[64], dst[64]; /* host names, likewise */
     uint32_t src_host, dst_host;
     uint16_t port; /* of the accepting end */
     int64_t start_ns, duration_ns;

@@ -1,8 +1,8 @@
 #include "report/host_figures.h"
 
 #include <inttypes.h>
-
-#include "report/table.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 /* ---- figures ---- */
 
@@ -10,7 +10,10 @@ static int64_t growth(const struct host_series *series, size_t place, size_t fir
 {
     int64_t from = host_series_row(series, first)[place];
     int64_t to = host_series_row(series, last)[place];
-    return from == HOST_UNKNOWN || to < from ? HOST_UNKNOWN : to - from;
+    int64_t grown;
+    if (from == HOST_UNKNOWN || to < from || __builtin_sub_overflow(to, from, &grown))
+        return HOST_UNKNOWN;
+    return grown;
 }
 
 int64_t host_growth(const struct host_series *series, enum host_field field)
@@ -23,6 +26,24 @@ int64_t host_interface_growth(const struct host_series *series, size_t interface
 {
     size_t place = host_series_place(interface) + field;
     return series->count ? growth(series, place, 0, series->count - 1) : HOST_UNKNOWN;
+}
+
+static void add_known(int64_t *sum, int64_t count)
+{
+    if (count > 0 && __builtin_add_overflow(*sum, count, sum))
+        *sum = INT64_MAX;
+}
+
+int64_t host_drops(const struct host_series *series)
+{
+    int64_t sum = 0;
+    add_known(&sum, host_growth(series, HOST_softnet_dropped));
+    for (size_t i = 0; i < series->interface_count; i++) {
+        add_known(&sum, host_interface_growth(series, i, INTERFACE_qdisc_drops));
+        add_known(&sum, host_interface_growth(series, i, INTERFACE_rx_dropped));
+        add_known(&sum, host_interface_growth(series, i, INTERFACE_tx_dropped));
+    }
+    return sum;
 }
 
 /* The first and the last row on a tick; false: there are no two. */
@@ -97,13 +118,18 @@ static void print_interface(const struct host_series *series, size_t i, FILE *ou
         int64_t count = host_interface_growth(series, i, told[t].field);
         if (count <= 0)
             continue;
-        fprintf(out, "; %" PRId64 " packet%s %s ", count, count == 1 ? "" : "s", told[t].what);
-        table_tame(out, series->interfaces[i].name);
+        fprintf(out, "; %" PRId64 " packet%s %s %s", count, count == 1 ? "" : "s", told[t].what,
+                series->interfaces[i].name);
     }
 }
 
-void host_text(const struct host_series *series, FILE *out)
+char *host_text(const struct host_series *series)
 {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
     print_cpu(series, out);
     int64_t dropped = host_growth(series, HOST_softnet_dropped);
     if (dropped > 0)
@@ -113,6 +139,10 @@ void host_text(const struct host_series *series, FILE *out)
         print_interface(series, i, out);
     if (series->stride > 1)
         fprintf(out, "; a row of %" PRIu64 " was kept", series->stride);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* ---- JSON ---- */

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "model/host_series.h"
 
@@ -22,9 +21,12 @@ int64_t host_growth(const struct host_series *series, enum host_field field);
 int64_t host_interface_growth(const struct host_series *series, size_t interface,
                               enum interface_field field);
 
-/* One line without its end: what a reader of the flows' figures must know.  Texts are escaped for
- * terminals. */
-void host_text(const struct host_series *series, FILE *out);
+/* Packets that the machine is known to have dropped: at its interfaces, their queues, and full
+ * backlogs of CPUs. */
+int64_t host_drops(const struct host_series *series);
+
+/* A sentence: what a reader of the flows' figures must know.  To be freed; NULL: no memory. */
+char *host_text(const struct host_series *series);
 /* NULL: there are no rows, or no memory. */
 json_t *host_json(const struct host_series *series);
 

@@ -1,16 +1,31 @@
-/* Flows of several runs are one flow repeated if they have the same id. */
+/* Flows of several runs are one flow repeated if they have the same id, and no other figure than
+ * chance can make differ: hosts, congestion control and ECN. */
 #include "report/over_repeats.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int by_id(const void *a, const void *b)
+#include "report/totals.h"
+
+/* 0: they are one flow, repeated. */
+static int compare(const struct flow_result *x, const struct flow_result *y)
+{
+    int order = (x->id > y->id) - (x->id < y->id);
+    if (order == 0)
+        order = strcmp(x->src, y->src);
+    if (order == 0)
+        order = strcmp(x->dst, y->dst);
+    if (order == 0)
+        order = strcmp(x->ccalg, y->ccalg);
+    return order ? order : x->ecn - y->ecn;
+}
+
+static int by_flow(const void *a, const void *b)
 {
     const struct flow_summary *x = *(const struct flow_summary *const *)a;
     const struct flow_summary *y = *(const struct flow_summary *const *)b;
-    if (x->flow.id != y->flow.id)
-        return x->flow.id < y->flow.id ? -1 : 1;
-    return (x > y) - (x < y); /* the order of the runs */
+    const int order = compare(&x->flow, &y->flow);
+    return order ? order : (x > y) - (x < y); /* the order of the runs */
 }
 
 static int by_place(const void *a, const void *b)
@@ -33,10 +48,16 @@ static bool rtt_mean(const struct flow_summary *flow, double *value)
     return flow->has_rtt;
 }
 
+static bool ce_marks(const struct flow_summary *flow, double *value)
+{
+    *value = (double)flow->ce_marks.value;
+    return flow->ce_marks.known;
+}
+
 static bool retransmits(const struct flow_summary *flow, double *value)
 {
-    *value = (double)flow->retransmits;
-    return flow->has_retransmits;
+    *value = (double)flow->retransmits.value;
+    return flow->retransmits.known;
 }
 
 /* values has room for one of each flow. */
@@ -58,35 +79,31 @@ static struct flow_repeats join(const struct flow_summary *const *flows, size_t 
         out.complete += status == FLOW_COMPLETE;
         out.partial += status == FLOW_PARTIAL;
         out.failed += status == FLOW_FAILED;
-        if (!out.trouble && (status == FLOW_PARTIAL || status == FLOW_FAILED))
-            out.trouble = flows[i];
+        out.limits[flows[i]->flow.verdict.limit]++;
     }
     out.goodput_bps = over(flows, count, goodput, values);
     out.rtt_mean_ns = over(flows, count, rtt_mean, values);
     out.retransmits = over(flows, count, retransmits, values);
+    out.ce_marks = over(flows, count, ce_marks, values);
     return out;
 }
 
-/* False where data moved and none can say how fast. */
-static bool sum_goodput(const struct run_summary *run, double *sum)
-{
-    bool any = false, all = true;
-    *sum = 0;
-    for (size_t i = 0; i < run->flow_count; i++) {
-        const struct flow_summary *flow = &run->flows[i];
-        *sum += flow->goodput_bps;
-        any |= flow->has_goodput;
-        all &= flow->has_goodput || !flow->has_begin;
-    }
-    return any && all;
-}
-
-static struct stats sum_goodputs(const struct summary *summary, double *values)
+/* Not of runs in which data moved and none can say how fast. */
+static struct stats together(const struct summary *summary, double *values)
 {
     size_t known = 0;
-    for (size_t r = 0; r < summary->run_count; r++)
-        known += sum_goodput(&summary->runs[r], &values[known]);
+    for (size_t r = 0; r < summary->run_count; r++) {
+        const struct totals totals = totals_of(&summary->runs[r]);
+        if (totals.has_goodput && totals.whole)
+            values[known++] = totals.bps;
+    }
     return stats_of(values, known);
+}
+
+/* The flow that begins there is another than the one before, and has the same id. */
+static bool is_split(const struct flow_summary *const *sorted, size_t first)
+{
+    return first > 0 && sorted[first - 1]->flow.id == sorted[first]->flow.id;
 }
 
 static bool scenarios_differ(const struct summary *summary)
@@ -109,14 +126,16 @@ int over_repeats_build(struct summary *summary)
     for (size_t i = 0; fine && i < count; i++)
         sorted[i] = &summary->flows[i];
     if (fine) {
-        qsort(sorted, count, sizeof(*sorted), by_id);
+        qsort(sorted, count, sizeof(*sorted), by_flow);
         for (size_t first = 0, next; first < count; first = next) {
-            for (next = first + 1; next < count && sorted[next]->flow.id == sorted[first]->flow.id;)
+            for (next = first + 1;
+                 next < count && compare(&sorted[next]->flow, &sorted[first]->flow) == 0;)
                 next++;
+            summary->split |= is_split(sorted, first);
             summary->repeats[summary->repeat_count++] = join(sorted + first, next - first, values);
         }
         qsort(summary->repeats, summary->repeat_count, sizeof *summary->repeats, by_place);
-        summary->goodput_sum_bps = sum_goodputs(summary, values);
+        summary->together_bps = together(summary, values);
         summary->unlike = scenarios_differ(summary);
     }
     free(sorted);

@@ -13,15 +13,32 @@
 
 /* Text. */
 
+#define LABEL_QUOTED 208 /* scenarios allow 200 bytes */
+
 static void fill_host(const void *of, size_t index, struct table_row *row)
 {
     const struct plan *plan = of;
     const struct plan_host *host = &plan->hosts[index];
-    const char *cells[] = {host->name, host->mgmt, host->host,
+    const char *cells[] = {host->name,
+                           host->mgmt,
+                           host->host,
                            host->bind[0] ? host->bind : host->host,
-                           host->device[0] ? host->device : "-"};
+                           host->device[0] ? host->device : "-",
+                           host->sample ? "yes" : "-",
+                           host->interfaces[0] ? host->interfaces : "-"};
 
     memcpy(row->cells, cells, sizeof cells);
+}
+
+#define HOST_COLUMNS \
+    5 /* and two more where a host says more than its flows do of what is sampled */
+
+static size_t host_columns(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->host_count; i++)
+        if (plan->hosts[i].sample || plan->hosts[i].interfaces[0])
+            return HOST_COLUMNS + 2;
+    return HOST_COLUMNS;
 }
 
 /* What a flow has of the options, a blank between; "-": none. */
@@ -73,6 +90,11 @@ static const char *list_options(const struct plan_flow *flow, struct table_row *
     add_number(&options, "mss", tuning->mss);
     if (flow->capture)
         add_option(&options, "capture", scenario_capture_words[flow->capture]);
+    if (flow->label[0]) {
+        char quoted[LABEL_QUOTED];
+        snprintf(quoted, sizeof quoted, "\"%s\"", flow->label);
+        add_option(&options, "label", quoted);
+    }
     if (!options.used)
         add_option(&options, "-", "");
     return options.text;
@@ -115,7 +137,11 @@ static void print_settings(const struct plan *plan, FILE *out)
 void plan_text(const struct plan *plan, FILE *out)
 {
     const struct table hosts = {
-        plan->host_count, 5, {"host", "mgmt", "address", "bind", "device"}, fill_host, plan};
+        plan->host_count,
+        host_columns(plan),
+        {"host", "mgmt", "address", "bind", "device", "sample", "interfaces"},
+        fill_host,
+        plan};
     const struct table flows = {
         plan->flow_count,
         9,
@@ -147,8 +173,9 @@ static json_t *hosts_json(const struct plan *plan)
     for (size_t i = 0; i < plan->host_count; i++) {
         const struct plan_host *host = &plan->hosts[i];
         json_t *value =
-            json_pack("{s:s, s:s, s:o, s:o}", "mgmt", host->mgmt, "host", host->host, "bind",
-                      text_or_null(host->bind), "device", text_or_null(host->device));
+            json_pack("{s:s, s:s, s:o, s:o, s:b, s:o}", "mgmt", host->mgmt, "host", host->host,
+                      "bind", text_or_null(host->bind), "device", text_or_null(host->device),
+                      "sample", (int)host->sample, "interfaces", text_or_null(host->interfaces));
         if (json_object_set_new(hosts, host->name, value) < 0) {
             json_decref(hosts);
             return NULL;

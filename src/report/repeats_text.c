@@ -1,17 +1,24 @@
 /* Several runs: a row a flow, with medians and spreads; then totals, and the worst that was said of
- * any run's clocks, and each warning once. */
+ * any run's clocks and machines, and each warning once. */
 #include "report/repeats_text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "report/host_figures.h"
+#include "report/paragraph.h"
+#include "report/settings.h"
 #include "report/table.h"
+#include "report/trouble.h"
+#include "report/warnings.h"
 #include "util/duration.h"
 #include "util/units.h"
 
-#define COLUMNS       10
 #define CELL_MAX      TABLE_CELL_MAX
-#define QUARTILES_MIN 4 /* runs; of fewer the spread is from the least to the most */
+#define MEDIAN_MIN    3  /* runs; of two the middle is their mean */
+#define QUARTILES_MIN 4  /* runs; of fewer the spread is from the least to the most */
+#define WARNINGS_MAX  30 /* that are told */
 
 static bool has_quartiles(const struct summary *summary)
 {
@@ -33,9 +40,16 @@ static void print_rate(double value, char out[UNITS_TEXT_MAX])
     units_rate(value, out);
 }
 
-static void print_ms(double value, char out[UNITS_TEXT_MAX])
+/* Three digits, as rates have. */
+static void print_rtt(double ns, char out[UNITS_TEXT_MAX])
 {
-    snprintf(out, UNITS_TEXT_MAX, "%.3f ms", value / 1e6);
+    const bool small = ns < 1e6;
+    const double value = ns / (small ? 1e3 : 1e6);
+    snprintf(out, UNITS_TEXT_MAX, "%.*f %s",
+             value < 10    ? 2
+             : value < 100 ? 1
+                           : 0,
+             value, small ? "us" : "ms");
 }
 
 static void print_count(double value, char out[UNITS_TEXT_MAX])
@@ -51,74 +65,116 @@ static void print_median(char out[CELL_MAX], const struct stats *stats, print_fi
     snprintf(out, CELL_MAX, "%s", text);
 }
 
-/* "9.38..9.44 Gbit/s": a unit that both have is said once. */
+/* Takes the unit off a figure that has the other's. */
+static void drop_unit(char *figure, const char *other)
+{
+    char *unit = strchr(figure, ' ');
+    const char *same = strchr(other, ' ');
+    if (unit && same && strcmp(unit, same) == 0)
+        *unit = '\0';
+}
+
+/* "9.38..9.44", with a unit where it is not the median's. */
 static void print_spread(char out[CELL_MAX], const struct stats *stats, bool quartiles,
                          print_figure *print)
 {
-    char low[UNITS_TEXT_MAX], high[UNITS_TEXT_MAX];
+    char low[UNITS_TEXT_MAX], high[UNITS_TEXT_MAX], median[UNITS_TEXT_MAX];
     if (stats->count == 0) {
         snprintf(out, CELL_MAX, "-");
         return;
     }
     print(quartiles ? stats->quartile_1 : stats->min, low);
     print(quartiles ? stats->quartile_3 : stats->max, high);
-    char *unit = strchr(low, ' ');
-    const char *other = strchr(high, ' ');
-    if (unit && other && strcmp(unit, other) == 0)
-        *unit = '\0';
+    print(stats->median, median);
+    drop_unit(low, high);
+    if (!strchr(low, ' '))
+        drop_unit(high, median);
     snprintf(out, CELL_MAX, "%s..%s", low, high);
 }
 
-static void append(char out[CELL_MAX], size_t count, const char *what)
+/* The verdict of most runs. */
+static void print_limit(char out[CELL_MAX], const struct flow_repeats *flow)
 {
-    size_t used = strlen(out);
-    if (count)
-        snprintf(out + used, CELL_MAX - used, "%s%zu %s", used ? ", " : "", count, what);
+    size_t most = 0;
+    for (size_t limit = 0; limit < LIMITS; limit++)
+        most = flow->limits[limit] > flow->limits[most] ? limit : most;
+    const char *text = limit_text((enum limit)most);
+    if (flow->limits[most] == flow->runs)
+        snprintf(out, CELL_MAX, "%s", text);
+    else
+        snprintf(out, CELL_MAX, "%s %zu/%zu", text, flow->limits[most], flow->runs);
 }
 
-static void print_status(char out[CELL_MAX], const struct flow_repeats *flow)
+static void print_done(char out[CELL_MAX], const struct flow_repeats *flow)
 {
-    out[0] = '\0';
-    append(out, flow->complete, "complete");
-    append(out, flow->partial, "partial");
-    append(out, flow->failed, "failed");
-    append(out, flow->runs - flow->complete - flow->partial - flow->failed, "unknown");
-    size_t used = strlen(out);
-    if (flow->trouble && flow->trouble->flow.error[0])
-        snprintf(out + used, CELL_MAX - used, ": run %zu: %s", flow->trouble->run + 1,
-                 flow->trouble->flow.error);
+    if (flow->complete + flow->partial + flow->failed == 0)
+        snprintf(out, CELL_MAX, "-"); /* not known */
+    else
+        snprintf(out, CELL_MAX, "%zu/%zu", flow->complete, flow->runs);
 }
+
+/* ---- the table ---- */
+
+struct view {
+    const struct summary *summary;
+    bool differs[SETTINGS], marks;
+};
+
+#define ALWAYS 9 /* columns; behind them are those that there may be, and then two more */
 
 static void fill_row(const void *of, size_t index, struct table_row *row)
 {
-    const struct summary *summary = of;
-    const struct flow_repeats *flow = &summary->repeats[index];
-    bool quartiles = has_quartiles(summary);
+    const struct view *view = of;
+    const struct flow_repeats *flow = &view->summary->repeats[index];
+    const bool quartiles = has_quartiles(view->summary);
     char(*room)[CELL_MAX] = row->room;
-    for (size_t i = 0; i < COLUMNS; i++)
+    for (size_t i = 0; i < TABLE_COLUMNS_MAX; i++)
         row->cells[i] = row->room[i];
     snprintf(room[0], CELL_MAX, "%" PRId32, flow->first->flow.id);
     row->cells[1] = flow->first->flow.src;
     row->cells[2] = flow->first->flow.dst;
     print_median(room[3], &flow->goodput_bps, print_rate);
     print_spread(room[4], &flow->goodput_bps, quartiles, print_rate);
-    print_median(room[5], &flow->rtt_mean_ns, print_ms);
-    print_spread(room[6], &flow->rtt_mean_ns, quartiles, print_ms);
+    print_median(room[5], &flow->rtt_mean_ns, print_rtt);
+    print_spread(room[6], &flow->rtt_mean_ns, quartiles, print_rtt);
     print_median(room[7], &flow->retransmits, print_count);
     print_spread(room[8], &flow->retransmits, quartiles, print_count);
-    print_status(room[9], flow);
+    room += ALWAYS;
+    if (view->marks)
+        print_median(*room++, &flow->ce_marks, print_count);
+    for (int s = 0; s < SETTINGS; s++)
+        if (view->differs[s])
+            setting_text((enum setting)s, &flow->first->flow, *room++);
+    print_limit(*room++, flow);
+    print_done(*room, flow);
+}
+
+static const struct flow_result *flow_of(const void *of, size_t index)
+{
+    const struct summary *summary = of;
+    return &summary->repeats[index].first->flow;
 }
 
 static void print_flows(const struct summary *summary, size_t rows, FILE *out)
 {
     const char *spread = spread_name(summary);
-    const struct table table = {rows,
-                                COLUMNS,
-                                {"flow", "src", "dst", "goodput", spread, "RTT mean", spread,
-                                 "retransmits", spread, "status"},
-                                fill_row,
-                                summary};
-    size_t more = summary->repeat_count - rows;
+    const size_t more = summary->repeat_count - rows;
+    struct view view = {.summary = summary};
+    settings_print(flow_of, summary, summary->repeat_count, view.differs, out);
+    for (size_t i = 0; i < summary->repeat_count; i++)
+        view.marks |= summary->repeats[i].ce_marks.count && summary->repeats[i].ce_marks.max > 0;
+    struct table table = {rows,
+                          ALWAYS,
+                          {"flow", "src", "dst", "goodput", spread, "RTT", spread, "retr", spread},
+                          fill_row,
+                          &view};
+    if (view.marks)
+        table.head[table.columns++] = "CE";
+    for (int s = 0; s < SETTINGS; s++)
+        if (view.differs[s])
+            table.head[table.columns++] = setting_names[s];
+    table.head[table.columns++] = "limit";
+    table.head[table.columns++] = "done";
     table_print(&table, out);
     if (more)
         fprintf(out, "... and %zu more flow%s\n", more, more == 1 ? "" : "s");
@@ -128,19 +184,19 @@ static void print_flows(const struct summary *summary, size_t rows, FILE *out)
 
 static void print_totals(const struct summary *summary, FILE *out)
 {
-    char sum[CELL_MAX], spread[CELL_MAX];
-    fprintf(out, "%zu runs of %zu flow%s", summary->run_count, summary->repeat_count,
-            summary->repeat_count == 1 ? "" : "s");
+    char counts[96] = "", rate[CELL_MAX], spread[CELL_MAX], text[160] = "";
     if (summary->complete + summary->partial + summary->failed > 0)
-        fprintf(out, ": %zu complete, %zu partial, %zu failed", summary->complete, summary->partial,
-                summary->failed);
-    print_median(sum, &summary->goodput_sum_bps, print_rate);
-    print_spread(spread, &summary->goodput_sum_bps, has_quartiles(summary), print_rate);
-    fprintf(out, "; goodputs of a run add up to %s", sum);
-    if (summary->goodput_sum_bps.count)
-        fprintf(out, " (%s)", spread);
-    fputc('\n', out);
-    fprintf(out, "figures are medians of the runs, with their %s\n", spread_name(summary));
+        snprintf(counts, sizeof counts, ": %zu complete, %zu partial, %zu failed",
+                 summary->complete, summary->partial, summary->failed);
+    print_median(rate, &summary->together_bps, print_rate);
+    print_spread(spread, &summary->together_bps, has_quartiles(summary), print_rate);
+    if (summary->together_bps.count)
+        snprintf(text, sizeof text, "; the flows of a run together %.31s (%.63s)", rate, spread);
+    paragraph_print(out, "%zu runs of %zu flow%s%s%s", summary->run_count, summary->repeat_count,
+                    summary->repeat_count == 1 ? "" : "s", counts, text);
+    paragraph_print(out, "figures are %s of the %zu runs, with their %s",
+                    summary->run_count < MEDIAN_MIN ? "means" : "medians", summary->run_count,
+                    spread_name(summary));
 }
 
 static void print_warmups(const struct summary *summary, FILE *out)
@@ -159,90 +215,127 @@ static void print_warmups(const struct summary *summary, FILE *out)
             duration_format(most, texts[1]));
 }
 
-/* The worst bound of the agent's runs; -1: its clock was never measured. */
-static int64_t worst_clock_ns(const struct summary *summary, const char *mgmt)
+/* ---- agents: repeats have the same ---- */
+
+/* Run r's part of the agent; NULL: it has none. */
+static const struct run_agent *find_agent(const struct summary *summary, size_t r, const char *mgmt)
+{
+    const struct run_info *run = &summary->runs[r].run;
+    for (size_t i = 0; i < run->agent_count; i++)
+        if (mgmt && run->agents[i].mgmt && strcmp(run->agents[i].mgmt, mgmt) == 0)
+            return &run->agents[i];
+    return NULL;
+}
+
+/* The worst bound of all runs. */
+static void print_clock(const struct summary *summary, const char *mgmt, FILE *out)
 {
     int64_t worst_ns = -1;
     for (size_t r = 0; r < summary->run_count; r++) {
-        const struct run_info *run = &summary->runs[r].run;
-        for (size_t i = 0; i < run->agent_count; i++) {
-            const struct run_agent *agent = &run->agents[i];
-            if (agent->clock.exchanges && agent->clock.error_ns > worst_ns &&
-                strcmp(agent->mgmt, mgmt) == 0)
-                worst_ns = agent->clock.error_ns;
-        }
+        const struct run_agent *agent = find_agent(summary, r, mgmt);
+        if (agent && agent->clock.exchanges && agent->clock.error_ns > worst_ns)
+            worst_ns = agent->clock.error_ns;
     }
-    return worst_ns;
+    if (worst_ns >= 0)
+        paragraph_print(out, "clock of agent %s: times are right to %.1f us", mgmt,
+                        (double)worst_ns / 1e3);
 }
 
-/* Repeats have the same agents. */
-static void print_clocks(const struct summary *summary, FILE *out)
+/* The run in which it was busiest, and in how many packets were dropped. */
+static void print_machine(const struct summary *summary, const char *mgmt, FILE *out)
+{
+    const struct run_agent *busiest = NULL;
+    size_t at = 0, dropping = 0;
+    for (size_t r = 0; r < summary->run_count; r++) {
+        const struct run_agent *agent = find_agent(summary, r, mgmt);
+        if (!agent || agent->host.count == 0)
+            continue;
+        dropping += host_drops(&agent->host) > 0;
+        if (busiest && host_cpu(&agent->host).busy <= host_cpu(&busiest->host).busy)
+            continue;
+        busiest = agent;
+        at = r;
+    }
+    char *text = busiest ? host_text(&busiest->host) : NULL, drops[64] = "";
+    if (dropping)
+        snprintf(drops, sizeof drops, "; it dropped packets in %zu run%s", dropping,
+                 dropping == 1 ? "" : "s");
+    if (text)
+        paragraph_print(out, "machine of agent %s: at its busiest, in run %zu: %s%s", mgmt, at + 1,
+                        text, drops);
+    free(text);
+}
+
+static void print_agents(const struct summary *summary, FILE *out)
 {
     const struct run_info *first = &summary->runs[0].run;
-    for (size_t i = 0; i < first->agent_count; i++) {
-        int64_t error_ns = worst_clock_ns(summary, first->agents[i].mgmt);
-        if (error_ns < 0)
-            continue;
-        fprintf(out, "clock of agent ");
-        table_tame(out, first->agents[i].mgmt);
-        fprintf(out, ": times are right to %.1f us\n", (double)error_ns / 1e3);
-    }
+    for (size_t i = 0; i < first->agent_count; i++)
+        print_clock(summary, first->agents[i].mgmt, out);
+    for (size_t i = 0; i < first->agent_count; i++)
+        print_machine(summary, first->agents[i].mgmt, out);
 }
 
-static bool warns(const struct run_summary *run, const char *text)
+/* ---- warnings ---- */
+
+/* False: an earlier run had the warning, and it was told there. */
+static bool is_new(const struct warnings *of_runs, size_t run, const char *text)
 {
-    for (size_t i = 0; i < run->run.warning_count; i++)
-        if (strcmp(run->run.warnings[i], text) == 0)
-            return true;
-    return false;
+    for (size_t r = 0; r < run; r++)
+        if (warnings_have(&of_runs[r], text))
+            return false;
+    return true;
 }
 
-/* A warning that an earlier run had was told there. */
-static void print_warning(const struct summary *summary, size_t first, const char *text, FILE *out)
+static void print_warning(const struct warnings *of_runs, size_t count, size_t run,
+                          const char *text, FILE *out)
 {
     size_t runs = 0;
-    for (size_t r = 0; r < first; r++)
-        if (warns(&summary->runs[r], text))
-            return;
-    for (size_t r = first; r < summary->run_count; r++)
-        runs += warns(&summary->runs[r], text);
-    fprintf(out, "warning: ");
+    char only[48] = "", some[64] = "";
+    for (size_t r = run; r < count; r++)
+        runs += warnings_have(&of_runs[r], text);
     if (runs == 1)
-        fprintf(out, "run %zu: ", first + 1);
-    table_tame(out, text);
-    if (runs > 1 && runs < summary->run_count)
-        fprintf(out, " (in %zu of %zu runs)", runs, summary->run_count);
-    fprintf(out, "\n");
+        snprintf(only, sizeof only, "run %zu: ", run + 1);
+    else if (runs < count)
+        snprintf(some, sizeof some, " (in %zu of %zu runs)", runs, count);
+    paragraph_print(out, "warning: %s%s%s", only, text, some);
 }
 
-static void print_run_warnings(const struct summary *summary, size_t index, FILE *out)
+static void print_warnings(const struct summary *summary, FILE *out)
 {
-    const struct run_info *run = &summary->runs[index].run;
-    if (run->interrupted)
-        fprintf(out, "warning: run %zu was interrupted\n", index + 1);
-    for (size_t i = 0; i < run->agent_count; i++) {
-        if (!run->agents[i].lost || !run->agents[i].lost[0])
-            continue;
-        fprintf(out, "warning: run %zu: agent ", index + 1);
-        table_tame(out, run->agents[i].mgmt);
-        fprintf(out, " was lost: ");
-        table_tame(out, run->agents[i].lost);
-        fprintf(out, "\n");
-    }
-    for (size_t i = 0; i < run->warning_count; i++)
-        print_warning(summary, index, run->warnings[i], out);
+    struct warnings *of_runs = calloc(summary->run_count, sizeof *of_runs);
+    size_t told = 0;
+    for (size_t r = 0; of_runs && r < summary->run_count; r++)
+        warnings_of(&of_runs[r], &summary->runs[r]);
+    for (size_t r = 0; of_runs && r < summary->run_count; r++)
+        for (size_t i = 0; i < of_runs[r].count; i++) {
+            const char *text = of_runs[r].texts[i];
+            if (is_new(of_runs, r, text) && told++ < WARNINGS_MAX)
+                print_warning(of_runs, summary->run_count, r, text, out);
+        }
+    if (told > WARNINGS_MAX)
+        paragraph_print(out, "... and %zu more warnings, which summary --json has",
+                        told - WARNINGS_MAX);
+    for (size_t r = 0; of_runs && r < summary->run_count; r++)
+        warnings_fini(&of_runs[r]);
+    free(of_runs);
 }
 
 void repeats_text(const struct summary *summary, FILE *out, size_t max_flows)
 {
     bool all = max_flows == 0 || max_flows > summary->repeat_count;
+    const char *label = summary->runs[0].run.label;
+    if (label && label[0])
+        paragraph_print(out, "run: %s", label);
     print_flows(summary, all ? summary->repeat_count : max_flows, out);
     fprintf(out, "\n");
     print_totals(summary, out);
+    trouble_text(summary, out);
     print_warmups(summary, out);
-    print_clocks(summary, out);
+    print_agents(summary, out);
     if (summary->unlike)
-        fprintf(out, "warning: these are not runs of one scenario\n");
-    for (size_t r = 0; r < summary->run_count; r++)
-        print_run_warnings(summary, r, out);
+        paragraph_print(out, "warning: these are not runs of one scenario");
+    if (summary->split)
+        paragraph_print(out, "warning: flows of one id have other hosts, ccalg or ecn in other "
+                             "runs: they are told apart, each with the runs that have it");
+    print_warnings(summary, out);
 }

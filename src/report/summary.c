@@ -13,7 +13,8 @@
 #include "report/over_repeats.h"
 #include "util/clock.h"
 
-#define NO_MIN_RTT UINT32_MAX /* the kernel's, before the first measurement */
+#define NO_MIN_RTT         UINT32_MAX       /* the kernel's, before the first measurement */
+#define FIRST_READ_LATE_NS (10 * NS_PER_MS) /* more than clocks are off */
 
 /* Of the flow that is being read, over its parts. */
 struct figures {
@@ -25,7 +26,9 @@ struct figures {
     uint64_t rtt_count;
     int64_t rtt_smallest_us;
     int64_t min_rtt_us; /* the kernel's own, last one */
-    uint64_t retransmits_before;
+    uint64_t retransmits_before, ce_marks_before;
+    bool acknowledged; /* a row with payload acknowledged was seen, the first at: */
+    int64_t acknowledged_ns;
 
     bool receiving; /* the dst end: a row with data was seen */
     int64_t first_ns, grown_ns;
@@ -75,18 +78,27 @@ static void add_src_rows(struct figures *figures, const struct series *rows)
 }
 
 /* The kernel's counter only grows, but for a connection that was reset: the largest is the last. */
-static void add_retransmits(struct flow_summary *flow, struct figures *figures,
-                            const struct series *rows)
+static void add_counter(struct counted *counter, uint64_t *before, const struct figures *figures,
+                        const struct series *rows, enum tcp_field field)
 {
-    if (!tcp_field_exists(rows->info_length, TCP_total_retrans))
+    if (!tcp_field_exists(rows->info_length, field))
         return;
     for (size_t i = rows_to_skip(figures, rows); i < rows->count; i++) {
-        uint64_t value = (uint64_t)rows->field[TCP_total_retrans][i];
-        if (!flow->has_retransmits && figures->from_ns > INT64_MIN)
-            figures->retransmits_before = value;
-        if (value > flow->retransmits)
-            flow->retransmits = value;
-        flow->has_retransmits = true;
+        uint64_t value = (uint64_t)rows->field[field][i];
+        if (!counter->known && figures->from_ns > INT64_MIN)
+            *before = value;
+        if (value > counter->value)
+            counter->value = value;
+        counter->known = true;
+    }
+}
+
+/* Behind SYN and token. */
+static void find_acknowledged(struct figures *figures, const struct series *rows)
+{
+    for (size_t i = 0; i < rows->count && !figures->acknowledged; i++) {
+        figures->acknowledged = (uint64_t)rows->field[TCP_bytes_acked][i] > TOKEN_SIZE + 1;
+        figures->acknowledged_ns = rows->t_ns[i];
     }
 }
 
@@ -106,6 +118,17 @@ static void add_dst_rows(struct figures *figures, const struct series *rows)
     }
 }
 
+static void add_rows(struct flow_summary *flow, struct figures *figures,
+                     const struct series samples[2])
+{
+    const struct series *src = &samples[END_SRC];
+    add_src_rows(figures, src);
+    find_acknowledged(figures, src);
+    add_counter(&flow->retransmits, &figures->retransmits_before, figures, src, TCP_total_retrans);
+    add_counter(&flow->ce_marks, &figures->ce_marks_before, figures, src, TCP_delivered_ce);
+    add_dst_rows(figures, &samples[END_DST]);
+}
+
 /* ---- a flow's figures ---- */
 
 static void set_goodput(struct flow_summary *flow, uint64_t bytes, int64_t from_ns, int64_t to_ns)
@@ -114,6 +137,8 @@ static void set_goodput(struct flow_summary *flow, uint64_t bytes, int64_t from_
     if (bps < 0)
         return;
     flow->has_goodput = true;
+    flow->goodput_bytes = bytes;
+    flow->goodput_from_ns = from_ns;
     flow->goodput_ns = to_ns - from_ns;
     flow->goodput_bps = bps;
 }
@@ -137,7 +162,7 @@ static void finish_goodput(struct flow_summary *flow, const struct figures *figu
     else if ((dst->times & needed) == needed && figures->from_ns > INT64_MIN)
         set_goodput_after(flow, figures);
     else if ((dst->times & needed) == needed)
-        set_goodput(flow, dst->payload_bytes_stop, dst->at[T_FIRST_BYTE], dst->at[T_STOP]);
+        set_goodput(flow, dst->payload_bytes_stop, flow->begin_ns, dst->at[T_STOP]);
     if (dst->payload_bytes > dst->payload_bytes_stop)
         flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
 }
@@ -148,6 +173,12 @@ static void finish_begin(struct flow_summary *flow, const struct figures *figure
     bool reported = flow->flow.has_report[END_DST];
     flow->has_begin = reported ? dst->times >> T_FIRST_BYTE & 1 : figures->receiving;
     flow->begin_ns = reported ? dst->at[T_FIRST_BYTE] : figures->first_ns;
+    flow->read_late =
+        reported && flow->has_begin && figures->acknowledged &&
+        figures->acknowledged_ns < flow->begin_ns &&
+        (uint64_t)flow->begin_ns - (uint64_t)figures->acknowledged_ns > FIRST_READ_LATE_NS;
+    if (flow->read_late)
+        flow->begin_ns = figures->acknowledged_ns;
 }
 
 static void finish_rtt(struct flow_summary *flow, const struct figures *figures)
@@ -169,7 +200,8 @@ static void finish_flow(struct loader *loader)
     finish_begin(flow, figures);
     finish_goodput(flow, figures);
     finish_rtt(flow, figures);
-    flow->retransmits -= figures->retransmits_before;
+    flow->retransmits.value -= figures->retransmits_before;
+    flow->ce_marks.value -= figures->ce_marks_before;
     loader->open = false;
 }
 
@@ -240,9 +272,7 @@ static int add_record(struct loader *loader, const struct results_record *record
     flow->flow = record->flow; /* the last part's counts */
     for (int end = 0; end < 2; end++)
         flow->samples[end] += record->samples[end].count;
-    add_src_rows(&loader->figures, &record->samples[END_SRC]);
-    add_retransmits(flow, &loader->figures, &record->samples[END_SRC]);
-    add_dst_rows(&loader->figures, &record->samples[END_DST]);
+    add_rows(flow, &loader->figures, record->samples);
     if (record->last)
         finish_flow(loader);
     return 0;
@@ -265,17 +295,48 @@ static int read_records(struct loader *loader, struct results_reader *reader, st
     return got;
 }
 
+/* What can be said of a file in which there is no flow. */
+static int no_result(const char *path, struct error *err)
+{
+    struct error why = {0};
+    if (err)
+        why = *err;
+    error_set(err, ERROR_INPUT, path, "%s%s%s%s",
+              why.code ? "this is no result file, or one that is cut in its first record"
+                       : "the file is empty",
+              why.code ? " (" : "", why.what, why.code ? ")" : "");
+    return error_cure(err, "a summary is of what `tcp-flowgen run SCENARIO --output FILE` wrote; "
+                           "of agents' spools `tcp-flowgen recover` makes results");
+}
+
+/* What was read before the damage is kept. */
+static int keep_damaged(struct summary *out, const struct error *why)
+{
+    char text[sizeof *why];
+    error_text(why, text, sizeof text);
+    free(last_run(out)->damage);
+    last_run(out)->damage = strdup(text);
+    return last_run(out)->damage ? 0 : ERROR_SYSTEM;
+}
+
 static int read_file(struct loader *loader, const char *path, struct error *err)
 {
+    struct summary *out = loader->out;
+    const size_t before = out->flow_count;
     struct results_reader *reader;
-    int failed = begin_run(loader->out, loader->out->flow_count, err);
+    struct error why = {0};
+    int failed = begin_run(out, before, err);
     if (!failed)
         failed = results_reader_open(&reader, path, err);
     if (failed)
         return failed;
-    failed = read_records(loader, reader, err);
+    failed = read_records(loader, reader, &why);
     results_reader_close(reader);
-    return failed;
+    if (err)
+        *err = why;
+    if (out->flow_count == before && (!failed || failed == ERROR_INPUT))
+        return no_result(path, err);
+    return failed == ERROR_INPUT && !keep_damaged(out, &why) ? 0 : failed;
 }
 
 static void settle_flow(struct flow_summary *flow, struct run_summary *run)
@@ -305,6 +366,7 @@ static void settle_runs(struct summary *summary)
         summary->complete += run->complete;
         summary->partial += run->partial;
         summary->failed += run->failed;
+        summary->damaged |= run->damage != NULL;
     }
 }
 
@@ -389,8 +451,10 @@ int summary_load(struct summary *out, const char *const *paths, size_t path_coun
 
 void summary_fini(struct summary *summary)
 {
-    for (size_t i = 0; i < summary->run_count; i++)
+    for (size_t i = 0; i < summary->run_count; i++) {
         run_info_fini(&summary->runs[i].run);
+        free(summary->runs[i].damage);
+    }
     free(summary->runs);
     free(summary->flows);
     free(summary->repeats);

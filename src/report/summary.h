@@ -9,25 +9,34 @@
 #include "model/stats.h"
 #include "util/error.h"
 
+/* A counter of the kernel's, by how much it grew. */
+struct counted {
+    bool known;
+    uint64_t value;
+};
+
 struct flow_summary {
     struct flow_result flow;
     size_t run; /* index in summary.runs */
     bool has_begin;
-    int64_t
-        begin_ns; /* the receiver's first data byte; without its report the first row with data */
+    /* The receiver's first data byte; without its report the first row with data.  Sooner where
+     * the sender saw data acknowledged before the receiver's program read any: then they waited. */
+    int64_t begin_ns;
+    bool read_late;  /* they did */
     int64_t from_ns; /* samples before it do not count; INT64_MIN: all do */
     bool has_goodput;
-    double goodput_bps; /* bit/s: payload received from the receiver's first data byte to start +
-                           duration */
-    int64_t goodput_ns; /* the time that it was divided by */
+    double goodput_bps; /* bit/s: payload received from begin_ns to start + duration */
+    uint64_t goodput_bytes;
+    int64_t goodput_from_ns, goodput_ns; /* the time that they were divided by */
     bool has_rtt;
     double rtt_mean_ns; /* over the src end's samples between which bytes were acknowledged */
     int64_t rtt_min_ns; /* the kernel's own, of the whole connection */
-    bool has_retransmits;
-    uint64_t retransmits;   /* segments: the sender's last total_retrans */
-    uint64_t drained_bytes; /* received after start + duration */
-    size_t samples[2];      /* rows in the file, by enum flow_end */
-    bool same_agent;        /* both ends on one agent */
+    struct counted
+        retransmits;         /* segments: the sender's last total_retrans, SYN and FIN included */
+    struct counted ce_marks; /* packets: the sender's last delivered_ce */
+    uint64_t drained_bytes;  /* received after start + duration */
+    size_t samples[2];       /* rows in the file, by enum flow_end */
+    bool same_agent;         /* both ends on one agent */
 };
 
 struct run_summary {
@@ -39,14 +48,15 @@ struct run_summary {
     struct flow_summary *flows;
     size_t flow_count;
     size_t complete, partial, failed;
+    char *damage; /* where its file is cut or broken: what stood before is here; NULL: it is not */
 };
 
-/* One flow over all runs that have it. */
+/* One flow over all runs that have it: with the same id, hosts, ccalg and ecn, as asked. */
 struct flow_repeats {
     const struct flow_summary *first; /* of the first run that has it */
     size_t runs, complete, partial, failed;
-    const struct flow_summary *trouble; /* the first that is partial or failed; NULL: none is */
-    struct stats goodput_bps, rtt_mean_ns, retransmits;
+    size_t limits[LIMITS]; /* runs that its verdict is of */
+    struct stats goodput_bps, rtt_mean_ns, retransmits, ce_marks;
 };
 
 struct summary {
@@ -55,15 +65,18 @@ struct summary {
     struct flow_summary *flows; /* of all runs, in their order */
     size_t flow_count;
     size_t complete, partial, failed;
+    bool damaged; /* some run is */
     /* Of several runs: */
     struct flow_repeats *repeats; /* in the order in which the flows were first seen */
     size_t repeat_count;
-    struct stats goodput_sum_bps; /* a value a run */
-    bool unlike;                  /* not all runs are of one scenario */
+    struct stats together_bps; /* of all flows of a run (report/totals.h): a value a run */
+    bool unlike;               /* not all runs are of one scenario */
+    bool split;                /* flows of one id are not one flow */
 };
 
-/* Reads the files whole; memory grows with flows, not with samples.  warmup_ns < 0: as each run
- * has it.  With a warm-up the files are read twice, which standard input ("-") cannot be. */
+/* Reads the files whole, a damaged one as far as it goes if that has any flow; memory grows with
+ * flows, not with samples.  warmup_ns < 0: as each run has it.  With a warm-up the files are read
+ * twice, which standard input ("-") cannot be. */
 int summary_load(struct summary *out, const char *const *paths, size_t path_count,
                  int64_t warmup_ns, struct error *err);
 void summary_fini(struct summary *summary);

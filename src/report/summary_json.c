@@ -5,7 +5,9 @@
 #include "report/accounts_json.h"
 #include "report/host_figures.h"
 #include "report/summary.h"
+#include "report/totals.h"
 #include "report/tuning_json.h"
+#include "report/warnings.h"
 
 static json_t *text(const char *value)
 {
@@ -163,14 +165,17 @@ static json_t *effective_json(const struct flow_result *flow)
     return options_json(src->ccalg, src->ecn, src->nodelay, &tuning);
 }
 
-/* {"paced_bytes", "skipped_bytes"} of an end that has a rate to keep to; null: it has none. */
+/* {"paced_bytes", "skipped_bytes", "skipped_share"} of an end that has a rate to keep to; null: it
+ * has none. */
 static json_t *pace_json(const struct flow_result *flow, enum flow_end end, uint64_t rate)
 {
     const struct end_report *report = &flow->report[end];
     if (!rate || !flow->has_report[end])
         return json_null();
-    return json_pack("{s:I, s:I}", "paced_bytes", (json_int_t)report->paced_bytes, "skipped_bytes",
-                     (json_int_t)report->skipped_bytes);
+    const double paced = (double)report->paced_bytes, skipped = (double)report->skipped_bytes;
+    return json_pack("{s:I, s:I, s:o}", "paced_bytes", (json_int_t)report->paced_bytes,
+                     "skipped_bytes", (json_int_t)report->skipped_bytes, "skipped_share",
+                     real(paced + skipped > 0, skipped / (paced + skipped)));
 }
 
 static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum end_time time)
@@ -179,20 +184,27 @@ static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum
     return integer(flow->has_report[end] && report->times >> time & 1, report->at[time]);
 }
 
+static json_t *counter_json(struct counted counter)
+{
+    return integer(counter.known, (int64_t)counter.value);
+}
+
 static json_t *figures_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
     const struct end_report *dst = &flow->report[END_DST];
     bool has_dst = flow->has_report[END_DST];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
                      real(summary->has_goodput, summary->goodput_bps), "goodput_ns",
-                     integer(summary->has_goodput, summary->goodput_ns), "payload_bytes",
+                     integer(summary->has_goodput, summary->goodput_ns), "goodput_from_ns",
+                     integer(summary->has_goodput, summary->goodput_from_ns), "payload_bytes",
                      integer(has_dst, (int64_t)dst->payload_bytes), "drained_bytes",
                      integer(has_dst, (int64_t)summary->drained_bytes), "rtt_mean_ns",
                      real(summary->has_rtt, summary->rtt_mean_ns), "rtt_min_ns",
                      integer(summary->has_rtt, summary->rtt_min_ns), "retransmits",
-                     integer(summary->has_retransmits, (int64_t)summary->retransmits),
-                     "first_byte_ns", time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
+                     counter_json(summary->retransmits), "ce_marks",
+                     counter_json(summary->ce_marks), "first_byte_ns",
+                     time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
                      time_json(flow, END_DST, T_LAST_BYTE));
 }
 
@@ -212,13 +224,13 @@ static json_t *flow_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
     json_t *json = json_pack(
-        "{s:i, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:I, s:I}, s:b}", "id",
-        (int)flow->id, "src", text(flow->src), "dst", text(flow->dst), "status",
-        status_text(flow->status), "error", text_or_null(flow->error), "start_ns",
-        (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns, "family",
-        text_or_null(flow->family), "asked", asked_json(flow), "effective", effective_json(flow),
-        "pace", "src", pace_json(flow, END_SRC, flow->tuning.send_rate), "dst",
-        pace_json(flow, END_DST, flow->tuning.read_rate), "samples", "src",
+        "{s:i, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:I, s:I}, s:b}",
+        "id", (int)flow->id, "label", text_or_null(flow->label), "src", text(flow->src), "dst",
+        text(flow->dst), "status", status_text(flow->status), "error", text_or_null(flow->error),
+        "start_ns", (json_int_t)flow->start_ns, "duration_ns", (json_int_t)flow->duration_ns,
+        "family", text_or_null(flow->family), "asked", asked_json(flow), "effective",
+        effective_json(flow), "pace", "src", pace_json(flow, END_SRC, flow->tuning.send_rate),
+        "dst", pace_json(flow, END_DST, flow->tuning.read_rate), "samples", "src",
         (json_int_t)summary->samples[END_SRC], "dst", (json_int_t)summary->samples[END_DST],
         "same_agent", (int)summary->same_agent);
     if (flow->capture)
@@ -237,21 +249,28 @@ static json_t *flow_json(const struct flow_summary *summary)
 
 /* ---- a run ---- */
 
-static json_t *totals_json(const struct run_summary *summary)
+static json_t *totals_json(const struct run_summary *run)
 {
-    double goodput = 0;
-    uint64_t payload = 0, retransmits = 0;
-    for (size_t i = 0; i < summary->flow_count; i++) {
-        const struct flow_summary *flow = &summary->flows[i];
-        goodput += flow->goodput_bps;
-        payload += flow->flow.report[END_DST].payload_bytes;
-        retransmits += flow->retransmits;
-    }
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "flows",
-                     (json_int_t)summary->flow_count, "complete", (json_int_t)summary->complete,
-                     "partial", (json_int_t)summary->partial, "failed", (json_int_t)summary->failed,
-                     "goodput_bps", real(true, goodput), "payload_bytes", (json_int_t)payload,
-                     "retransmits", (json_int_t)retransmits);
+    const struct totals totals = totals_of(run);
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "flows",
+                     (json_int_t)run->flow_count, "complete", (json_int_t)run->complete, "partial",
+                     (json_int_t)run->partial, "failed", (json_int_t)run->failed, "together_bps",
+                     real(totals.has_goodput, totals.bps), "together_ns",
+                     integer(totals.has_goodput, totals.time_ns), "payload_bytes",
+                     (json_int_t)totals.payload_bytes, "retransmits",
+                     (json_int_t)totals.retransmits, "ce_marks", (json_int_t)totals.ce_marks);
+}
+
+/* All that the text warns of: run.warnings, and what the figures give reason to. */
+static json_t *warnings_json(const struct run_summary *run)
+{
+    struct warnings warnings = {0};
+    json_t *json = json_array();
+    warnings_of(&warnings, run);
+    for (size_t i = 0; i < warnings.count; i++)
+        json_array_append_new(json, json_string(warnings.texts[i]));
+    warnings_fini(&warnings);
+    return json;
 }
 
 static json_t *run_summary_json(const struct run_summary *run)
@@ -264,8 +283,8 @@ static json_t *run_summary_json(const struct run_summary *run)
         }
     }
     json_t *json =
-        json_pack("{s:o, s:o, s:o}", "run", run->has_run ? run_json(&run->run) : json_null(),
-                  "flows", flows, "totals", totals_json(run));
+        json_pack("{s:o, s:o, s:o, s:o}", "run", run->has_run ? run_json(&run->run) : json_null(),
+                  "flows", flows, "totals", totals_json(run), "warnings", warnings_json(run));
     if (run->warmup_ns > 0)
         json_object_set_new(json, "warmup_ns", json_integer(run->warmup_ns));
     return json;
@@ -283,15 +302,29 @@ static json_t *stats_json(const struct stats *stats)
                      "quartile_3", real(true, stats->quartile_3));
 }
 
+/* {"network": 3, ...}: runs by verdict. */
+static json_t *limits_json(const size_t limits[LIMITS])
+{
+    json_t *json = json_object();
+    for (int limit = 0; limit < LIMITS; limit++)
+        if (limits[limit])
+            json_object_set_new(json, limit ? limit_text((enum limit)limit) : "unknown",
+                                json_integer((json_int_t)limits[limit]));
+    return json;
+}
+
 static json_t *repeated_flow_json(const struct flow_repeats *flow)
 {
-    return json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
-                     (int)flow->first->flow.id, "src", text(flow->first->flow.src), "dst",
-                     text(flow->first->flow.dst), "runs", (json_int_t)flow->runs, "complete",
+    const struct flow_result *first = &flow->first->flow;
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+                     "id", (int)first->id, "label", text_or_null(first->label), "src",
+                     text(first->src), "dst", text(first->dst), "asked", asked_json(first),
+                     "effective", effective_json(first), "runs", (json_int_t)flow->runs, "complete",
                      (json_int_t)flow->complete, "partial", (json_int_t)flow->partial, "failed",
-                     (json_int_t)flow->failed, "goodput_bps", stats_json(&flow->goodput_bps),
-                     "rtt_mean_ns", stats_json(&flow->rtt_mean_ns), "retransmits",
-                     stats_json(&flow->retransmits));
+                     (json_int_t)flow->failed, "limited_by", limits_json(flow->limits),
+                     "goodput_bps", stats_json(&flow->goodput_bps), "rtt_mean_ns",
+                     stats_json(&flow->rtt_mean_ns), "retransmits", stats_json(&flow->retransmits),
+                     "ce_marks", stats_json(&flow->ce_marks));
 }
 
 static json_t *over_totals_json(const struct summary *summary)
@@ -299,8 +332,8 @@ static json_t *over_totals_json(const struct summary *summary)
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "runs", (json_int_t)summary->run_count,
                      "flows", (json_int_t)summary->flow_count, "complete",
                      (json_int_t)summary->complete, "partial", (json_int_t)summary->partial,
-                     "failed", (json_int_t)summary->failed, "goodput_bps",
-                     stats_json(&summary->goodput_sum_bps));
+                     "failed", (json_int_t)summary->failed, "together_bps",
+                     stats_json(&summary->together_bps));
 }
 
 static json_t *repeats_json(const struct summary *summary)

@@ -1,13 +1,15 @@
 #include "report/table.h"
 
+#include <string.h>
+
 void table_tame(FILE *out, const char *text)
 {
     for (; text && *text; text++)
         fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
 }
 
-/* Characters of UTF-8: bytes that do not go on with one. */
-static int width(const char *text)
+/* Bytes that do not go on with a character. */
+int table_width(const char *text)
 {
     int count = 0;
     for (; *text; text++)
@@ -15,10 +17,22 @@ static int width(const char *text)
     return count;
 }
 
+void table_cut(char *text, int columns)
+{
+    if (table_width(text) <= columns)
+        return;
+    for (int count = 0; *text; text++) {
+        count += (*text & 0xc0) != 0x80;
+        if (count == columns)
+            break;
+    }
+    strcpy(text, "~"); /* in the place of one or more bytes */
+}
+
 static void widen(int *widths, size_t columns, const char *const *cells)
 {
     for (size_t i = 0; i < columns; i++) {
-        int wide = width(cells[i]);
+        int wide = table_width(cells[i]);
         widths[i] = wide > widths[i] ? wide : widths[i];
     }
 }
@@ -27,7 +41,7 @@ static void print_row(FILE *out, size_t columns, const int *widths, const char *
 {
     for (size_t i = 0; i + 1 < columns; i++) {
         table_tame(out, cells[i]);
-        fprintf(out, "%*s", widths[i] - width(cells[i]) + 2, "");
+        fprintf(out, "%*s", widths[i] - table_width(cells[i]) + 2, "");
     }
     table_tame(out, cells[columns - 1]);
     fputc('\n', out);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS_MAX 11
+#define TABLE_COLUMNS_MAX 16
 #define TABLE_CELL_MAX    384
 
 struct table_row {
@@ -22,6 +22,12 @@ struct table {
 };
 
 void table_print(const struct table *table, FILE *out);
+
+/* Columns that the text takes: characters of UTF-8. */
+int table_width(const char *text);
+
+/* Cuts the text to so many columns, the last of them a "~" then. */
+void table_cut(char *text, int columns);
 
 /* What a file says goes to a terminal: control characters become '?'.  NULL is nothing. */
 void table_tame(FILE *out, const char *text);

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <grpc/support/alloc.h>
@@ -141,6 +142,24 @@ static void free_call(struct client_call *call)
     free(call);
 }
 
+/* What gRPC says in words of its own, among addresses and names of its parts. */
+static const char *plain_words(grpc_status_code code, const char *text)
+{
+    static const char closed[] = "the other side closed the connection: it ended, or was killed";
+    static const struct {
+        const char *sign, *plain;
+    } known[] = {
+        {"Connection refused", "nothing listens there: Connection refused"},
+        {"Connection reset by peer", closed},
+        {"Socket closed", closed},
+        {"Broken pipe", closed},
+    };
+    for (size_t i = 0; code == GRPC_STATUS_UNAVAILABLE && i < sizeof known / sizeof *known; i++)
+        if (strstr(text, known[i].sign))
+            return known[i].plain;
+    return text;
+}
+
 /* One operation is over; behind the last one comes the status. */
 static void end_operation(struct client_call *call)
 {
@@ -151,7 +170,7 @@ static void end_operation(struct client_call *call)
         !call->broken)
         call->broken = "the reply has no message";
     char *text = grpc_slice_to_c_string(call->text);
-    struct rpc_status status = {(int)call->code, text};
+    struct rpc_status status = {(int)call->code, plain_words(call->code, text)};
     if (call->broken)
         status = (struct rpc_status){RPC_INTERNAL, call->broken};
     call->reply(&call->base, NULL, &status, call->arg);

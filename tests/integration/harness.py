@@ -40,6 +40,11 @@ OPTION_ECN = 8  # TCPI_OPT_ECN in the column `options`
 SANITIZER = re.compile(r"runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer")
 
 
+def unwrapped(text):
+    """What the summary printed, a paragraph a line."""
+    return re.sub(r"\n  (?=\S)", " ", text)
+
+
 @functools.cache
 def messages():
     """The module that `make python/messages_pb2.py` generates."""

@@ -19,6 +19,7 @@ from harness import (
     moment,
     read_results,
     run,
+    unwrapped,
     waiting,
 )
 
@@ -280,5 +281,5 @@ def test_a_worker_without_cpu(lab, starved):
     limit, reason = limit_of(flow)
     assert limit == "HOST" and f"the {starved} end" in reason, reason
     assert any("limited by a host's CPU" in warning for warning in flow.run.warnings)
-    assert "limited by a host's CPU" in master.text()
+    assert "limited by a host's CPU" in unwrapped(master.text())
     check_ledger(flow)

@@ -183,7 +183,14 @@ def test_data_ports_are_a_range(lab):
 def test_summary_of_what_is_no_result(lab):
     junk = lab.directory / "junk.pb"
     junk.write_bytes(b"\xff" * 100)
-    assert "junk.pb" in lab.command(None, "summary", junk).must(2).stderr
+    assert "junk.pb: this is no result" in lab.command(None, "summary", junk).must(2).stderr
+
+
+def test_summary_of_a_file_that_is_cut(pair):
+    path = pair.run({"duration": "300ms"}, {"duration": "300ms"}).must(0).output
+    path.write_bytes(path.read_bytes()[:-20])
+    outcome = pair.lab.command(None, "summary", path).must(1)
+    assert "1     A    B" in outcome.stdout and "only what could be read" in outcome.stdout
 
 
 def test_run_tells_its_figures_as_json(pair):

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness import COMPLETE, ROOT, cable, column, messages, run, waiting
+from harness import COMPLETE, ROOT, cable, column, messages, run, unwrapped, waiting
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -197,7 +197,8 @@ def test_summary_tells_of_the_machines(lab):
     outcome = router.run("2s", sample=True, interfaces="r1").must(0)
     drops = qdisc(router.r, "r1")["drops"]
     assert drops > 1
-    lines = [line for line in outcome.stdout.splitlines() if line.startswith("machine of agent")]
+    printed = unwrapped(outcome.stdout).splitlines()
+    lines = [line for line in printed if line.startswith("machine of agent")]
     assert len(lines) == 3
     assert all("% busy, softirq" in line for line in lines)
     line = next(line for line in lines if "10.1.0.2:8841" in line)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 import pytest
-from harness import COMPLETE, cable, run, waiting
+from harness import COMPLETE, cable, run, unwrapped, waiting
 
 NOBODY = 65534
 FLOW = {"src": "A", "dst": "B", "duration": "200ms"}
@@ -249,6 +249,21 @@ def test_summary_has_it(wire):
     about = done["run"]["agents"][0]["about"]
     assert about["settings"]["interface.mtu_bytes"] == "1500"
     assert about["metrics_flushed"] is False
+
+
+def test_what_ends_share_is_told(wire):
+    """Once, and of loopback only where it is loopback."""
+    outcome = wire.run().must(0)
+    (shared,) = [text for text in outcome.run.warnings if "share its CPUs" in text]
+    assert shared == "1 of 1 flows have both hosts on one machine: they share its CPUs"
+    assert "share its CPUs" not in outcome.stderr
+    assert unwrapped(outcome.stdout).count("share its CPUs") == 1
+    hosts = {"A": {"mgmt": "127.0.0.1:8841", "host": "127.0.0.1"}}
+    flow = {"id": 0, "src": "A", "dst": "A", "duration": "200ms", "label": "to itself"}
+    outcome = wire.lab.run(wire.one, {"hosts": hosts, "flows": [flow]}, "--local").must(0)
+    (shared,) = [text for text in outcome.run.warnings if "share its CPUs" in text]
+    assert "loopback is not a network" in shared
+    assert outcome.flows[0].result.label == "to itself" and "to itself" in outcome.stdout
 
 
 def lab_summary(lab, outcome):

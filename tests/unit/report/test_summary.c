@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -53,6 +54,7 @@ struct made_flow {
     struct sample_row rows[2][8];
     size_t count[2];
     size_t repeat; /* times that the src's rows come again, past the first, with equal values */
+    int64_t delivered_ce; /* in all rows but the last */
     bool given[2];
     struct series series;
 };
@@ -79,6 +81,7 @@ static int give(void *arg, enum flow_end end, const struct series **piece, struc
         series->field[TCP_rtt][i] = row->rtt;
         series->field[TCP_min_rtt][i] = row->rtt ? row->rtt - 1 : UINT32_MAX;
         series->field[TCP_total_retrans][i] = row->total_retrans;
+        series->field[TCP_delivered_ce][i] = i + 1 < count ? flow->delivered_ce : 0;
     }
     series->count = count + extra;
     series->info_length = TCP_INFO_SIZE;
@@ -192,6 +195,14 @@ static const struct summary *load(struct fixture *fixture)
     return &fixture->summary;
 }
 
+static const struct flow_summary *load_warm(struct fixture *fixture, int64_t warmup_ns)
+{
+    const char *path = fixture->path;
+    summary_fini(&fixture->summary);
+    assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup_ns, NULL), 0);
+    return &fixture->summary.flows[0];
+}
+
 static const char *text_of(struct fixture *fixture, size_t max_flows)
 {
     free(fixture->text);
@@ -199,6 +210,25 @@ static const char *text_of(struct fixture *fixture, size_t max_flows)
     summary_text(&fixture->summary, out, max_flows);
     fclose(out);
     return fixture->text;
+}
+
+static void assert_fits(const char *text)
+{
+    for (size_t size; *text; text += size + (text[size] == '\n')) {
+        size = strcspn(text, "\n");
+        assert_in_range(size, 0, 100);
+    }
+}
+
+static json_t *json_of(struct fixture *fixture)
+{
+    free(fixture->text);
+    FILE *out = open_memstream(&fixture->text, &fixture->size);
+    assert_int_equal(summary_json(&fixture->summary, out), 0);
+    fclose(out);
+    json_t *json = json_loads(fixture->text, 0, NULL);
+    assert_non_null(json);
+    return json;
 }
 
 /* ---- figures ---- */
@@ -217,8 +247,8 @@ static void test_figures_come_from_reports(void **state)
     assert_true(flow->has_rtt);
     assert_true(flow->rtt_mean_ns == 2e6);
     assert_int_equal(flow->rtt_min_ns, 8999000);
-    assert_true(flow->has_retransmits);
-    assert_int_equal(flow->retransmits, 5);
+    assert_true(flow->retransmits.known);
+    assert_int_equal(flow->retransmits.value, 5);
     assert_int_equal(flow->samples[END_SRC], 6);
     assert_int_equal(flow->samples[END_DST], 1);
     assert_true(flow->same_agent);
@@ -269,15 +299,82 @@ static void test_unknown_times_give_no_rate(void **state)
     assert_false(fixture->summary.flows[0].same_agent);
 }
 
-static void test_a_broken_file_is_told(void **state)
+/* Bytes that waited for the receiver's program have not come at its first read: 2 s, by then the
+ * source had seen the first acknowledged for half a second. */
+static void test_bytes_that_waited_to_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = good;
+    flow.rows[END_SRC][0] = (struct sample_row){1250 * MS, TOKEN_SIZE + 1, 0, 0};
+    flow.rows[END_SRC][1] = (struct sample_row){1500 * MS, TOKEN_SIZE + 2, 900, 0};
+    write_file(fixture->path, 0, &flow, 1, NULL);
+    const struct flow_summary *summary = &load(fixture)->flows[0];
+    assert_true(summary->read_late);
+    assert_int_equal(summary->goodput_from_ns, 1500 * MS);
+    assert_int_equal(summary->goodput_ns, 1500 * MS);
+    assert_true(summary->goodput_bps == 8e6 / 1.5);
+    summary_fini(&fixture->summary);
+
+    flow.rows[END_SRC][1].t_ns = 1990 * MS; /* clocks may be off by as much */
+    write_file(fixture->path, 0, &flow, 1, NULL);
+    summary = &load(fixture)->flows[0];
+    assert_false(summary->read_late);
+    assert_int_equal(summary->goodput_ns, 1000 * MS);
+}
+
+/* What stands before the damage is there, and the damage is told. */
+static void test_a_cut_file_is_read_as_far_as_it_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flows[] = {good, lost};
+    unlink(fixture->path);
+    snprintf(fixture->path, sizeof fixture->path, "summary-test.%ld", (long)getpid());
+    write_file(fixture->path, 0, flows, 2, &run);
+    struct stat file;
+    assert_int_equal(stat(fixture->path, &file), 0);
+    assert_int_equal(truncate(fixture->path, file.st_size - 3), 0);
+    const struct summary *summary = load(fixture);
+    assert_true(summary->damaged);
+    assert_int_equal(summary->flow_count, 2);
+    assert_true(summary->runs[0].has_run);
+    assert_true(summary->flows[0].goodput_bps == 8e6);
+    assert_true(summary->flows[1].goodput_bps == 16000); /* its samples are there */
+    assert_non_null(strstr(text_of(fixture, 0), "warning: this is only what could be read: "));
+    assert_non_null(strstr(fixture->text, "record 2, byte "));
+    summary_fini(&fixture->summary);
+
+    assert_int_equal(load_warm(fixture, 1)->flow.id, 1); /* read twice */
+    assert_true(fixture->summary.damaged);
+}
+
+static void expect_no_result(const struct fixture *fixture, const char *what)
+{
+    struct summary summary;
+    struct error err = {0};
+    const char *path = fixture->path;
+    assert_int_equal(summary_load(&summary, &path, 1, -1, &err), ERROR_INPUT);
+    assert_string_equal(err.where, path);
+    assert_int_equal(strncmp(err.what, what, strlen(what)), 0);
+    assert_non_null(strstr(err.cure, "tcp-flowgen run"));
+}
+
+static void test_what_is_no_result(void **state)
 {
     struct fixture *fixture = *state;
     struct error err = {0};
-    assert_int_equal(truncate(fixture->path, 100), 0);
-    const char *paths[] = {fixture->path, "no such file"};
-    assert_int_equal(summary_load(&fixture->summary, paths, 1, -1, &err), ERROR_INPUT);
-    assert_string_equal(err.where, fixture->path);
-    assert_int_equal(summary_load(&fixture->summary, paths + 1, 1, -1, &err), ERROR_INPUT);
+    static const char scenario[] = "{\"hosts\": {}, \"flows\": []}";
+    assert_int_equal(truncate(fixture->path, 20), 0);
+    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    FILE *file = fopen(fixture->path, "w");
+    assert_non_null(file);
+    fputs(scenario, file);
+    fclose(file);
+    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    assert_int_equal(truncate(fixture->path, 0), 0);
+    expect_no_result(fixture, "the file is empty");
+    const char *none = "no such file";
+    assert_int_equal(summary_load(&fixture->summary, &none, 1, -1, &err), ERROR_INPUT);
+    assert_string_equal(err.where, none);
 }
 
 /* ---- for people ---- */
@@ -290,15 +387,50 @@ static void test_text_says_it_all(void **state)
     assert_non_null(strstr(text, "flow  src  dst  goodput"));
     assert_non_null(strstr(text, "8.00 Mbit/s"));
     assert_non_null(strstr(text, "2.000 ms"));
-    assert_non_null(strstr(text, "on -> off"));    /* ecn */
-    assert_non_null(strstr(text, "off -> on"));    /* nodelay */
-    assert_non_null(strstr(text, "default -> ?")); /* ccalg of flow 2 */
-    assert_non_null(strstr(text, "partial: the agent of C was lost\n"));
+    assert_non_null(strstr(text, "run: first\nevery flow: nodelay off -> on\n"));
+    assert_non_null(strstr(text, "retrans  ccalg    ecn        limited by  status\n"));
+    assert_non_null(strstr(text, "5        bbr      on -> off  -           complete\n"));
+    assert_non_null(strstr(text, "0        default  off        -           partial\n"));
+    assert_non_null(strstr(text, "\npartial: flow 2: the agent of C was lost\n"));
+    assert_non_null(strstr(text, "; together 2.00 Mbit/s over 4 s; 5 retransmits\n"));
     assert_non_null(strstr(text, "2 flows: 1 complete, 1 partial, 0 failed"));
     assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us"));
     assert_non_null(strstr(text, "warning: agent 10.0.0.2:8840 was lost: it fell silent\n"));
     assert_non_null(strstr(text, "warning: mind ?[31mthe gap\n"));
     assert_null(strchr(text, '\x1b'));
+    assert_fits(text);
+}
+
+static void test_text_has_what_there_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = good;
+    load(fixture);
+    assert_null(strstr(text_of(fixture, 0), "CE"));
+    summary_fini(&fixture->summary);
+    strcpy(flow.result.label, "background");
+    flow.delivered_ce = 12;
+    flow.result.ledger.state = LEDGER_RECONCILES; /* of no byte that was sent twice */
+    write_file(fixture->path, 0, &flow, 1, &run);
+    load(fixture);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "the flow: ccalg bbr, ecn on -> off, nodelay off -> on\n"));
+    assert_non_null(strstr(text, "flow  label       src"));
+    assert_non_null(strstr(text, "1     background  A"));
+    assert_non_null(strstr(text, "retrans  CE  limited by  status\n"));
+    assert_non_null(strstr(text, "5        12  "));
+    assert_non_null(strstr(text, "; 5 retransmits; 12 CE marks\n"));
+    assert_non_null(strstr(text, "\n5 of the retransmits had no data in them: SYN or FIN\n"));
+    json_t *json = json_of(fixture);
+    json_int_t marks, all, from;
+    const char *label;
+    assert_int_equal(json_unpack(json, "{s:[{s:I, s:s, s:I}], s:{s:I}}", "flows", "ce_marks",
+                                 &marks, "label", &label, "goodput_from_ns", &from, "totals",
+                                 "ce_marks", &all),
+                     0);
+    assert_true(marks == 12 && all == 12 && from == 2000 * MS);
+    assert_string_equal(label, "background");
+    json_decref(json);
 }
 
 static void test_text_is_cut_at_max_flows(void **state)
@@ -307,22 +439,11 @@ static void test_text_is_cut_at_max_flows(void **state)
     load(fixture);
     const char *text = text_of(fixture, 1);
     assert_non_null(strstr(text, "... and 1 more flow\n"));
-    assert_null(strstr(text, "partial: "));
+    assert_null(strstr(text, "default"));
     assert_null(strstr(text_of(fixture, 2), "more flow"));
 }
 
 /* ---- for programs ---- */
-
-static json_t *json_of(struct fixture *fixture)
-{
-    free(fixture->text);
-    FILE *out = open_memstream(&fixture->text, &fixture->size);
-    assert_int_equal(summary_json(&fixture->summary, out), 0);
-    fclose(out);
-    json_t *json = json_loads(fixture->text, 0, NULL);
-    assert_non_null(json);
-    return json;
-}
 
 static void test_json_has_stable_keys(void **state)
 {
@@ -354,6 +475,13 @@ static void test_json_has_stable_keys(void **state)
     assert_int_equal(drained, 100);
     assert_string_equal(ccalg, "bbr");
     assert_true(!ecn && same);
+    const json_t *told = json_object_get(json, "warnings");
+    assert_int_equal(json_array_size(told), 2);
+    assert_string_equal(json_string_value(json_array_get(told, 0)),
+                        "agent 10.0.0.2:8840 was lost: it fell silent");
+    const json_t *totals = json_object_get(json, "totals");
+    assert_int_equal(json_integer_value(json_object_get(totals, "together_ns")), 4000 * MS);
+    assert_true(json_real_value(json_object_get(totals, "together_bps")) == 1002000 * 8 / 4.0);
     assert_true(json_is_null(json_object_get(flow, "error")));
     json_t *agent = json_array_get(json_object_get(json_object_get(json, "run"), "agents"), 1);
     assert_int_equal(
@@ -385,6 +513,8 @@ static void test_json_has_what_flows_were_tuned_by(void **state)
     const json_t *pace = json_object_get(flow, "pace");
     assert_int_equal(number_at(pace, "src", "paced_bytes"), 1000000);
     assert_int_equal(number_at(pace, "src", "skipped_bytes"), 5);
+    const json_t *share = json_object_get(json_object_get(pace, "src"), "skipped_share");
+    assert_true(json_real_value(share) == 5 / 1000005.0);
     assert_true(json_is_null(json_object_get(pace, "dst")));
     json_decref(json);
 }
@@ -499,7 +629,7 @@ static void test_text_names_the_limit_and_what_is_wrong(void **state)
     assert_null(strstr(text, "reconcile"));
     assert_non_null(strstr(text,
                            "warning: samples were taken late: half of them by up to 0.016 ms, "
-                           "99 % by up to 30.000 ms, the last by 30.000 ms\n"));
+                           "99 % by up to 30.000 ms, the last\n  by 30.000 ms\n"));
     summary_fini(&fixture->summary);
 
     flow = accounted();
@@ -562,7 +692,7 @@ static void test_runs_of_a_file_are_told_apart(void **state)
         assert_int_equal(one->complete, 1);
         assert_int_equal(one->flows[0].run, r);
         assert_int_equal(one->flows[0].flow.id, 1);
-        assert_int_equal(one->flows[0].retransmits, 5 * (r + 1));
+        assert_int_equal(one->flows[0].retransmits.value, 5 * (r + 1));
         assert_int_equal(one->flows[1].flow.id, 2);
         assert_true(one->flows[0].same_agent && !one->flows[1].same_agent);
     }
@@ -578,7 +708,6 @@ static void test_flows_are_joined_over_runs(void **state)
     assert_int_equal(flow->first->flow.id, 1);
     assert_int_equal(flow->runs, 3);
     assert_int_equal(flow->complete, 3);
-    assert_null(flow->trouble);
     assert_int_equal(flow->goodput_bps.count, 3);
     assert_true(flow->goodput_bps.median == 16e6);
     assert_true(flow->goodput_bps.min == 8e6 && flow->goodput_bps.max == 32e6);
@@ -586,9 +715,8 @@ static void test_flows_are_joined_over_runs(void **state)
     assert_true(flow->rtt_mean_ns.min == 2e6 && flow->rtt_mean_ns.max == 2e6);
     flow = &summary->repeats[1];
     assert_int_equal(flow->partial, 3);
-    assert_ptr_equal(flow->trouble, &summary->flows[1]);
     assert_int_equal(flow->rtt_mean_ns.count, 0);
-    assert_true(summary->goodput_sum_bps.median == 16e6 + 16000);
+    assert_true(summary->together_bps.median == 2002000 * 8 / 4.0);
     assert_false(summary->unlike);
 }
 
@@ -599,16 +727,19 @@ static void test_text_of_runs_has_medians(void **state)
     load(fixture);
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "flow  src  dst  goodput      min..max"));
-    assert_non_null(strstr(text, "16.0 Mbit/s  8.00..32.0 Mbit/s  2.000 ms  2.000..2.000 ms  10 "));
+    assert_non_null(strstr(text, "16.0 Mbit/s  8.00..32.0  2.00 ms  2.00..2.00  10 "));
     assert_non_null(strstr(text, "5..15"));
-    assert_non_null(strstr(text, "  3 complete\n"));
-    assert_non_null(strstr(text, "3 partial: run 1: the agent of C was lost\n"));
-    assert_non_null(strstr(text, "3 runs of 2 flows: 3 complete, 3 partial, 0 failed; goodputs of "
-                                 "a run add up to 16.0 Mbit/s (8.02..32.0 Mbit/s)\n"));
-    assert_non_null(strstr(text, "medians of the runs, with their min..max\n"));
+    assert_non_null(strstr(text, "  3/3\n"));
+    assert_non_null(strstr(text, "  0/3\n"));
+    assert_non_null(strstr(text,
+                           "\npartial: 3 flows: 2 of run 1, 2 of run 2, 2 of run 3: the agent "
+                           "of C was lost\n"));
+    assert_non_null(strstr(text, "3 runs of 2 flows: 3 complete, 3 partial, 0 failed; the flows of "
+                                 "a run together 4.00 Mbit/s\n  (2.00..8.00)\n"));
+    assert_non_null(strstr(text, "medians of the 3 runs, with their min..max\n"));
     assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us\n"));
-    assert_non_null(strstr(text, "warning: run 2 was interrupted\n"));
-    assert_non_null(strstr(text, "warning: run 3: agent 10.0.0.2:8840 was lost: it fell silent\n"));
+    assert_non_null(strstr(text, "warning: run 2: the run was interrupted\n"));
+    assert_non_null(strstr(text, "warning: agent 10.0.0.2:8840 was lost: it fell silent\n"));
     assert_non_null(strstr(text, "warning: mind ?[31mthe gap (in 2 of 3 runs)\n"));
     assert_null(strchr(text, '\x1b'));
     assert_non_null(strstr(text_of(fixture, 1), "... and 1 more flow\n"));
@@ -622,7 +753,7 @@ static void test_four_runs_have_quartiles(void **state)
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "flow  src  dst  goodput      quartiles"));
     assert_null(strstr(text, "min..max"));
-    assert_non_null(strstr(text, "20.0 Mbit/s  14.0..26.0 Mbit/s"));
+    assert_non_null(strstr(text, "20.0 Mbit/s  14.0..26.0 "));
 }
 
 static void test_json_of_runs_has_each_and_all(void **state)
@@ -686,6 +817,56 @@ static void test_files_are_runs(void **state)
     unlink(other);
 }
 
+/* One id is not one flow where its ccalg is another. */
+static void test_unlike_flows_are_not_joined(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80];
+    struct made_flow reno = good;
+    const char *paths[] = {fixture->path, other};
+    strcpy(reno.result.ccalg, "reno");
+    reno.result.verdict.limit = LIMIT_NETWORK;
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    write_file(fixture->path, 0, &good, 1, &run);
+    write_file(other, 0, &reno, 1, &run);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
+    assert_true(fixture->summary.split);
+    assert_int_equal(fixture->summary.repeat_count, 2);
+    assert_int_equal(fixture->summary.repeats[1].runs, 1);
+    assert_string_equal(fixture->summary.repeats[1].first->flow.ccalg, "reno");
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "  ccalg        limit    done\n"));
+    assert_non_null(strstr(text, "  reno -> bbr  network  1/1\n"));
+    assert_non_null(strstr(text, "warning: flows of one id have other hosts, ccalg or ecn"));
+    unlink(other);
+}
+
+/* Of two runs there is no median; their verdicts differ. */
+static void test_two_runs_have_means(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow flow = good;
+    const char *paths[] = {fixture->path, fixture->path, fixture->path};
+    flow.result.verdict.limit = LIMIT_NETWORK;
+    write_file(fixture->path, 0, &flow, 1, &run);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
+    assert_false(fixture->summary.split);
+    const char *text = text_of(fixture, 0);
+    assert_fits(text);
+    assert_non_null(strstr(text, "figures are means of the 2 runs, with their min..max\n"));
+    assert_non_null(strstr(text, "  network  2/2\n"));
+    fixture->summary.repeats[0].limits[LIMIT_NETWORK]--;
+    fixture->summary.repeats[0].limits[LIMIT_HOST]++;
+    assert_non_null(strstr(text_of(fixture, 0), "  network 1/2  2/2\n"));
+    json_t *json = json_of(fixture);
+    json_int_t network, host;
+    assert_int_equal(json_unpack(json, "{s:{s:[{s:{s:I, s:I}}]}}", "over_repeats", "flows",
+                                 "limited_by", "network", &network, "host", &host),
+                     0);
+    assert_true(network == 1 && host == 1);
+    json_decref(json);
+}
+
 /* ---- warm-up ---- */
 
 /* 16 bytes of preamble; a row each 250 ms from 2.0 s on, the first data byte at 2.1 s. */
@@ -716,14 +897,6 @@ static const struct made_flow steady = {
     .count = {6, 5},
 };
 
-static const struct flow_summary *load_warm(struct fixture *fixture, int64_t warmup_ns)
-{
-    const char *path = fixture->path;
-    summary_fini(&fixture->summary);
-    assert_int_equal(summary_load(&fixture->summary, &path, 1, warmup_ns, NULL), 0);
-    return &fixture->summary.flows[0];
-}
-
 /* From the first sample that is 300 ms behind the first byte: the one at 2.5 s. */
 static void test_a_warm_up_is_left_out(void **state)
 {
@@ -734,7 +907,7 @@ static void test_a_warm_up_is_left_out(void **state)
     assert_int_equal(flow->goodput_ns, 600 * MS);
     assert_true(flow->goodput_bps == 80000 * 8 / 0.6);
     assert_true(flow->rtt_mean_ns == 3e6); /* of 2 and 4 ms: what came after that sample */
-    assert_int_equal(flow->retransmits, 4);
+    assert_int_equal(flow->retransmits.value, 4);
     assert_int_equal(flow->samples[END_SRC], 6);
     assert_int_equal(flow->flow.report[END_DST].payload_bytes, 100000);
     assert_int_equal(flow->drained_bytes, 10000);
@@ -746,7 +919,7 @@ static void test_a_warm_up_is_left_out(void **state)
     flow = load_warm(fixture, 0);
     assert_int_equal(flow->goodput_ns, 1000 * MS);
     assert_true(flow->goodput_bps == 720000);
-    assert_int_equal(flow->retransmits, 24);
+    assert_int_equal(flow->retransmits.value, 24);
     assert_null(strstr(text_of(fixture, 0), "not in the figures"));
 }
 
@@ -766,14 +939,14 @@ static void test_a_flow_shorter_than_its_warm_up(void **state)
     struct fixture *fixture = *state;
     write_file(fixture->path, 0, &steady, 1, &run);
     const struct flow_summary *flow = load_warm(fixture, 5000 * MS);
-    assert_false(flow->has_goodput || flow->has_rtt || flow->has_retransmits);
+    assert_false(flow->has_goodput || flow->has_rtt || flow->retransmits.known);
     flow = load_warm(fixture, INT64_MAX);
     assert_false(flow->has_goodput);
     /* No data at all: nothing is behind it. */
     struct made_flow idle = steady;
     idle.result.report[END_DST].times = 0;
     write_file(fixture->path, 0, &idle, 1, &run);
-    assert_false(load_warm(fixture, 1)->has_retransmits);
+    assert_false(load_warm(fixture, 1)->retransmits.known);
 }
 
 static void test_a_warm_up_without_a_report(void **state)
@@ -813,8 +986,11 @@ int main(void)
         TEST(samples_stand_in_for_a_report),
         TEST(parts_are_one_flow),
         TEST(unknown_times_give_no_rate),
-        TEST(a_broken_file_is_told),
+        TEST(bytes_that_waited_to_be_read),
+        TEST(a_cut_file_is_read_as_far_as_it_goes),
+        TEST(what_is_no_result),
         TEST(text_says_it_all),
+        TEST(text_has_what_there_is),
         TEST(text_is_cut_at_max_flows),
         TEST(json_has_stable_keys),
         TEST(json_has_what_flows_were_tuned_by),
@@ -828,6 +1004,8 @@ int main(void)
         TEST(four_runs_have_quartiles),
         TEST(json_of_runs_has_each_and_all),
         TEST(files_are_runs),
+        TEST(unlike_flows_are_not_joined),
+        TEST(two_runs_have_means),
         TEST(a_warm_up_is_left_out),
         TEST(a_runs_own_warm_up_counts),
         TEST(a_flow_shorter_than_its_warm_up),

@@ -1,7 +1,11 @@
 #include "pair.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "util/clock.h"
 
@@ -358,8 +362,43 @@ static void test_refused(void **state)
     int64_t before = clock_now();
     struct answer answer = pair_clock(&pair);
     assert_int_equal(answer.code, RPC_UNAVAILABLE);
-    assert_non_null(strstr(answer.text, "refused"));
+    assert_string_equal(answer.text, "nothing listens there: Connection refused");
     assert_true(clock_now() - before < 4 * NS_PER_S); /* its deadline is at 5 s */
+    pair_fini(&pair);
+}
+
+/* Takes connections of a port and lets none live. */
+static void *hang_up(void *arg)
+{
+    const int *listener = arg;
+    for (int fd; (fd = accept(*listener, NULL, NULL)) >= 0;)
+        close(fd);
+    return NULL;
+}
+
+static void test_closed(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pthread_t thread;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    pair_init(&pair, serve_clock, NULL);
+    rpc_server_destroy(pair.server, 0);
+    pair.server = NULL;
+    address.sin_port = htons(pair.port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(pthread_create(&thread, NULL, hang_up, &listener), 0);
+    struct answer answer = pair_clock(&pair);
+    assert_int_equal(answer.code, RPC_UNAVAILABLE);
+    assert_string_equal(answer.text,
+                        "the other side closed the connection: it ended, or was killed");
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(listener);
     pair_fini(&pair);
 }
 
@@ -424,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_cancel_twice),
         cmocka_unit_test(test_message_sizes),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_closed),
         cmocka_unit_test(test_wait_ready_outlives_a_refusal),
         cmocka_unit_test(test_a_name_that_does_not_resolve),
     };

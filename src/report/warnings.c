@@ -1,0 +1,299 @@
+#include "report/warnings.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/duration.h"
+
+#define LEDGERS_MAX 10 /* that are told one by one */
+
+/* What is not worth a word. */
+#define SAMPLE_LATE_NS (1 * NS_PER_MS)
+#define MISSED_SHARE   0.01                       /* of the samples expected */
+#define TURN_LATE_NS   ((double)(10 * NS_PER_MS)) /* of a begin or a stop */
+#define WAIT_SHARE     0.1                        /* that a worker waited for a core */
+#define READ_LATE_NS   (100 * NS_PER_MS)          /* of the first read, and RTTs: */
+#define READ_LATE_RTTS 3
+#define SKIPPED_SHARE  0.001 /* of what was due under a rate */
+
+__attribute__((format(printf, 2, 3))) static void add(struct warnings *out, const char *format, ...)
+{
+    char **texts = reallocarray(out->texts, out->count + 1, sizeof(*texts));
+    va_list args;
+    va_start(args, format);
+    if (texts)
+        out->texts = texts;
+    if (texts && vasprintf(&texts[out->count], format, args) >= 0)
+        out->count++;
+    else
+        out->incomplete = true;
+    va_end(args);
+}
+
+bool warnings_have(const struct warnings *warnings, const char *text)
+{
+    for (size_t i = 0; i < warnings->count; i++)
+        if (strcmp(warnings->texts[i], text) == 0)
+            return true;
+    return false;
+}
+
+void warnings_fini(struct warnings *warnings)
+{
+    for (size_t i = 0; i < warnings->count; i++)
+        free(warnings->texts[i]);
+    free(warnings->texts);
+    *warnings = (struct warnings){0};
+}
+
+/* ---- of the run ---- */
+
+/* That ends share a machine is among the run's own warnings: only its master could know. */
+static void add_own(struct warnings *out, const struct run_summary *summary)
+{
+    const struct run_info *run = &summary->run;
+    if (summary->damage)
+        add(out, "this is only what could be read: %s", summary->damage);
+    if (run->interrupted)
+        add(out, "the run was interrupted");
+    for (size_t i = 0; i < run->agent_count; i++) {
+        const struct run_agent *agent = &run->agents[i];
+        if (agent->lost && agent->lost[0])
+            add(out, "agent %s was lost: %s", agent->mgmt ? agent->mgmt : "", agent->lost);
+    }
+    for (size_t i = 0; i < run->warning_count; i++)
+        add(out, "%s", run->warnings[i]);
+}
+
+/* ---- of its flows ---- */
+
+/* Bytes that do not reconcile are a fault, of the program or of the kernel: never keep it back. */
+static void add_ledgers(struct warnings *out, const struct run_summary *run)
+{
+    size_t differ = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_result *flow = &run->flows[i].flow;
+        if (flow->ledger.state != LEDGER_DIFFERS || differ++ >= LEDGERS_MAX)
+            continue;
+        add(out, "the bytes of flow %" PRId32 " do not reconcile: %s", flow->id, flow->ledger.why);
+    }
+    if (differ > LEDGERS_MAX)
+        add(out, "... and those of %zu more flows do not", differ - LEDGERS_MAX);
+}
+
+static int64_t longest_interval(const struct run_info *run)
+{
+    int64_t interval_ns = 0;
+    for (size_t i = 0; i < run->agent_count; i++)
+        if (run->agents[i].interval_ns > interval_ns)
+            interval_ns = run->agents[i].interval_ns;
+    return interval_ns;
+}
+
+static void sum_lateness(uint64_t sum[LATENESS_BUCKETS], int64_t *max_ns,
+                         const struct end_report *report)
+{
+    for (unsigned b = 0; b < LATENESS_BUCKETS; b++)
+        sum[b] += report->lateness[b];
+    if (report->lateness_max_ns > *max_ns)
+        *max_ns = report->lateness_max_ns;
+}
+
+/* Only where it is bad: one sample of a hundred later than a tenth of the interval, and a ms. */
+static void add_lateness(struct warnings *out, const struct run_summary *run)
+{
+    uint64_t sum[LATENESS_BUCKETS] = {0};
+    int64_t max_ns = 0, bad_ns = longest_interval(&run->run) / 10;
+    for (size_t i = 0; i < run->flow_count; i++)
+        for (int end = 0; end < 2; end++)
+            sum_lateness(sum, &max_ns, &run->flows[i].flow.report[end]);
+    const int64_t p99 = lateness_percentile(sum, 0.99, max_ns);
+    if (p99 <= bad_ns || p99 <= SAMPLE_LATE_NS)
+        return;
+    add(out,
+        "samples were taken late: half of them by up to %.3f ms, 99 %% by up to %.3f ms, the last "
+        "by %.3f ms",
+        (double)lateness_percentile(sum, 0.5, max_ns) / 1e6, (double)p99 / 1e6,
+        (double)max_ns / 1e6);
+}
+
+/* ---- the worst of many ---- */
+
+/* A figure of an end that is bad beyond a bound: of how many flows, and the worst end. */
+struct worst {
+    size_t flows;
+    double value;
+    const struct flow_result *flow;
+    enum flow_end end;
+};
+
+/* Below 0 or a NaN: not known.  False: it is not bad. */
+typedef double figure(const struct flow_summary *flow, const struct end_report *report);
+
+static struct worst find_worst(const struct run_summary *run, figure *get, double bound)
+{
+    struct worst worst = {0};
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_summary *flow = &run->flows[i];
+        bool bad = false;
+        for (int end = 0; end < 2; end++) {
+            const struct end_report *report = flow_result_report(&flow->flow, (enum flow_end)end);
+            const double value = report ? get(flow, report) : -1;
+            if (!(value > bound))
+                continue;
+            bad = true;
+            if (!worst.flow || value > worst.value) {
+                worst.value = value;
+                worst.flow = &flow->flow;
+                worst.end = (enum flow_end)end;
+            }
+        }
+        worst.flows += bad;
+    }
+    return worst;
+}
+
+static const char *end_name(enum flow_end end)
+{
+    return end == END_SRC ? "src" : "dst";
+}
+
+#define FLOWS_FORMAT "%zu of %zu flows: "
+#define WORST_FORMAT "the worst is the %s end of flow %" PRId32
+
+static double missed(const struct flow_summary *flow, const struct end_report *report)
+{
+    (void)flow;
+    return (double)report->samples_missed / (double)report->samples_expected;
+}
+
+static void add_missed(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst worst = find_worst(run, missed, MISSED_SHARE);
+    if (!worst.flow)
+        return;
+    const struct end_report *report = &worst.flow->report[worst.end];
+    add(out,
+        FLOWS_FORMAT "samples were missed; " WORST_FORMAT ", with %.0f %% (%" PRIu64 " of %" PRIu64
+                     ")",
+        worst.flows, run->flow_count, end_name(worst.end), worst.flow->id, worst.value * 100,
+        report->samples_missed, report->samples_expected);
+}
+
+/* An end that waits for its connection at the start begins when it can. */
+static double begin_late(const struct flow_summary *flow, const struct end_report *report)
+{
+    const struct reading *begin = &report->reading[READ_BEGIN];
+    if (!begin->info_length || flow->flow.connect == CONNECT_AT_START)
+        return -1;
+    return (double)begin->t_ns - (double)flow->flow.start_ns;
+}
+
+static double stop_late(const struct flow_summary *flow, const struct end_report *report)
+{
+    if (!(report->times >> T_STOP & 1))
+        return -1;
+    return (double)report->at[T_STOP] - (double)flow->flow.start_ns -
+           (double)flow->flow.duration_ns;
+}
+
+static void add_late_turns(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst begun = find_worst(run, begin_late, TURN_LATE_NS);
+    const struct worst stopped = find_worst(run, stop_late, TURN_LATE_NS);
+    if (begun.flow)
+        add(out, FLOWS_FORMAT "their begin came late; " WORST_FORMAT ", by %.0f ms", begun.flows,
+            run->flow_count, end_name(begun.end), begun.flow->id, begun.value / 1e6);
+    if (stopped.flow)
+        add(out, FLOWS_FORMAT "their stop came late; " WORST_FORMAT ", by %.0f ms", stopped.flows,
+            run->flow_count, end_name(stopped.end), stopped.flow->id, stopped.value / 1e6);
+}
+
+/* Flows that the host limited are warned of by their verdict. */
+static double waited(const struct flow_summary *flow, const struct end_report *report)
+{
+    const struct verdict *verdict = &flow->flow.verdict;
+    if (verdict->limit == LIMIT_HOST)
+        return -1;
+    return report->end == END_SRC ? verdict->source.wait : verdict->sink.wait;
+}
+
+static void add_waits(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst worst = find_worst(run, waited, WAIT_SHARE);
+    if (worst.flow)
+        add(out,
+            FLOWS_FORMAT "a worker waited long for a core; " WORST_FORMAT ", for %.0f %% of the "
+                         "time: CPUs were short",
+            worst.flows, run->flow_count, end_name(worst.end), worst.flow->id, worst.value * 100);
+}
+
+/* From the source's first write to the receiver's first read, where that is longer than it takes,
+ * or data were seen to wait. */
+static double first_read(const struct flow_summary *flow, const struct end_report *report)
+{
+    const struct end_report *src = flow_result_report(&flow->flow, END_SRC);
+    if (report->end != END_DST || !src || !(report->times & src->times & 1u << T_FIRST_BYTE))
+        return -1;
+    const double waited_ns = (double)report->at[T_FIRST_BYTE] - (double)src->at[T_FIRST_BYTE];
+    const double usual_ns = (double)READ_LATE_NS + READ_LATE_RTTS * (double)flow->rtt_min_ns;
+    return flow->read_late || waited_ns > usual_ns ? waited_ns : -1;
+}
+
+static void add_first_reads(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst worst = find_worst(run, first_read, 0);
+    if (worst.flow)
+        add(out,
+            FLOWS_FORMAT "the receiver read its first data late; the worst is flow %" PRId32
+                         ", %.0f ms behind the first write: what had waited until then may make "
+                         "the goodput too high",
+            worst.flows, run->flow_count, worst.flow->id, worst.value / 1e6);
+}
+
+/* Of the source: a reader gives up what it was due to read also where nothing came. */
+static double skipped(const struct flow_summary *flow, const struct end_report *report)
+{
+    if (report->end != END_SRC || !flow->flow.tuning.send_rate)
+        return -1;
+    return (double)report->skipped_bytes /
+           ((double)report->skipped_bytes + (double)report->paced_bytes);
+}
+
+static void add_skipped(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst worst = find_worst(run, skipped, SKIPPED_SHARE);
+    if (worst.flow)
+        add(out,
+            FLOWS_FORMAT "the connection did not take what send_rate offered; the worst is flow "
+                         "%" PRId32 ", which skipped %.1f %% of it",
+            worst.flows, run->flow_count, worst.flow->id, worst.value * 100);
+}
+
+static void add_short(struct warnings *out, const struct run_summary *run)
+{
+    char text[DURATION_TEXT_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < run->flow_count; i++)
+        count += run->flows[i].has_begin && !run->flows[i].has_goodput;
+    if (run->warmup_ns > 0 && count > 0)
+        add(out,
+            "%zu of %zu flows have no goodput: no sample of their data is behind the warm-up of %s",
+            count, run->flow_count, duration_format(run->warmup_ns, text));
+}
+
+void warnings_of(struct warnings *out, const struct run_summary *run)
+{
+    add_own(out, run);
+    add_ledgers(out, run);
+    add_lateness(out, run);
+    add_missed(out, run);
+    add_late_turns(out, run);
+    add_waits(out, run);
+    add_first_reads(out, run);
+    add_skipped(out, run);
+    add_short(out, run);
+}

@@ -1,0 +1,238 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "report/totals.h"
+#include "report/trouble.h"
+#include "report/warnings.h"
+
+#define MS INT64_C(1000000)
+
+/* Flow 7 of one second from 1 s on, with nothing to warn of. */
+static struct flow_summary clean(void)
+{
+    struct flow_summary flow = {
+        .flow = {.id = 7,
+                 .start_ns = 1000 * MS,
+                 .duration_ns = 1000 * MS,
+                 .status = FLOW_COMPLETE,
+                 .has_report = {true, true},
+                 .verdict = {.limit = LIMIT_NETWORK, .source = {-1, -1}, .sink = {-1, -1}}},
+        .has_begin = true,
+        .has_goodput = true,
+        .rtt_min_ns = 20 * MS,
+    };
+    for (int end = 0; end < 2; end++) {
+        struct end_report *report = &flow.flow.report[end];
+        report->end = (enum flow_end)end;
+        report->times = 1u << T_FIRST_BYTE | 1u << T_STOP;
+        report->at[T_FIRST_BYTE] = (1001 + 10 * end) * MS;
+        report->at[T_STOP] = 2001 * MS;
+        report->samples_expected = 200;
+        report->samples_taken = 198;
+        report->samples_missed = 2;
+        report->reading[READ_BEGIN].info_length = 1;
+        report->reading[READ_BEGIN].t_ns = 1002 * MS;
+    }
+    return flow;
+}
+
+/* The run has the flow, and a clean one before it. */
+static void expect(const struct flow_summary *flow, const char *text)
+{
+    struct flow_summary flows[] = {clean(), *flow};
+    const struct run_summary run = {.flows = flows, .flow_count = 2};
+    struct warnings warnings = {0};
+    warnings_of(&warnings, &run);
+    assert_false(warnings.incomplete);
+    assert_int_equal(warnings.count, text != NULL);
+    if (text)
+        assert_string_equal(warnings.texts[0], text);
+    assert_int_equal(warnings_have(&warnings, text ? text : "?"), text != NULL);
+    warnings_fini(&warnings);
+}
+
+static void test_a_clean_run_has_none(void **state)
+{
+    (void)state;
+    const struct flow_summary flow = clean();
+    expect(&flow, NULL);
+}
+
+static void test_missed_samples(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.report[END_DST].samples_missed = 50;
+    flow.flow.report[END_DST].samples_taken = 150;
+    flow.flow.report[END_SRC].samples_missed = 3;
+    expect(&flow, "1 of 2 flows: samples were missed; the worst is the dst end of flow 7, with "
+                  "25 % (50 of 200)");
+    flow.flow.report[END_DST].samples_expected = 0; /* nothing can be said */
+    flow.flow.report[END_DST].samples_missed = 0;
+    flow.flow.report[END_SRC].samples_missed = 2;
+    expect(&flow, NULL);
+}
+
+static void test_late_begins_and_stops(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.report[END_SRC].at[T_STOP] = 2800 * MS;
+    expect(&flow, "1 of 2 flows: their stop came late; the worst is the src end of flow 7, by "
+                  "800 ms");
+    flow = clean();
+    flow.flow.report[END_SRC].reading[READ_BEGIN].t_ns = 1011 * MS;
+    expect(&flow, "1 of 2 flows: their begin came late; the worst is the src end of flow 7, by "
+                  "11 ms");
+    flow.flow.connect = CONNECT_AT_START; /* it waits for its connection */
+    expect(&flow, NULL);
+    flow = clean();
+    flow.flow.report[END_SRC].at[T_STOP] = 1500 * MS; /* cut short */
+    expect(&flow, NULL);
+}
+
+static void test_a_worker_that_waits(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.verdict.sink.wait = 0.25;
+    expect(&flow, "1 of 2 flows: a worker waited long for a core; the worst is the dst end of "
+                  "flow 7, for 25 % of the time: CPUs were short");
+    flow.flow.verdict.limit = LIMIT_HOST; /* the run has a warning of that */
+    expect(&flow, NULL);
+}
+
+static void test_a_late_first_read(void **state)
+{
+    (void)state;
+    static const char *const text =
+        "1 of 2 flows: the receiver read its first data late; the worst is flow 7, %d ms behind "
+        "the first write: what had waited until then may make the goodput too high";
+    char told[256];
+    struct flow_summary flow = clean();
+    flow.flow.report[END_DST].at[T_FIRST_BYTE] = (1001 + 160) * MS; /* 100 ms and three RTTs */
+    expect(&flow, NULL);
+    flow.flow.report[END_DST].at[T_FIRST_BYTE] += MS;
+    snprintf(told, sizeof told, text, 161);
+    expect(&flow, told);
+    flow = clean();
+    flow.read_late = true;
+    snprintf(told, sizeof told, text, 10);
+    expect(&flow, told);
+}
+
+static void test_a_rate_that_was_not_taken(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.tuning.send_rate = 1000000;
+    flow.flow.report[END_SRC].paced_bytes = 550;
+    flow.flow.report[END_SRC].skipped_bytes = 450;
+    expect(&flow, "1 of 2 flows: the connection did not take what send_rate offered; the worst is "
+                  "flow 7, which skipped 45.0 % of it");
+    flow = clean();
+    flow.flow.tuning.read_rate = 1000000;
+    flow.flow.report[END_DST].skipped_bytes = 450; /* nothing came */
+    expect(&flow, NULL);
+}
+
+static void test_flows_shorter_than_the_warm_up(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    struct run_summary run = {.flows = &flow, .flow_count = 1, .warmup_ns = 5000 * MS};
+    struct warnings warnings = {0};
+    flow.has_goodput = false;
+    warnings_of(&warnings, &run);
+    assert_int_equal(warnings.count, 1);
+    assert_string_equal(warnings.texts[0], "1 of 1 flows have no goodput: no sample of their data "
+                                           "is behind the warm-up of 5s");
+    warnings_fini(&warnings);
+    run.warmup_ns = 0;
+    warnings_of(&warnings, &run);
+    assert_int_equal(warnings.count, 0);
+}
+
+/* ---- together ---- */
+
+static struct flow_summary moved(int64_t from_ms, int64_t to_ms, uint64_t bytes)
+{
+    return (struct flow_summary){.has_begin = true,
+                                 .has_goodput = true,
+                                 .goodput_bytes = bytes,
+                                 .goodput_from_ns = from_ms * MS,
+                                 .goodput_ns = (to_ms - from_ms) * MS};
+}
+
+static void test_flows_that_follow_one_another(void **state)
+{
+    (void)state;
+    struct flow_summary flows[] = {moved(0, 1000, 1000), moved(1000, 2000, 3000)};
+    struct run_summary run = {.flows = flows, .flow_count = 2};
+    struct totals totals = totals_of(&run);
+    assert_true(totals.has_goodput && totals.whole);
+    assert_int_equal(totals.time_ns, 2000 * MS);
+    assert_true(totals.bps == 16000);
+    flows[1] = moved(0, 1000, 3000); /* at one time: the rates' sum */
+    assert_true(totals_of(&run).bps == 32000);
+    flows[1].has_goodput = false;
+    totals = totals_of(&run);
+    assert_true(totals.has_goodput && !totals.whole && totals.bps == 8000);
+    flows[0].has_goodput = false;
+    assert_false(totals_of(&run).has_goodput);
+}
+
+/* ---- trouble ---- */
+
+static void test_a_reason_is_told_once(void **state)
+{
+    (void)state;
+    struct run_agent agent = {.mgmt = (char[]){"h:1"}, .lost = (char[]){"it fell silent"}};
+    struct flow_summary flows[40] = {{.flow = {.status = FLOW_COMPLETE}}};
+    struct run_summary runs[2] = {{.run = {.agents = &agent, .agent_count = 1}}};
+    struct summary summary = {.runs = runs, .run_count = 1, .flows = flows, .flow_count = 40};
+    for (int i = 1; i < 40; i++) {
+        struct flow_result *flow = &flows[i].flow;
+        flow->id = i;
+        flow->status = i < 16 ? FLOW_FAILED : FLOW_PARTIAL;
+        if (i < 15)
+            strcpy(flow->error, "no route");
+        else if (i < 18)
+            strcpy(flow->error, "agent h:1 was lost: it fell silent");
+        else
+            snprintf(flow->error, sizeof flow->error, "reason %d", i);
+    }
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    trouble_text(&summary, out);
+    fclose(out);
+    assert_non_null(strstr(text, "failed: 14 flows: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ...: no "
+                                 "route\nfailed: flow 15: agent h:1 was lost\n"
+                                 "partial: 2 flows: 16, 17: agent h:1 was lost\n"
+                                 "partial: flow 18: reason 18\n"));
+    assert_non_null(strstr(text, "... and 15 more flows for other reasons\n"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_clean_run_has_none),
+        cmocka_unit_test(test_missed_samples),
+        cmocka_unit_test(test_late_begins_and_stops),
+        cmocka_unit_test(test_a_worker_that_waits),
+        cmocka_unit_test(test_a_late_first_read),
+        cmocka_unit_test(test_a_rate_that_was_not_taken),
+        cmocka_unit_test(test_flows_shorter_than_the_warm_up),
+        cmocka_unit_test(test_flows_that_follow_one_another),
+        cmocka_unit_test(test_a_reason_is_told_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
