@@ -254,10 +254,10 @@ def test_so_many_ends_and_no_more(pair):
 
 
 def test_recover_passes_over_packets(lab):
-    """It makes results of what else the spools hold."""
+    """It makes results of what else the spools hold, and tells that packets are missing."""
     left = Left(lab)
     flags = f"--captures={lab.directory / 'captures'}"
-    master = left.master(CAPTURED, CAPTURED, flags=[flags])
+    master = left.master(CAPTURED, CAPTURED, {}, flags=[flags])
     assert master.wait() == 1
     spools = left.spools()
     assert len(spools) == 2
@@ -265,7 +265,12 @@ def test_recover_passes_over_packets(lab):
     left.recover(*spools).must(0)
     for given in (spools, [part]):
         outcome = left.recover(*given)
+        assert [flow.result.capture for flow in outcome.flows] == ["headers", "headers", ""]
         for flow in outcome.flows:
+            for capture in ("src_capture", "dst_capture"):
+                assert flow.result.HasField(capture) == bool(flow.result.capture)
+                if flow.result.capture:
+                    assert "not the packets" in getattr(flow.result, capture).error
             assert flow.result.status == COMPLETE
             assert flow.result.src.payload_bytes == flow.result.dst.payload_bytes > 0
             for report, rows, _ in ends(flow):
