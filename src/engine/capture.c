@@ -344,8 +344,7 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
                  struct tap **out, struct error *err)
 {
     if (capture->tap_count == CAPTURES_MAX) {
-        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends of a run at most",
-                  CAPTURES_MAX);
+        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends at most", CAPTURES_MAX);
         return error_cure(err, "leave \"capture\" out of the other flows");
     }
     struct tap *tap = calloc(1, sizeof *tap);
