@@ -184,10 +184,23 @@ static void stop(struct session *session)
 static void release_sampled(struct session *session)
 {
     bool waiting = false;
+    if (session->released)
+        return;
     for (size_t i = 0; i < session->agent_count; i++)
         waiting |= session->agents[i].sampled && !session->agents[i].ended;
-    if (waiting && watch_flows_over(session))
-        stop(session);
+    if (!waiting || !watch_flows_over(session))
+        return;
+    session->released = true;
+    session_tell_all(session, AGENT_STOP);
+}
+
+static void tell_of_stop(struct session *session)
+{
+    if (session->interrupts)
+        log_warning("interrupted: the flows are stopped; once more to leave without their last "
+                    "samples");
+    else
+        session_warn(session, "flows were not over long after their time, and were stopped");
 }
 
 /* Until every agent's spool is here.  An interrupt stops the flows; a second one the collecting. */
@@ -209,15 +222,10 @@ static void follow(struct session *session)
         release_sampled(session);
         if (session->stuck && (session->interrupts || now > over))
             break;
-        if (!session->stopping && (session->interrupts || now > late)) {
+        const bool overdue = now > late && !session->released;
+        if (!session->stopping && (session->interrupts || overdue)) {
             progress_end(&progress);
-            if (session->interrupts)
-                log_warning(
-                    "interrupted: the flows are stopped; once more to leave without their last "
-                    "samples");
-            else
-                session_warn(session,
-                             "flows were not over long after their time, and were stopped");
+            tell_of_stop(session);
             stop(session);
             late = clock_now() + FINISH_NS;
         } else if (now > late) {

@@ -135,7 +135,8 @@ struct session {
     size_t ends_ready, ends_over, ends_failed;
     int64_t t0_ns;  /* 0: not started; the master's clock */
     int interrupts; /* SIGINT or SIGTERM received */
-    bool stopping;  /* agents were told to stop */
+    bool released;  /* all flows are over, and agents that sampled meanwhile were told */
+    bool stopping;  /* agents were told to stop their flows */
     bool stuck;     /* the part file cannot be written just now */
     bool troubled;  /* something failed, whatever became of the flows */
 };
