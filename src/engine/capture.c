@@ -6,7 +6,6 @@
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "util/bracket.h"
 #include "util/buffer.h"
 #include "util/clock.h"
+#include "util/signals.h"
 
 #define KERNEL_BUFFER (8 << 20)         /* bytes; libpcap's ring of one tap */
 #define WAITING_MAX   (8u << 20)        /* bytes of one tap that wait for the recorder */
@@ -274,11 +274,7 @@ static int start_thread(struct capture *capture, struct error *err)
         return 0;
     capture->brackets[0] = bracket_read();
     capture->bracket_count = 1;
-    sigset_t all, before; /* signals are for the process's main thread */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&capture->thread, NULL, run, capture);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int failed = signals_spare_thread(&capture->thread, run, capture);
     if (failed)
         return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
                                "cannot start the capture's thread");
