@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "agent/runs.h"
 #include "agent/shards.h"
 #include "model/packet.h"
@@ -17,7 +18,7 @@
 #include "util/log.h"
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_MAX];
     struct agent_options options;
     struct rpc_loop *loop;
     struct runs runs;
@@ -26,8 +27,8 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "runs-test.XXXXXX");
-    if (!mkdtemp(fixture->directory) || rpc_loop_create(&fixture->loop, NULL))
+    if (!temporary_directory(fixture->directory, "runs-test") ||
+        rpc_loop_create(&fixture->loop, NULL))
         return -1;
     log_set_level(LOG_QUIET);
     fixture->options = (struct agent_options){.spool_directory = fixture->directory,
