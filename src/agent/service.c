@@ -234,8 +234,10 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
     int failed = request->axis ? message_to_axis(&axis, request->axis, &err)
                                : error_set(&err, ERROR_INPUT, NULL, "a Start without a time axis");
     /* The others have begun: flows that begin late would be passed off as theirs. */
-    if (!failed && axis_to_local(&axis, 0) <= clock_now())
-        failed = error_set(&err, ERROR_INPUT, NULL, "the order to start came after its time");
+    if (!failed && axis_to_local(&axis, 0) <= clock_now()) {
+        rpc_finish(call, NULL, RPC_DEADLINE_EXCEEDED, "the order to start came after its time");
+        return;
+    }
     if (!failed)
         failed = run_start(hosted->run, &axis, &err);
     if (failed) {
