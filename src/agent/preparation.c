@@ -23,9 +23,30 @@ int preparation_init(struct preparation *p, const Tcpflowgen__PrepareRequest *re
     return 0;
 }
 
+void preparation_sift(struct preparation *p,
+                      int (*may)(void *arg, const struct end_spec *spec, struct error *err),
+                      void *arg)
+{
+    const size_t all = p->count + p->refused;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct end_spec *spec = &p->specs[i];
+        struct error err;
+        if (may(arg, spec, &err) == 0) {
+            p->specs[kept++] = *spec;
+            continue;
+        }
+        struct end_ready *answer = &p->answers[all - ++p->refused];
+        *answer = (struct end_ready){.flow = spec->flow, .end = spec->end};
+        error_text(&err, answer->error, sizeof answer->error);
+    }
+    p->count = kept;
+}
+
 Tcpflowgen__PrepareReply *preparation_reply(struct preparation *p, int64_t interval_ns)
 {
-    for (size_t i = 0; i < p->count; i++) {
+    const size_t all = p->count + p->refused;
+    for (size_t i = 0; i < all; i++) {
         tcpflowgen__end_ready__init(&p->messages[i]);
         p->messages[i].flow = p->answers[i].flow;
         p->messages[i].end = p->answers[i].end;
@@ -36,7 +57,7 @@ Tcpflowgen__PrepareReply *preparation_reply(struct preparation *p, int64_t inter
     }
     tcpflowgen__prepare_reply__init(&p->reply);
     p->reply.ends = p->pointers;
-    p->reply.n_ends = p->count;
+    p->reply.n_ends = all;
     p->reply.interval_ns = interval_ns;
     return &p->reply;
 }

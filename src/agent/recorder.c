@@ -78,60 +78,53 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
     recorder->samples[recorder->count++] = *sample;
 }
 
-static void frame(struct recorder *recorder, struct buffer *to)
+static int encode(struct buffer *out, const struct engine_item *item)
 {
-    if (segment_frame(to, recorder->scratch.data, recorder->scratch.size))
-        out_of_memory(recorder, 0);
-    buffer_clear(&recorder->scratch);
+    switch (item->kind) {
+    case ENGINE_READY:
+        return spool_record_ready(out, item->flow, item->end, item->t_ns);
+    case ENGINE_REPORT:
+        return spool_record_report(out, item->report);
+    case ENGINE_PACKETS:
+        return packets_record_encode(out, item->packets);
+    case ENGINE_CAPTURED:
+        return packets_record_report(out, item->captured);
+    case ENGINE_SAMPLE:
+        break; /* with others of its end, later */
+    }
+    return -1;
 }
 
-static bool keep_report(struct recorder *recorder, const struct end_report *report)
+static bool keep(struct recorder *recorder, const struct engine_item *item)
 {
-    bool kept =
-        spool_record_report(&recorder->scratch, report) == 0 &&
-        segment_frame(&recorder->reports, recorder->scratch.data, recorder->scratch.size) == 0;
-    buffer_clear(&recorder->scratch);
+    struct buffer *to = item->kind == ENGINE_REPORT ? &recorder->reports : &recorder->framed;
+    struct buffer *record = &recorder->scratch;
+    const bool kept =
+        encode(record, item) == 0 && segment_frame(to, record->data, record->size) == 0;
+    buffer_clear(record);
     return kept;
 }
 
-/* No run is complete without it: so this waits for memory, until the recorder is to go. */
-static void take_report(struct recorder *recorder, const struct end_report *report)
+/* No run begins or is complete without what is told once of an end: so this waits for memory,
+ * until the recorder is to go.  Packets, of which there are many, are lost. */
+static bool insist(struct recorder *recorder, const struct engine_item *item)
 {
     struct pollfd quit = {.fd = recorder->quit_fd, .events = POLLIN};
-    bool kept;
-    while (!(kept = keep_report(recorder, report))) {
+    while (!keep(recorder, item)) {
         out_of_memory(recorder, 0);
-        if (poll(&quit, 1, RETRY_MS) > 0)
-            break;
+        if (item->kind == ENGINE_PACKETS || poll(&quit, 1, RETRY_MS) > 0)
+            return false;
     }
-    recorder->reports_seen += kept;
+    return true;
 }
 
 static void take(void *arg, const struct engine_item *item)
 {
     struct recorder *recorder = arg;
-    switch (item->kind) {
-    case ENGINE_SAMPLE:
+    if (item->kind == ENGINE_SAMPLE)
         take_sample(recorder, item->sample);
-        break;
-    case ENGINE_READY:
-        if (spool_record_ready(&recorder->scratch, item->flow, item->end, item->t_ns) == 0)
-            frame(recorder, &recorder->framed);
-        break;
-    case ENGINE_REPORT:
-        take_report(recorder, item->report);
-        break;
-    case ENGINE_PACKETS:
-        if (packets_record_encode(&recorder->scratch, item->packets) == 0)
-            frame(recorder, &recorder->framed);
-        else
-            out_of_memory(recorder, 0);
-        break;
-    case ENGINE_CAPTURED:
-        if (packets_record_report(&recorder->scratch, item->captured) == 0)
-            frame(recorder, &recorder->framed);
-        break;
-    }
+    else if (insist(recorder, item) && item->kind == ENGINE_REPORT)
+        recorder->reports_seen++;
 }
 
 /* ---- putting out ---- */
@@ -157,6 +150,7 @@ static bool one_record(const struct sample *x, const struct sample *y)
 static void flush_samples(struct recorder *recorder)
 {
     const struct sample **order = recorder->order;
+    struct buffer *record = &recorder->scratch;
     if (!recorder->count)
         return;
     for (size_t i = 0; i < recorder->count; i++)
@@ -166,10 +160,10 @@ static void flush_samples(struct recorder *recorder)
         for (next = first + 1; next < recorder->count && next - first < SPOOL_ROWS_MAX &&
                                one_record(order[first], order[next]);)
             next++;
-        if (spool_record_samples(&recorder->scratch, &order[first], next - first))
+        if (spool_record_samples(record, &order[first], next - first) ||
+            segment_frame(&recorder->framed, record->data, record->size))
             out_of_memory(recorder, next - first);
-        else
-            frame(recorder, &recorder->framed);
+        buffer_clear(record);
     }
     recorder->count = 0;
 }

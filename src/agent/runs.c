@@ -5,6 +5,7 @@
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
+#include "model/packet.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -186,6 +187,7 @@ static struct hosted *oldest_over(const struct runs *runs)
 struct held {
     uint64_t announced, open; /* ends */
     uint64_t here;            /* announced, in this process */
+    size_t captures;
 };
 
 static struct held add_up(const struct runs *runs)
@@ -196,10 +198,27 @@ static struct held add_up(const struct runs *runs)
         if (hosted->over)
             continue;
         held.announced += hosted->ends;
+        held.captures += hosted->captures;
         held.open += run_totals(hosted->run).ends;
         held.here += run_is_sharded(hosted->run) ? 0 : hosted->ends;
     }
     return held;
+}
+
+int hosted_capture(struct hosted *hosted, struct error *err)
+{
+    const size_t all = add_up(hosted->runs).captures;
+    if (all < CAPTURES_MAX) {
+        hosted->captures++;
+        return 0;
+    }
+    error_set(err, ERROR_FLOW, NULL,
+              "an agent captures %d ends at most, of all its runs together: %zu are in use by "
+              "this run, %zu by others",
+              CAPTURES_MAX, hosted->captures, all - hosted->captures);
+    return error_cure(err, hosted->captures < all
+                               ? "wait until the others are over, or leave \"capture\" out"
+                               : "leave \"capture\" out of the other flows");
 }
 
 /* Makes a place in the table. */

@@ -25,6 +25,7 @@ struct hosted {
     struct run *run;
     struct watcher *watchers;
     uint64_t ends;      /* announced */
+    size_t captures;    /* ends that are captured */
     int64_t watched_ns; /* when a master was last there */
     bool over, failure_told;
     bool busy;
@@ -67,6 +68,10 @@ bool hosted_watch(struct hosted *hosted, struct watcher *watcher);
  * hosted_come_back(). */
 void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg),
                  void *arg);
+/* Counts an end more that is captured, if there is room for it beside those of all runs under way:
+ * a tap takes much of the kernel's memory.  0, or ERROR_FLOW. */
+int hosted_capture(struct hosted *hosted, struct error *err);
+
 /* The run may be gone afterwards. */
 void hosted_come_back(struct hosted *hosted);
 

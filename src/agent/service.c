@@ -134,6 +134,16 @@ static void answer(struct preparing *this)
     metrics_free(reply->metrics, reply->n_metrics);
 }
 
+/* What of it is not captured after all. */
+static size_t count_uncaptured(const struct preparing *this)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < this->p.count; i++)
+        if (this->p.specs[i].capture != CAPTURE_NONE)
+            count += this->failed || !this->p.answers[i].runs;
+    return count;
+}
+
 static void has_prepared(void *arg)
 {
     struct preparing *this = arg;
@@ -145,6 +155,7 @@ static void has_prepared(void *arg)
     else
         answer(this);
     hosted->stop |= this->failed == ERROR_SYSTEM;
+    hosted->captures -= count_uncaptured(this);
     free_preparing(this);
     hosted_come_back(hosted);
 }
@@ -175,6 +186,11 @@ static struct hosted *run_to_prepare(struct service *service,
     return NULL;
 }
 
+static int may_prepare(void *hosted, const struct end_spec *spec, struct error *err)
+{
+    return spec->capture == CAPTURE_NONE ? 0 : hosted_capture(hosted, err);
+}
+
 static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     struct service *service = ctx;
@@ -196,6 +212,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         return;
     }
     run_describe(hosted->run, request);
+    preparation_sift(&this->p, may_prepare, hosted);
     this->hosted = hosted;
     this->call = call;
     this->flush_metrics = request->flush_metrics;
@@ -217,8 +234,10 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
     int failed = request->axis ? message_to_axis(&axis, request->axis, &err)
                                : error_set(&err, ERROR_INPUT, NULL, "a Start without a time axis");
     /* The others have begun: flows that begin late would be passed off as theirs. */
-    if (!failed && axis_to_local(&axis, 0) <= clock_now())
-        failed = error_set(&err, ERROR_INPUT, NULL, "the order to start came after its time");
+    if (!failed && axis_to_local(&axis, 0) <= clock_now()) {
+        rpc_finish(call, NULL, RPC_DEADLINE_EXCEEDED, "the order to start came after its time");
+        return;
+    }
     if (!failed)
         failed = run_start(hosted->run, &axis, &err);
     if (failed) {

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -429,12 +428,11 @@ static void set_up(struct shard *shard, const struct engine_options *options)
 static int spawn(struct shard *shard, struct error *err)
 {
     const char *const argv[] = {"tcp-flowgen", "shard", NULL};
-    const struct timeval limit = {.tv_sec = ANSWER_NS / NS_PER_S};
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a socket pair");
     shard->fd = fds[0];
-    setsockopt(shard->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    shard_wire_bound(shard->fd, SHARD_WIRE_NS);
     int failed = self_spawn(&shard->pid, argv, fds[1]);
     close(fds[1]);
     if (failed)

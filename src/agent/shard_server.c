@@ -31,7 +31,7 @@ struct server {
 
 /* ---- replies ---- */
 
-/* An agent that is gone is seen by the main thread, which reads. */
+/* An agent that is gone, or hangs, is seen by the main thread, which reads. */
 static void reply(struct server *server, Tcpflowgen__ShardReply *message)
 {
     Tcpflowgen__ShardTotals totals = TCPFLOWGEN__SHARD_TOTALS__INIT;
@@ -206,6 +206,7 @@ int shard_serve(struct error *err)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "flow-shard");
     signal(SIGPIPE, SIG_IGN);
+    shard_wire_bound(server.fd, SHARD_WIRE_NS);
     serve(&server);
     if (server.recorder)
         engine_stop(server.engine);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #define LENGTH_SIZE sizeof(uint32_t)
 #define MESSAGE_MAX (1u << 30)
@@ -35,6 +36,13 @@ static bool receive_all(int fd, uint8_t *data, size_t size)
         size -= (size_t)got;
     }
     return true;
+}
+
+int shard_wire_bound(int fd, int64_t limit_ns)
+{
+    const struct timeval limit = {.tv_sec = limit_ns / NS_PER_S,
+                                  .tv_usec = limit_ns % NS_PER_S / 1000};
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 int shard_wire_send(int fd, const ProtobufCMessage *message)

@@ -3,10 +3,16 @@
 #define AGENT_SHARD_WIRE_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdint.h>
 
 #include "util/buffer.h"
+#include "util/clock.h"
 
-/* 0, or -1 with errno: the other side is gone. */
+/* What is sent waits no longer for a peer that does not read.  0, or -1 with errno. */
+#define SHARD_WIRE_NS (30 * NS_PER_S)
+int shard_wire_bound(int fd, int64_t limit_ns);
+
+/* 0, or -1 with errno: the other side is gone, or hangs; half a message may have been sent. */
 int shard_wire_send(int fd, const ProtobufCMessage *message);
 
 /* Waits for a message, which scratch holds packed.  1 and *message (to be freed with

@@ -6,7 +6,6 @@
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "util/bracket.h"
 #include "util/buffer.h"
 #include "util/clock.h"
+#include "util/signals.h"
 
 #define KERNEL_BUFFER (8 << 20)         /* bytes; libpcap's ring of one tap */
 #define WAITING_MAX   (8u << 20)        /* bytes of one tap that wait for the recorder */
@@ -25,7 +25,9 @@
 #define LINGER_NS     (500 * NS_PER_MS) /* behind the end's report: the last of FIN and RST */
 #define FILTER_MAX    (3 * ADDRESS_MAX + 128)
 #define POLL_MS       50
-#define BRACKET_NS    NS_PER_S /* the older bracket is at least so old, as stamps may be */
+#define BRACKET_NS    NS_PER_S /* between brackets that are kept */
+#define BRACKETS_MAX  64       /* of these: so far back stamps are placed by what was measured */
+#define HIDDEN_NS     NS_PER_S /* so long, and far less, the kernel's ring may hold a packet back */
 
 enum tap_state {
     TAP_OPEN,   /* the thread reads it */
@@ -47,7 +49,8 @@ struct tap {
     char local[ADDRESS_MAX], peer[ADDRESS_MAX]; /* without scopes; "": any */
     /* with the lock */
     enum tap_state state;
-    int64_t over_ns; /* when it is to be closed; INT64_MAX: not known yet */
+    int64_t over_ns;  /* when it is to be closed; INT64_MAX: not known yet */
+    int64_t since_ns; /* no packet that is still to be read came before */
     struct catch caught;
     struct capture_report report;
     /* the recorder's thread alone */
@@ -63,33 +66,11 @@ struct capture {
     struct tap *taps[CAPTURES_MAX];
     size_t tap_count; /* only grows */
     /* the thread alone */
-    struct clock_bracket older, old, now;
+    struct clock_bracket brackets[BRACKETS_MAX + 1]; /* by time, the last is of now */
+    size_t bracket_count;
 };
 
 /* ---- The thread ---- */
-
-/* The stamp on CLOCK_MONOTONIC.  Where the wall clock was stepped since the older bracket, of the
- * two readings that one counts which lies in between; if both do, they are as far apart as the
- * result may be wrong. */
-static int64_t place(const struct capture *capture, int64_t real_ns, int64_t *error_ns)
-{
-    int64_t earliest, latest;
-    if (bracket_earliest(&capture->older, &capture->now, real_ns, &earliest) &&
-        bracket_latest(&capture->older, &capture->now, real_ns, &latest)) {
-        *error_ns = (latest - earliest) / 2 + 1;
-        return earliest + (latest - earliest) / 2;
-    }
-    const int64_t by_now = real_ns - capture->now.low_ns;
-    const int64_t by_older = real_ns - capture->older.low_ns;
-    const bool now_fits = by_now >= capture->older.at_ns && by_now <= capture->now.at_ns;
-    const bool older_fits = by_older >= capture->older.at_ns && by_older <= capture->now.at_ns;
-    *error_ns = now_fits && older_fits   ? llabs(by_now - by_older)
-                : now_fits || older_fits ? capture->now.high_ns - capture->now.low_ns
-                                         : capture->now.at_ns - capture->older.at_ns;
-    if (now_fits || older_fits)
-        return now_fits ? by_now : by_older;
-    return capture->now.at_ns;
-}
 
 /* Its time is still the kernel's stamp, until date(). */
 static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
@@ -113,18 +94,29 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     }
 }
 
+/* What was stamped by then has been read, but for what the ring holds back. */
+static void pass(struct tap *tap, int64_t t_ns)
+{
+    if (t_ns - HIDDEN_NS > tap->since_ns)
+        tap->since_ns = t_ns - HIDDEN_NS;
+}
+
 /* The clocks were compared behind the last stamp: puts the packets from there on on
  * CLOCK_MONOTONIC. */
 static void date(struct tap *tap, size_t from)
 {
+    const struct capture *capture = tap->capture;
     struct packet *packets = (void *)tap->caught.packets.data;
     const size_t count = tap->caught.packets.size / sizeof *packets;
+    int64_t error_ns = 0;
     for (size_t i = from; i < count; i++) {
-        int64_t error_ns;
-        packets[i].t_ns = place(tap->capture, packets[i].t_ns, &error_ns);
+        packets[i].t_ns = bracket_place(capture->brackets, capture->bracket_count, packets[i].t_ns,
+                                        tap->since_ns, &error_ns);
         if (error_ns > tap->report.error_ns)
             tap->report.error_ns = error_ns;
     }
+    if (count > from) /* they come in their order */
+        pass(tap, packets[count - 1].t_ns - error_ns);
 }
 
 static void fail(struct tap *tap, const char *why)
@@ -145,18 +137,22 @@ static void close_tap(struct tap *tap)
 
 static void renew_brackets(struct capture *capture)
 {
-    capture->now = bracket_read();
-    if (capture->now.at_ns - capture->old.at_ns < BRACKET_NS)
-        return;
-    capture->older = capture->old;
-    capture->old = capture->now;
+    struct clock_bracket *brackets = capture->brackets;
+    size_t last = capture->bracket_count - 1;
+    if (last == 0 || brackets[last].at_ns - brackets[last - 1].at_ns >= BRACKET_NS)
+        last++;
+    if (last > BRACKETS_MAX)
+        memmove(brackets, brackets + 1, --last * sizeof *brackets);
+    brackets[last] = bracket_read();
+    capture->bracket_count = last + 1;
 }
 
 /* With the lock, which the recorder wants for a moment only. */
 static void read_tap(struct tap *tap)
 {
     const size_t before = tap->caught.packets.size / sizeof(struct packet);
-    const bool last = clock_now() >= tap->over_ns;
+    const int64_t began_ns = clock_now();
+    const bool last = began_ns >= tap->over_ns;
     const int got = pcap_dispatch(tap->pcap, TURN_PACKETS, on_packet, (u_char *)tap);
     if (got > 0) {
         renew_brackets(tap->capture);
@@ -164,6 +160,8 @@ static void read_tap(struct tap *tap)
     }
     if (got < 0)
         fail(tap, pcap_geterr(tap->pcap));
+    else if (got < TURN_PACKETS)
+        pass(tap, began_ns);
     /* A stranger may send to the port for ever. */
     const bool overdue = last && clock_now() - tap->over_ns > LINGER_NS;
     if (got < 0 || (got == 0 && last) || overdue)
@@ -274,12 +272,9 @@ static int start_thread(struct capture *capture, struct error *err)
 {
     if (capture->has_thread)
         return 0;
-    capture->older = capture->old = capture->now = bracket_read();
-    sigset_t all, before; /* signals are for the process's main thread */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&capture->thread, NULL, run, capture);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    capture->brackets[0] = bracket_read();
+    capture->bracket_count = 1;
+    const int failed = signals_spare_thread(&capture->thread, run, capture);
     if (failed)
         return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
                                "cannot start the capture's thread");
@@ -345,8 +340,7 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
                  struct tap **out, struct error *err)
 {
     if (capture->tap_count == CAPTURES_MAX) {
-        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends of a run at most",
-                  CAPTURES_MAX);
+        error_set(err, ERROR_FLOW, NULL, "an agent captures %d ends at most", CAPTURES_MAX);
         return error_cure(err, "leave \"capture\" out of the other flows");
     }
     struct tap *tap = calloc(1, sizeof *tap);
@@ -369,6 +363,7 @@ int capture_open(struct capture *capture, const struct end_spec *spec, const cha
         return failed;
     }
     pthread_mutex_lock(&capture->lock);
+    tap->since_ns = clock_now();
     capture->taps[capture->tap_count++] = tap;
     pthread_mutex_unlock(&capture->lock);
     *out = tap;

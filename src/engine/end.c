@@ -413,7 +413,8 @@ static void on_pause(struct timer *timer)
     } else if (end->state == STATE_OPEN && end->source == SOURCE_DRAINING) {
         source_check_drained(end);
     } else if (end->state == STATE_OPEN) {
-        take_begin(end);
+        if (!has_time(end, T_STOP)) /* a worker that is very late stops first */
+            take_begin(end);
     } else {
         if (end->state == STATE_LOST)
             owe_report(end);

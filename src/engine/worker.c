@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <search.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "engine/sampler.h"
 #include "util/clock.h"
+#include "util/signals.h"
 
 #define PUBLISH_NS (200 * NS_PER_MS)
 #define RETRY_NS   (10 * NS_PER_MS) /* when the recorder is behind */
@@ -239,11 +239,7 @@ static int map_discard(struct worker *worker, struct error *err)
 
 static int start_thread(struct worker *worker, struct error *err)
 {
-    sigset_t all, before; /* signals are for the process's main thread */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&worker->thread, NULL, work, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int failed = signals_spare_thread(&worker->thread, work, worker);
     if (failed)
         return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start a worker thread");
     worker->has_thread = true;

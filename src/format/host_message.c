@@ -48,14 +48,6 @@ static bool put_column(ProtobufCMessage *message, size_t field, const struct hos
     return true;
 }
 
-static char *text(const char *from)
-{
-    char *copy = strdup(from);
-    if (copy)
-        utf8_repair(copy);
-    return copy;
-}
-
 static bool add_interface(Tcpflowgen__HostSamples *out, const struct host_series *series, size_t i)
 {
     Tcpflowgen__InterfaceSamples *message = malloc(sizeof *message);
@@ -63,9 +55,10 @@ static bool add_interface(Tcpflowgen__HostSamples *out, const struct host_series
         return false;
     tcpflowgen__interface_samples__init(message);
     out->interfaces[out->n_interfaces++] = message;
-    message->name = text(series->interfaces[i].name);
-    message->qdisc = text(series->interfaces[i].qdisc);
-    bool fine = message->name && message->qdisc;
+    bool failed = false;
+    message->name = utf8_text(series->interfaces[i].name, &failed);
+    message->qdisc = utf8_text(series->interfaces[i].qdisc, &failed);
+    bool fine = !failed;
     for (size_t f = 0; fine && f < INTERFACE_FIELD_COUNT; f++)
         fine = put_column(&message->base, f, series, host_series_place(i) + f);
     return fine;

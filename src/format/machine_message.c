@@ -7,15 +7,6 @@
 
 #define SETTINGS_LIMIT 1024
 
-static char *text(const char *from, bool *failed)
-{
-    char *copy = strdup(from);
-    if (copy)
-        utf8_repair(copy);
-    *failed |= !copy;
-    return copy;
-}
-
 Tcpflowgen__Setting **settings_to_messages(const struct machine *machine, size_t *count,
                                            bool *failed)
 {
@@ -29,8 +20,8 @@ Tcpflowgen__Setting **settings_to_messages(const struct machine *machine, size_t
             break;
         tcpflowgen__setting__init(setting);
         list[(*count)++] = setting;
-        setting->name = text(machine->settings[i].name, failed);
-        setting->value = text(machine->settings[i].value, failed);
+        setting->name = utf8_text(machine->settings[i].name, failed);
+        setting->value = utf8_text(machine->settings[i].value, failed);
     }
     return list;
 }
@@ -56,8 +47,8 @@ Tcpflowgen__CachedMetrics **metrics_to_messages(const struct machine *machine, s
             break;
         tcpflowgen__cached_metrics__init(message);
         list[(*count)++] = message;
-        message->peer = text(from->peer, failed);
-        message->local = text(from->local, failed);
+        message->peer = utf8_text(from->peer, failed);
+        message->local = utf8_text(from->local, failed);
         message->age_ms = from->age_ms;
         message->rtt_us = from->rtt_us;
         message->rttvar_us = from->rttvar_us;

@@ -10,16 +10,6 @@
 #define PACKETS_FIELD 12 /* of SpoolRecord */
 #define FIELDS_MAX    64 /* of Packets; it has five, packed */
 
-static int pack(struct buffer *out, const Tcpflowgen__SpoolRecord *record)
-{
-    const size_t size = tcpflowgen__spool_record__get_packed_size(record);
-    uint8_t *place = buffer_reserve(out, size);
-    if (!place)
-        return -1;
-    out->size += tcpflowgen__spool_record__pack(record, place);
-    return 0;
-}
-
 int packets_record_encode(struct buffer *out, const struct packet_batch *batch)
 {
     Tcpflowgen__Packets message = TCPFLOWGEN__PACKETS__INIT;
@@ -43,7 +33,7 @@ int packets_record_encode(struct buffer *out, const struct packet_batch *batch)
         record.flow = batch->flow;
         record.end = batch->end;
         record.packets = &message;
-        failed = pack(out, &record);
+        failed = wire_pack(out, &record.base);
     }
     free(t_ns);
     free(sizes);
@@ -63,7 +53,7 @@ int packets_record_report(struct buffer *out, const struct capture_report *repor
     record.flow = report->flow;
     record.end = report->end;
     record.captured = &message;
-    return pack(out, &record);
+    return wire_pack(out, &record.base);
 }
 
 static int broken(struct error *err)

@@ -12,6 +12,7 @@
 #include "format/results_file.h"
 #include "format/scratch.h"
 #include "format/seed_row.h"
+#include "format/wire.h"
 #include "util/buffer.h"
 
 #define CHUNK_ROWS 1024
@@ -89,16 +90,6 @@ void results_writer_abort(struct results_writer *writer)
 
 /* ---- one part of a flow: a record ---- */
 
-static int append_flow(struct buffer *out, const Tcpflowgen__Flow *flow)
-{
-    size_t size = tcpflowgen__flow__get_packed_size(flow);
-    uint8_t *place = buffer_reserve(out, size);
-    if (!place)
-        return -1;
-    out->size += tcpflowgen__flow__pack(flow, place);
-    return 0;
-}
-
 static int pack_head(struct flow_writer *flow, bool last)
 {
     Tcpflowgen__Flow head = TCPFLOWGEN__FLOW__INIT;
@@ -106,7 +97,7 @@ static int pack_head(struct flow_writer *flow, bool last)
     head.part = flow->part;
     head.last = last;
     buffer_clear(&flow->head);
-    return append_flow(&flow->head, &head);
+    return wire_pack(&flow->head, &head.base);
 }
 
 static int write_buffer(struct results_writer *writer, const struct buffer *buffer,
@@ -168,7 +159,7 @@ static int pack_chunk(struct results_writer *writer, enum flow_end end, const st
     buffer_clear(&writer->chunk);
     int failed = columns_from_series(&columns, series, first, count);
     if (!failed)
-        failed = append_flow(&writer->chunk, &flow);
+        failed = wire_pack(&writer->chunk, &flow.base);
     columns_fini(&columns);
     return failed;
 }
@@ -209,14 +200,14 @@ static int pack_ends(struct flow_writer *flow, const struct run_info *run)
 {
     Tcpflowgen__Flow tail = TCPFLOWGEN__FLOW__INIT;
     tail.result = &flow->message.result;
-    int failed = pack_head(flow, true) || append_flow(&flow->result, &tail);
+    int failed = pack_head(flow, true) || wire_pack(&flow->result, &tail.base);
     if (failed || !run)
         return failed;
     tail = (Tcpflowgen__Flow)TCPFLOWGEN__FLOW__INIT;
     tail.run = run_to_message(run);
     if (!tail.run)
         return -1;
-    failed = append_flow(&flow->run, &tail);
+    failed = wire_pack(&flow->run, &tail.base);
     tcpflowgen__run__free_unpacked(tail.run, NULL);
     return failed;
 }

@@ -10,17 +10,6 @@
 #include "format/result_message.h"
 #include "format/utf8.h"
 
-/* NULL when out of memory; *failed is set then and stays. */
-static char *text(const char *from, bool *failed)
-{
-    char *copy = strdup(from ? from : "");
-    if (copy)
-        utf8_repair(copy);
-    else
-        *failed = true;
-    return copy;
-}
-
 static void *array(size_t count, size_t size, bool *failed)
 {
     void *memory = calloc(count ? count : 1, size);
@@ -37,11 +26,11 @@ static Tcpflowgen__RunHost *host_to_message(const struct run_host *host, bool *f
     if (!out)
         return NULL;
     tcpflowgen__run_host__init(out);
-    out->name = text(host->name, failed);
-    out->mgmt = text(host->mgmt, failed);
-    out->host = text(host->host, failed);
-    out->bind = text(host->bind, failed);
-    out->device = text(host->device, failed);
+    out->name = utf8_text(host->name, failed);
+    out->mgmt = utf8_text(host->mgmt, failed);
+    out->host = utf8_text(host->host, failed);
+    out->bind = utf8_text(host->bind, failed);
+    out->device = utf8_text(host->device, failed);
     out->agent = host->agent;
     return out;
 }
@@ -76,8 +65,8 @@ static Tcpflowgen__ClockFit *clock_to_message(const struct run_agent *agent, boo
     out->rtt_min_ns = fit->rtt_min_ns;
     out->exchanges = fit->exchanges;
     out->used = fit->used;
-    out->method = text(clock_method_name(fit->method), failed);
-    out->network = text(agent->clock_network, failed);
+    out->method = utf8_text(clock_method_name(fit->method), failed);
+    out->network = utf8_text(agent->clock_network, failed);
     knots_to_message(out, fit, failed);
     return out;
 }
@@ -98,19 +87,19 @@ static Tcpflowgen__RunAgent *agent_to_message(const struct run_agent *agent, boo
     if (!out)
         return NULL;
     tcpflowgen__run_agent__init(out);
-    out->mgmt = text(agent->mgmt, failed);
-    out->instance = text(agent->instance, failed);
-    out->version = text(agent->version, failed);
-    out->hostname = text(agent->hostname, failed);
-    out->kernel = text(agent->kernel, failed);
-    out->machine = text(agent->machine, failed);
+    out->mgmt = utf8_text(agent->mgmt, failed);
+    out->instance = utf8_text(agent->instance, failed);
+    out->version = utf8_text(agent->version, failed);
+    out->hostname = utf8_text(agent->hostname, failed);
+    out->kernel = utf8_text(agent->kernel, failed);
+    out->machine = utf8_text(agent->machine, failed);
     out->cpus = agent->cpus;
     out->workers = agent->workers;
     out->interval_ns = agent->interval_ns;
     out->clock = clock_to_message(agent, failed);
     out->clock_before = discipline_to_message(&agent->clock_before, failed);
     out->clock_after = discipline_to_message(&agent->clock_after, failed);
-    out->lost = text(agent->lost, failed);
+    out->lost = utf8_text(agent->lost, failed);
     out->settings = settings_to_messages(&agent->about, &out->n_settings, failed);
     out->metrics = metrics_to_messages(&agent->about, &out->n_metrics, failed);
     out->metrics_flushed = agent->about.metrics_flushed;
@@ -124,7 +113,7 @@ static Tcpflowgen__RunEvent *event_to_message(const struct run_event *event, boo
         return NULL;
     tcpflowgen__run_event__init(out);
     out->t_ns = event->t_ns;
-    out->text = text(event->text, failed);
+    out->text = utf8_text(event->text, failed);
     return out;
 }
 
@@ -154,7 +143,7 @@ static void lists_to_message(Tcpflowgen__Run *out, const struct run_info *run, b
     for (size_t i = 0; i < run->event_count && !*failed; i++)
         out->events[out->n_events++] = event_to_message(&run->events[i], failed);
     for (size_t i = 0; i < run->warning_count && !*failed; i++)
-        out->warnings[out->n_warnings++] = text(run->warnings[i], failed);
+        out->warnings[out->n_warnings++] = utf8_text(run->warnings[i], failed);
     for (size_t i = 0; i < run->agent_count && !*failed; i++)
         if (run->agents[i].host.count)
             add_host_samples(out, run, i, failed);
@@ -167,12 +156,12 @@ Tcpflowgen__Run *run_to_message(const struct run_info *run)
     if (!out)
         return NULL;
     tcpflowgen__run__init(out);
-    out->version = text(run->version, &failed);
-    out->id = text(run->id, &failed);
-    out->label = text(run->label, &failed);
+    out->version = utf8_text(run->version, &failed);
+    out->id = utf8_text(run->id, &failed);
+    out->label = utf8_text(run->label, &failed);
     out->started_unix_ns = run->started_unix_ns;
     out->t0_ns = run->t0_ns;
-    out->scenario = text(run->scenario, &failed);
+    out->scenario = utf8_text(run->scenario, &failed);
     out->interrupted = run->interrupted;
     out->repeat = run->repeat;
     out->repeats = run->repeats;
@@ -193,11 +182,11 @@ Tcpflowgen__Run *run_to_message(const struct run_info *run)
 static void host_from_message(struct run_host *out, const Tcpflowgen__RunHost *host, bool *failed)
 {
     *out = (struct run_host){
-        .name = text(host->name, failed),
-        .mgmt = text(host->mgmt, failed),
-        .host = text(host->host, failed),
-        .bind = text(host->bind, failed),
-        .device = text(host->device, failed),
+        .name = utf8_text(host->name, failed),
+        .mgmt = utf8_text(host->mgmt, failed),
+        .host = utf8_text(host->host, failed),
+        .bind = utf8_text(host->bind, failed),
+        .device = utf8_text(host->device, failed),
         .agent = host->agent,
     };
 }
@@ -237,16 +226,16 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
                                bool *failed)
 {
     *out = (struct run_agent){
-        .mgmt = text(agent->mgmt, failed),
-        .instance = text(agent->instance, failed),
-        .version = text(agent->version, failed),
-        .hostname = text(agent->hostname, failed),
-        .kernel = text(agent->kernel, failed),
-        .machine = text(agent->machine, failed),
+        .mgmt = utf8_text(agent->mgmt, failed),
+        .instance = utf8_text(agent->instance, failed),
+        .version = utf8_text(agent->version, failed),
+        .hostname = utf8_text(agent->hostname, failed),
+        .kernel = utf8_text(agent->kernel, failed),
+        .machine = utf8_text(agent->machine, failed),
         .cpus = agent->cpus,
         .workers = agent->workers,
         .interval_ns = agent->interval_ns,
-        .lost = agent->lost[0] ? text(agent->lost, failed) : NULL,
+        .lost = agent->lost[0] ? utf8_text(agent->lost, failed) : NULL,
     };
     out->clock_before = message_to_discipline(agent->clock_before);
     out->clock_after = message_to_discipline(agent->clock_after);
@@ -278,10 +267,10 @@ int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
 {
     bool failed = false;
     *out = (struct run_info){
-        .version = text(message->version, &failed),
-        .id = text(message->id, &failed),
-        .label = text(message->label, &failed),
-        .scenario = text(message->scenario, &failed),
+        .version = utf8_text(message->version, &failed),
+        .id = utf8_text(message->id, &failed),
+        .label = utf8_text(message->label, &failed),
+        .scenario = utf8_text(message->scenario, &failed),
         .started_unix_ns = message->started_unix_ns,
         .t0_ns = message->t0_ns,
         .interrupted = message->interrupted,

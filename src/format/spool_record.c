@@ -15,16 +15,6 @@
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
 
-static int pack(struct buffer *out, const ProtobufCMessage *message)
-{
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *place = buffer_reserve(out, size);
-    if (!place)
-        return -1;
-    out->size += protobuf_c_message_pack(message, place);
-    return 0;
-}
-
 /* ---- encoding ---- */
 
 int spool_record_samples(struct buffer *out, const struct sample *const *rows, size_t count)
@@ -36,7 +26,7 @@ int spool_record_samples(struct buffer *out, const struct sample *const *rows, s
         record.flow = rows[0]->flow;
         record.end = rows[0]->end;
         record.samples = &columns.message;
-        failed = pack(out, &record.base);
+        failed = wire_pack(out, &record.base);
     }
     columns_fini(&columns);
     return failed;
@@ -51,7 +41,7 @@ int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int
     record.flow = flow;
     record.end = end;
     record.event = &event;
-    return pack(out, &record.base);
+    return wire_pack(out, &record.base);
 }
 
 int spool_record_report(struct buffer *out, const struct end_report *report)
@@ -62,7 +52,7 @@ int spool_record_report(struct buffer *out, const struct end_report *report)
     record.flow = report->flow;
     record.end = report->end;
     record.report = &message.report;
-    return pack(out, &record.base);
+    return wire_pack(out, &record.base);
 }
 
 int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
@@ -72,7 +62,7 @@ int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
     end.problem = (char *)problem;
     Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
     record.run_end = &end;
-    return pack(out, &record.base);
+    return wire_pack(out, &record.base);
 }
 
 int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *request)
@@ -92,7 +82,7 @@ int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *r
         Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
         prepare.ends = pointers;
         record.prepare = &prepare;
-        failed = pack(out, &record.base);
+        failed = wire_pack(out, &record.base);
     }
     free(copies);
     free(pointers);
@@ -110,7 +100,7 @@ int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axi
     spool_axis.t0_unix_ns = t0_unix_ns;
     Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
     record.axis = &spool_axis;
-    return pack(out, &record.base);
+    return wire_pack(out, &record.base);
 }
 
 int spool_record_host(struct buffer *out, const struct host_series *series)
@@ -119,7 +109,7 @@ int spool_record_host(struct buffer *out, const struct host_series *series)
     record.host_samples = host_samples_to_message(series);
     if (!record.host_samples)
         return -1;
-    int failed = pack(out, &record.base);
+    int failed = wire_pack(out, &record.base);
     tcpflowgen__host_samples__free_unpacked(record.host_samples, NULL);
     return failed;
 }

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Length of the valid character at text, or 0 (RFC 3629, section 4). */
 static size_t character(const uint8_t *text)
@@ -42,4 +43,14 @@ void utf8_copy(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text ? text : "");
     utf8_repair(out);
+}
+
+char *utf8_text(const char *text, bool *failed)
+{
+    char *copy = strdup(text ? text : "");
+    if (copy)
+        utf8_repair(copy);
+    else
+        *failed = true;
+    return copy;
 }

@@ -62,3 +62,12 @@ int wire_next_sint64(struct wire *packed, int64_t *value)
     *value = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
     return 1;
 }
+
+int wire_pack(struct buffer *out, const ProtobufCMessage *message)
+{
+    uint8_t *place = buffer_reserve(out, protobuf_c_message_get_packed_size(message));
+    if (!place)
+        return -1;
+    out->size += protobuf_c_message_pack(message, place);
+    return 0;
+}

@@ -10,8 +10,8 @@
 
 #include "util/clock.h"
 
-#define STAT_MAX    512         /* of /proc/stat: its first line */
-#define SOFTNET_MAX (64u << 10) /* of softnet_stat: a line of 140 bytes a CPU */
+#define STAT_MAX  512  /* of /proc/stat: its first line */
+#define CHUNK_MAX 4096 /* of softnet_stat, whose lines are far shorter */
 
 int64_t cpu_of_process(pid_t pid)
 {
@@ -36,7 +36,7 @@ void cpu_reader_close(struct cpu_reader *reader)
         close(reader->softnet_fd);
 }
 
-/* The whole text in out; false: it is not to be had. */
+/* As much of the text as there is room for in out; false: it is not to be had. */
 static bool read_text(int fd, char *out, size_t size)
 {
     ssize_t length = fd < 0 ? -1 : pread(fd, out, size - 1, 0);
@@ -66,20 +66,43 @@ void cpu_read_times(const struct cpu_reader *reader, struct cpu_times *out)
     };
 }
 
-/* Columns 2 and 3 of each line, in hexadecimal: net/core/net-procfs.c. */
+/* Columns 2 and 3, in hexadecimal: net/core/net-procfs.c. */
+static void add_line(struct softnet_counters *sum, const char *line)
+{
+    uint32_t processed, dropped, squeezed;
+    if (sscanf(line, "%" SCNx32 " %" SCNx32 " %" SCNx32, &processed, &dropped, &squeezed) != 3)
+        return;
+    sum->dropped += dropped;
+    sum->squeezed += squeezed;
+}
+
+/* Adds the whole lines of the text up, and moves what is left of it to its front.  The length of
+ * that. */
+static size_t add_lines(struct softnet_counters *sum, char *text, size_t length)
+{
+    char *line = text, *end;
+    while ((end = memchr(line, '\n', length - (size_t)(line - text)))) {
+        *end = '\0';
+        add_line(sum, line);
+        line = end + 1;
+    }
+    const size_t left = length - (size_t)(line - text);
+    memmove(text, line, left);
+    return left;
+}
+
+/* A line a CPU, of which the kernel hands out no more than a page's at a time. */
 void cpu_read_softnet(const struct cpu_reader *reader, struct softnet_counters *out)
 {
-    char text[SOFTNET_MAX];
-    *out = (struct softnet_counters){-1, -1};
-    if (!read_text(reader->softnet_fd, text, sizeof text))
-        return;
-    *out = (struct softnet_counters){0, 0};
-    for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-        uint32_t processed, dropped, squeezed;
-        line += *line == '\n';
-        if (sscanf(line, "%" SCNx32 " %" SCNx32 " %" SCNx32, &processed, &dropped, &squeezed) != 3)
-            break;
-        out->dropped += dropped;
-        out->squeezed += squeezed;
+    char text[CHUNK_MAX];
+    struct softnet_counters sum = {0, 0};
+    size_t left = 0;
+    off_t at = 0;
+    ssize_t got = -1;
+    while (reader->softnet_fd >= 0 &&
+           (got = pread(reader->softnet_fd, text + left, sizeof text - left, at)) > 0) {
+        at += got;
+        left = add_lines(&sum, text, left + (size_t)got);
     }
+    *out = got == 0 && at > 0 ? sum : (struct softnet_counters){-1, -1};
 }

@@ -65,7 +65,7 @@ static int talk_open(struct talk *talk)
 
 /* ---- reading ---- */
 
-struct reading {
+struct dump {
     const struct ip *peers;
     size_t peer_count;
     struct tcp_metrics *out;
@@ -81,9 +81,9 @@ int tcp_metrics_order(const void *a, const void *b)
 }
 
 /* There may be thousands of peers, and of entries. */
-static bool is_wanted(const struct reading *reading, const struct ip *peer)
+static bool is_wanted(const struct dump *dump, const struct ip *peer)
 {
-    return bsearch(peer, reading->peers, reading->peer_count, sizeof *peer, tcp_metrics_order);
+    return bsearch(peer, dump->peers, dump->peer_count, sizeof *peer, tcp_metrics_order);
 }
 
 static void take_address(struct ip *out, int family, const struct nlattr *attr)
@@ -145,15 +145,15 @@ static void take_attribute(struct tcp_metrics *entry, const struct nlattr *attr)
 
 static int on_entry(const struct nlmsghdr *message, void *arg)
 {
-    struct reading *reading = arg;
+    struct dump *dump = arg;
     struct tcp_metrics entry = {.age_ms = -1};
     const struct nlattr *attr;
     mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr)) take_attribute(&entry, attr);
-    if (!entry.peer.family || !is_wanted(reading, &entry.peer))
+    if (!entry.peer.family || !is_wanted(dump, &entry.peer))
         return MNL_CB_OK;
-    if (reading->count < reading->room)
-        reading->out[reading->count] = entry;
-    reading->count++;
+    if (dump->count < dump->room)
+        dump->out[dump->count] = entry;
+    dump->count++;
     return MNL_CB_OK;
 }
 
@@ -161,19 +161,19 @@ int tcp_metrics_read(const struct ip *peers, size_t peer_count, struct tcp_metri
                      size_t room)
 {
     char buffer[NETLINK_QUESTION_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct reading reading = {.peers = peers, .peer_count = peer_count, .out = out, .room = room};
+    struct dump dump = {.peers = peers, .peer_count = peer_count, .out = out, .room = room};
     struct talk talk;
     int failed = talk_open(&talk);
     if (failed)
         return failed;
     failed = -EINTR;
     for (int i = 0; i < NETLINK_DUMP_TRIES && failed == -EINTR; i++) {
-        reading.count = 0;
+        dump.count = 0;
         failed = ask(&talk, command(buffer, talk.family, NLM_F_DUMP, TCP_METRICS_CMD_GET), on_entry,
-                     &reading);
+                     &dump);
     }
     talk_close(&talk);
-    return failed ? failed : (int)reading.count;
+    return failed ? failed : (int)dump.count;
 }
 
 bool tcp_metrics_matter(const struct tcp_metrics *entry, uint32_t default_reordering,

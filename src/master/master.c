@@ -28,6 +28,7 @@
 #define REFRESH_NS (1 * NS_PER_S)  /* between clock bursts while flows run */
 #define LATE_NS    (15 * NS_PER_S) /* an end that is not over so long after its time is stopped */
 #define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped */
+#define TRIES      3               /* to start a run whose agents take the order too late */
 #define TURN_MS    50
 
 /* ---- signals ---- */
@@ -182,7 +183,7 @@ static bool started_well(struct session *session)
     get_ready(session);
     if (in_order(session))
         prepare_start(session);
-    return in_order(session);
+    return in_order(session) && !session->late_ns;
 }
 
 static void stop(struct session *session)
@@ -197,10 +198,23 @@ static void stop(struct session *session)
 static void release_sampled(struct session *session)
 {
     bool waiting = false;
+    if (session->released)
+        return;
     for (size_t i = 0; i < session->agent_count; i++)
         waiting |= session->agents[i].sampled && !session->agents[i].ended;
-    if (waiting && watch_flows_over(session))
-        stop(session);
+    if (!waiting || !watch_flows_over(session))
+        return;
+    session->released = true;
+    session_tell_all(session, AGENT_STOP);
+}
+
+static void tell_of_stop(struct session *session)
+{
+    if (session->interrupts)
+        log_warning("interrupted: the flows are stopped; once more to leave without their last "
+                    "samples");
+    else
+        session_warn(session, "flows were not over long after their time, and were stopped");
 }
 
 /* Until every agent's spool is here.  An interrupt stops the flows; a second one the collecting. */
@@ -222,15 +236,10 @@ static void follow(struct session *session)
         release_sampled(session);
         if (session->stuck && (session->interrupts || now > over))
             break;
-        if (!session->stopping && (session->interrupts || now > late)) {
+        const bool overdue = now > late && !session->released;
+        if (!session->stopping && (session->interrupts || overdue)) {
             progress_end(&progress);
-            if (session->interrupts)
-                log_warning(
-                    "interrupted: the flows are stopped; once more to leave without their last "
-                    "samples");
-            else
-                session_warn(session,
-                             "flows were not over long after their time, and were stopped");
+            tell_of_stop(session);
             stop(session);
             late = clock_now() + FINISH_NS;
         } else if (now > late) {
@@ -247,6 +256,7 @@ static void follow(struct session *session)
 static void call_off(struct session *session)
 {
     session_tell_all(session, AGENT_STOP);
+    prepare_judge_late(session);
     watch_end(session);
     session_tell_all(session, AGENT_FORGET);
 }
@@ -336,6 +346,41 @@ static int open_session(struct master *master, const struct master_repeat *repea
     return failed;
 }
 
+/* Why the run is begun anew. */
+static void tell_late(const struct session *session, unsigned try, char *text, size_t size)
+{
+    const char *mgmt = "";
+    for (size_t i = session->agent_count; i-- > 0;)
+        if (session->agents[i].late)
+            mgmt = session->agents[i].mgmt;
+    snprintf(text, size,
+             "the run was begun anew, try %u of %d: agent%s%s did not take the order to start "
+             "within %lld ms",
+             try, TRIES, *mgmt ? " " : "s", mgmt, (long long)(session->late_ns / NS_PER_MS));
+}
+
+/* Until it was started, or another try is of no use. */
+static int try_run(struct master *master, const struct master_repeat *repeat,
+                   struct master_outcome *outcome, struct error_list *problems, struct error *err)
+{
+    struct session *session = &master->session;
+    char late[320];
+    for (unsigned try = 1;; try++) {
+        int failed = open_session(master, repeat, problems, err);
+        if (failed)
+            return failed;
+        if (try > 1)
+            session_warn(session, late);
+        session->may_retry = try < TRIES && !master->options->best_effort;
+        failed = go(session, outcome, err);
+        if (failed || !session->late_ns)
+            return failed;
+        tell_late(session, try + 1, late, sizeof late);
+        collect_destroy(session->collect, true);
+        session->collect = NULL;
+    }
+}
+
 int master_run(struct master *master, const struct master_repeat *repeat,
                struct master_outcome *outcome, struct error_list *problems, struct error *err)
 {
@@ -343,9 +388,7 @@ int master_run(struct master *master, const struct master_repeat *repeat,
     *outcome = (struct master_outcome){0};
     if (repeat->of > 1)
         log_info("run %u of %u", repeat->number, repeat->of);
-    int failed = open_session(master, repeat, problems, err);
-    if (!failed)
-        failed = go(session, outcome, err);
+    int failed = try_run(master, repeat, outcome, problems, err);
     bool keep_part = failed == ERROR_SYSTEM && session->t0_ns;
     if (keep_part)
         log_error("what was collected stays in %s", collect_path(session->collect));

@@ -278,16 +278,27 @@ static int64_t order_ns(const struct session *session)
            (int64_t)session->plan->flow_count * ORDER_FLOW_NS;
 }
 
+static void blame_late(struct master_agent *agent, int64_t order_ns)
+{
+    session_agent_problem(
+        agent, "it did not take the order to start within %lld ms: it hangs, or is too busy",
+        (long long)(order_ns / NS_PER_MS));
+}
+
 /* Who did not confirm in time has no part in the run, even if the order is on its way. */
 static void exclude(struct master_agent *agent, int64_t order_ns)
 {
-    if (agent->call_code == RPC_DEADLINE_EXCEEDED)
-        session_agent_problem(
-            agent, "it did not take the order to start within %lld ms: it hangs, or is too busy",
-            (long long)(order_ns / NS_PER_MS));
+    struct session *session = agent->session;
+    agent->late = agent->call_code == RPC_DEADLINE_EXCEEDED;
+    if (agent->late && session->may_retry) {
+        session->late_ns = order_ns;
+        return;
+    }
+    if (agent->late)
+        blame_late(agent, order_ns);
     else
         session_agent_problem(agent, "it could not be started: %s", agent->call_text);
-    if (agent->session->options->best_effort)
+    if (session->options->best_effort)
         session_tell(agent, AGENT_STOP);
 }
 
@@ -319,6 +330,22 @@ void prepare_start(struct session *session)
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
             exclude(agent, order);
     }
-    if (session->problems->count == 0 && !session->interrupts && clock_now() >= session->t0_ns)
+    if (session->problems->count || session->interrupts || clock_now() < session->t0_ns)
+        return;
+    if (session->may_retry)
+        session->late_ns = order;
+    else
         session_problem(session, NULL, "the agents took too long to take the order to start");
+}
+
+void prepare_judge_late(struct session *session)
+{
+    const bool others = session->problems->count > 0;
+    for (size_t i = 0; session->late_ns && i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (agent->late && (others || agent->call_code != RPC_OK))
+            blame_late(agent, session->late_ns);
+    }
+    if (session->problems->count || session->interrupts)
+        session->late_ns = 0;
 }

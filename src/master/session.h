@@ -79,6 +79,7 @@ struct master_agent {
     bool merged;   /* another agent of the list is the same */
     bool absorbed; /* that one */
     bool refused;  /* cannot be used */
+    bool late;     /* it did not take the order to start in time */
     /* clock */
     struct clock_sync clock;
     /* watch */
@@ -133,11 +134,14 @@ struct session {
     struct prober *prober; /* NULL: none yet */
     size_t outstanding;    /* calls that session_settle() waits for */
     size_t ends_ready, ends_over, ends_failed;
-    int64_t t0_ns;  /* 0: not started; the master's clock */
-    int interrupts; /* SIGINT or SIGTERM received */
-    bool stopping;  /* agents were told to stop */
-    bool stuck;     /* the part file cannot be written just now */
-    bool troubled;  /* something failed, whatever became of the flows */
+    int64_t t0_ns;   /* 0: not started; the master's clock */
+    bool may_retry;  /* another try follows if agents take the order to start too late */
+    int64_t late_ns; /* nothing was started, as they did not take it in so long a time; else 0 */
+    int interrupts;  /* SIGINT or SIGTERM received */
+    bool released;   /* all flows are over, and agents that sampled meanwhile were told */
+    bool stopping;   /* agents were told to stop their flows */
+    bool stuck;      /* the part file cannot be written just now */
+    bool troubled;   /* something failed, whatever became of the flows */
 };
 
 /* Three kinds of problems before t0.  Each keeps the run from starting, but is first taken out of

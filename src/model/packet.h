@@ -11,7 +11,7 @@
 #define LINKTYPE_RAW      101 /* begins with the IP header */
 
 #define CAPTURE_SNAP 192   /* bytes: Ethernet with tags, IPv6 with extensions, TCP with options */
-#define CAPTURES_MAX 64    /* ends of a run that one agent captures */
+#define CAPTURES_MAX 64    /* ends that an agent captures at once */
 #define PACKETS_MAX  4096u /* in a batch */
 
 struct packet {

@@ -75,6 +75,17 @@ static void name_host(const struct recovered *r, uint32_t host, char name[64])
         snprintf(name, 64, "%s", r->run.hosts[host].name);
 }
 
+/* That it was captured, and why its packets are not here. */
+static void take_capture(struct flow_result *result, const struct end_spec *spec)
+{
+    result->capture = spec->capture;
+    if (spec->capture == CAPTURE_NONE)
+        return;
+    result->has_captured[spec->end] = true;
+    snprintf(result->captured[spec->end].error, sizeof result->captured[spec->end].error,
+             "a recovered result has the samples alone, not the packets");
+}
+
 static void take_end(struct recovered *r, const Tcpflowgen__EndSpec *message, uint32_t agent)
 {
     struct end_spec spec;
@@ -99,6 +110,7 @@ static void take_end(struct recovered *r, const Tcpflowgen__EndSpec *message, ui
     result->tuning = spec.tuning;
     result->connect = spec.connect;
     result->finish = spec.finish;
+    take_capture(result, &spec);
     strcpy(result->family, strchr(spec.peer_address, ':') ? "ipv6" : "ipv4");
 }
 
@@ -196,9 +208,7 @@ static int take_run_end(struct recovered *r, const struct recover_file *file,
 
 /* ---- ends ---- */
 
-static int take_samples(struct recovered *r, struct recover_flow *flow,
-                        const struct recover_piece *piece, const uint8_t *data, size_t size,
-                        struct error *err)
+static int take_samples(struct recovered *r, const struct recover_piece *piece, struct error *err)
 {
     if (r->piece_count == r->piece_capacity) {
         size_t capacity = r->piece_capacity ? r->piece_capacity * 2 : 1024;
@@ -209,7 +219,6 @@ static int take_samples(struct recovered *r, struct recover_flow *flow,
         r->piece_capacity = capacity;
     }
     r->pieces[r->piece_count++] = *piece;
-    spool_record_ticks(data, size, &flow->ticks[piece->end]);
     return 0;
 }
 
@@ -265,7 +274,7 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
     piece->flow = head.flow;
     piece->end = (uint8_t)head.end;
     piece->rows = head.rows;
-    return take_samples(r, flow, piece, data, size, err);
+    return take_samples(r, piece, err);
 }
 
 /* ---- files ---- */

@@ -31,7 +31,6 @@ struct recover_flow {
     bool known;                /* something is said of it */
     struct flow_result result; /* times of reports on the agents' clocks */
     uint32_t agent[2];         /* by enum flow_end */
-    struct spool_ticks ticks[2];
 };
 
 /* A record of samples. */

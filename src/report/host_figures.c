@@ -46,8 +46,9 @@ int64_t host_drops(const struct host_series *series)
     return sum;
 }
 
-/* The first and the last row on a tick; false: there are no two. */
-static bool find_ticks(const struct host_series *series, size_t *first, size_t *last)
+/* The first and the last row on a tick; of a run that has but one, the row of its end.  False:
+ * there are no two. */
+static bool find_rows(const struct host_series *series, size_t *first, size_t *last)
 {
     size_t count = 0;
     for (size_t i = 0; i < series->count; i++) {
@@ -57,31 +58,47 @@ static bool find_ticks(const struct host_series *series, size_t *first, size_t *
             *first = i;
         *last = i;
     }
-    return count > 1;
+    if (count == 1)
+        *last = series->count - 1;
+    return count > 0 && *last > *first;
+}
+
+/* The kernel counts these in ticks of its own, mostly 10 ms: of less than our own 50 ms they tell
+ * nothing. */
+static void judge_machine(struct host_cpu *cpu, const struct host_series *series, size_t first,
+                          size_t last)
+{
+    double part[HOST_FIELD_COUNT] = {0}, all = 0;
+    if (host_series_row(series, last)[HOST_tick] < 0)
+        return;
+    for (int field = HOST_user_ns; field <= HOST_steal_ns; field++) {
+        int64_t ns = growth(series, (size_t)field, first, last);
+        if (ns == HOST_UNKNOWN && host_series_row(series, last)[field] == HOST_UNKNOWN)
+            return;
+        part[field] = ns > 0 ? (double)ns : 0; /* the kernel's idle time is known to step back */
+        all += part[field];
+    }
+    if (all <= 0)
+        return;
+    cpu->known = true;
+    cpu->busy = 1 - part[HOST_idle_ns] / all;
+    cpu->softirq = part[HOST_softirq_ns] / all;
+    cpu->steal = part[HOST_steal_ns] / all;
 }
 
 struct host_cpu host_cpu(const struct host_series *series)
 {
     struct host_cpu cpu = {0};
-    double part[HOST_FIELD_COUNT] = {0}, all = 0;
     size_t first = 0, last = 0;
-    if (!find_ticks(series, &first, &last))
+    if (!find_rows(series, &first, &last))
         return cpu;
-    for (int field = HOST_agent_cpu_ns; field <= HOST_steal_ns; field++) {
-        int64_t ns = growth(series, (size_t)field, first, last);
-        if (ns == HOST_UNKNOWN && host_series_row(series, last)[field] == HOST_UNKNOWN)
-            return cpu;
-        part[field] = ns > 0 ? (double)ns : 0; /* the kernel's idle time is known to step back */
-        all += field == HOST_agent_cpu_ns ? 0 : part[field];
-    }
-    int64_t passed = growth(series, HOST_t_ns, first, last);
-    if (passed <= 0 || all <= 0)
+    const int64_t passed = growth(series, HOST_t_ns, first, last);
+    const int64_t agent = growth(series, HOST_agent_cpu_ns, first, last);
+    if (passed <= 0)
         return cpu;
-    cpu.known = true;
-    cpu.agent = part[HOST_agent_cpu_ns] / (double)passed;
-    cpu.busy = 1 - part[HOST_idle_ns] / all;
-    cpu.softirq = part[HOST_softirq_ns] / all;
-    cpu.steal = part[HOST_steal_ns] / all;
+    cpu.agent_known = agent != HOST_UNKNOWN;
+    cpu.agent = cpu.agent_known ? (double)agent / (double)passed : 0;
+    judge_machine(&cpu, series, first, last);
     return cpu;
 }
 
@@ -90,14 +107,14 @@ struct host_cpu host_cpu(const struct host_series *series)
 static void print_cpu(const struct host_series *series, FILE *out)
 {
     struct host_cpu cpu = host_cpu(series);
-    if (!cpu.known) {
+    if (cpu.known)
+        fprintf(out, "CPU %.0f %% busy, softirq %.0f %%", cpu.busy * 100, cpu.softirq * 100);
+    else
         fprintf(out, "CPU not known");
-        return;
-    }
-    fprintf(out, "CPU %.0f %% busy, softirq %.0f %%", cpu.busy * 100, cpu.softirq * 100);
     if (cpu.steal >= 0.005)
         fprintf(out, ", stolen %.0f %%", cpu.steal * 100);
-    fprintf(out, ", the agent %.0f %% of one", cpu.agent * 100);
+    if (cpu.agent_known)
+        fprintf(out, ", the agent %.0f %% of one", cpu.agent * 100);
 }
 
 /* What is lost or marked at one interface; nothing if that is nothing. */
@@ -195,7 +212,7 @@ json_t *host_json(const struct host_series *series)
                      (json_int_t)series->count, "rows_seen", (json_int_t)series->seen, "cpu_busy",
                      share(cpu.known, cpu.busy), "cpu_softirq", share(cpu.known, cpu.softirq),
                      "cpu_steal", share(cpu.known, cpu.steal), "agent_cpus",
-                     share(cpu.known, cpu.agent), "softnet_dropped",
+                     share(cpu.agent_known, cpu.agent), "softnet_dropped",
                      counted(host_growth(series, HOST_softnet_dropped)), "softnet_squeezed",
                      counted(host_growth(series, HOST_softnet_squeezed)), "interfaces", interfaces);
 }

@@ -10,8 +10,9 @@
 
 /* Means over the rows on the run's ticks, from t0 on. */
 struct host_cpu {
+    bool agent_known; /* also of a run so short that the machine's are not */
+    double agent;     /* of one CPU: 1.5 is one and a half */
     bool known;
-    double agent;                /* of one CPU: 1.5 is one and a half */
     double busy, softirq, steal; /* of all CPUs together, 0 to 1; busy is all but idle */
 };
 struct host_cpu host_cpu(const struct host_series *series);

@@ -10,6 +10,7 @@
 #define UTIL_BRACKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct clock_bracket {
@@ -30,5 +31,12 @@ bool bracket_earliest(const struct clock_bracket *before, const struct clock_bra
                       int64_t real_ns, int64_t *mono_ns);
 bool bracket_latest(const struct clock_bracket *before, const struct clock_bracket *after,
                     int64_t real_ns, int64_t *mono_ns);
+
+/* The stamp's place on CLOCK_MONOTONIC, by count (at least one) brackets in the order of their
+ * time, of which the last was made behind it; it is not older than since_ns.  Across a step of the
+ * wall clock it is the middle of all places that may be.  *error_ns: the place is wrong by that at
+ * most, also where the brackets do not reach back to since_ns. */
+int64_t bracket_place(const struct clock_bracket brackets[], size_t count, int64_t real_ns,
+                      int64_t since_ns, int64_t *error_ns);
 
 #endif

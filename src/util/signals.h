@@ -2,11 +2,17 @@
 #ifndef UTIL_SIGNALS_H
 #define UTIL_SIGNALS_H
 
+#include <pthread.h>
+
 #include "util/error.h"
 
 /* Blocks SIGINT and SIGTERM and ignores SIGPIPE and SIGXFSZ for this thread and all that it starts
  * later.  Call it before any other thread exists. */
 void signals_block(void);
+
+/* pthread_create() of a thread that no signal is delivered to: they are for others of the process.
+ * 0 or errno. */
+int signals_spare_thread(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* Starts a thread that waits for the two, blocked before, and calls fn(arg) there for each; those
  * that came meanwhile too.  It lasts as long as the process, and so must arg.  0, or ERROR_SYSTEM.

@@ -245,7 +245,8 @@ def test_an_agent_is_killed(lab):
 def test_so_many_ends_and_no_more(pair):
     flow = {**CAPTURED, "duration": "100ms"}
     outcome = pair.run(*[flow] * 65).must(3)
-    assert "an agent captures 64 ends of a run at most" in outcome.stderr
+    assert "an agent captures 64 ends at most, of all its runs together" in outcome.stderr
+    assert "64 are in use by this run, 0 by others" in outcome.stderr
     assert 'leave "capture" out of the other flows' in outcome.stderr
     outcome = pair.run(*[flow] * 64).must(0)
     for flow in outcome.flows:
@@ -253,11 +254,31 @@ def test_so_many_ends_and_no_more(pair):
             check_segments(flow, segments)
 
 
+def test_so_many_ends_of_all_runs(pair):
+    """Another run's ends count, until it is over."""
+    flow = {**CAPTURED, "duration": "50ms"}
+    output = pair.lab.output()
+    path = pair.lab.write(pair.scenario(*[{**flow, "duration": "20s", "send_rate": "1Mbit/s"}] * 40))
+    first = pair.lab.spawn(pair.where, "run", path, "-o", output, name="first")
+    for _ in waiting("the first run", first):
+        if "all flows are ready" in first.text():
+            break
+    outcome = pair.run(*[flow] * 25).must(3)
+    assert "24 are in use by this run, 40 by others" in outcome.stderr
+    assert "wait until the others are over" in outcome.stderr
+    outcome = pair.run(*[flow] * 25, flags=("--best-effort",)).must(1)
+    assert [bool(flow.TxTCPInfo) for flow in outcome.flows] == [True] * 24 + [False]
+    pair.run(*[flow] * 24).must(0)
+    first.signal(signal.SIGINT)
+    first.wait()
+    pair.run(*[flow] * 25).must(0)
+
+
 def test_recover_passes_over_packets(lab):
-    """It makes results of what else the spools hold."""
+    """It makes results of what else the spools hold, and tells that packets are missing."""
     left = Left(lab)
     flags = f"--captures={lab.directory / 'captures'}"
-    master = left.master(CAPTURED, CAPTURED, flags=[flags])
+    master = left.master(CAPTURED, CAPTURED, {}, flags=[flags])
     assert master.wait() == 1
     spools = left.spools()
     assert len(spools) == 2
@@ -265,7 +286,12 @@ def test_recover_passes_over_packets(lab):
     left.recover(*spools).must(0)
     for given in (spools, [part]):
         outcome = left.recover(*given)
+        assert [flow.result.capture for flow in outcome.flows] == ["headers", "headers", ""]
         for flow in outcome.flows:
+            for capture in ("src_capture", "dst_capture"):
+                assert flow.result.HasField(capture) == bool(flow.result.capture)
+                if flow.result.capture:
+                    assert "not the packets" in getattr(flow.result, capture).error
             assert flow.result.status == COMPLETE
             assert flow.result.src.payload_bytes == flow.result.dst.payload_bytes > 0
             for report, rows, _ in ends(flow):

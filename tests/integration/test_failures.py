@@ -140,11 +140,11 @@ class Bed:
         return process
 
     @contextlib.contextmanager
-    def stopped_at(self, call):
+    def stopped_at(self, call, *limits):
         """B is stopped just before the first call of that name; gives the hosts that lead there,
-        and A under a second name."""
+        and A under a second name.  limits: for so many seconds, and so many times."""
         port = PORT_B + 1
-        words = [RELAY, port, PORT_B, call, self.agents["B"].pid]
+        words = [RELAY, port, PORT_B, call, self.agents["B"].pid, *limits]
         relay = self.lab.spawn(self.where, *words, program=sys.executable, name="relay")
         self.lab.listening(relay, f"127.0.0.1:{port}")
         yield HOSTS | {
@@ -273,6 +273,17 @@ def agent_stopped_at_start(bed):
         outcome = bed.run({}, {"dst": "C"}, hosts=hosts)
         assert bed.agents["A"].interface_bytes("lo") < idle + 1 * MB
         return outcome
+
+
+def agent_late_at_start(bed):
+    """Too late for its order twice, then in time."""
+    with bed.stopped_at("Start", 0.9, 2) as hosts:
+        return bed.run({}, {"dst": "C"}, hosts=hosts)
+
+
+def agent_always_late_at_start(bed):
+    with bed.stopped_at("Start", 0.9, 100) as hosts:
+        return bed.run({}, {"dst": "C"}, hosts=hosts)
 
 
 def agent_stopped_in_prepare(bed):
@@ -575,6 +586,11 @@ def whole(outcome):
             assert len(rows) == report.samples_taken + 1
 
 
+def started_late(outcome):
+    whole(outcome)
+    assert ["try 3 of 3" in warning for warning in outcome.run.warnings].count(True) == 1
+
+
 def lost_agent(outcome):
     (flow,) = outcome.flows
     hosts = {host.name: outcome.run.agents[host.agent] for host in outcome.run.hosts}
@@ -658,6 +674,15 @@ MATRIX = [
     Row(agent_stopped, 3, B + "no answer within 4 s: either it hangs", within=12),
     Row(agent_killed_before_start, 3, B + ".*refused", dead="B", within=15),
     Row(agent_stopped_at_start, 3, B_BY_RELAY + "it did not take the order to start within"),
+    Row(
+        agent_late_at_start, 0,
+        r"(?s)try 2 of 3: agent 127.0.0.1:8843 did not take the order .*try 3 of 3: agent 127",
+        started_late,
+    ),
+    Row(
+        agent_always_late_at_start, 3,
+        "(?s)try 2 of 3: .*try 3 of 3: .*" + B_BY_RELAY + "it did not take the order to start",
+    ),
     Row(agent_stopped_in_prepare, 3, B_BY_RELAY + "nothing heard from it for 10 s", within=25),
     Row(interrupted_in_prepare, 130, ""),
     Row(

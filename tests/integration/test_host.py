@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -190,6 +191,32 @@ def test_stopped_run_ends_sampling_too(lab):
     assert master.wait() == 130
     assert time.monotonic() - begun < 15
     assert output.exists()
+
+
+def test_interrupt_while_sampling_ends(pair):
+    """All flows are over, and an agent that sampled does not answer: a first interrupt is heard."""
+    pair.hosts["C"] = {"mgmt": "127.0.0.1:8843", "host": "127.0.0.3", "sample": True}
+    sampler = pair.lab.agent(pair.where, "127.0.0.1:8843")
+    path = pair.lab.write(pair.scenario({}))
+    output = pair.lab.output()
+    master = pair.lab.spawn(pair.where, "run", path, "-o", output, name="master")
+    for _ in waiting("all flows to be ready", master):
+        if "all flows are ready" in master.text():
+            break
+    time.sleep(1)  # it was started
+    sampler.signal(signal.SIGSTOP)
+    for agent in pair.agents:
+        for _ in waiting("the flows' end", master):
+            if " is over" in agent.text():
+                break
+    time.sleep(0.5)  # the master knows of it, too
+    master.signal(signal.SIGINT)
+    for _ in waiting("a word of the interrupt", master):
+        if "interrupted: " in master.text():
+            break
+    sampler.signal(signal.SIGCONT)
+    assert master.wait() == 130
+    assert output.exists() and "long after their time" not in master.text()
 
 
 def test_summary_tells_of_the_machines(lab):

@@ -133,7 +133,7 @@ def test_agent_killed_in_mid_run(lab, machines):
         check_axis(flow, agents)
     for rows in (flows[0].RxTCPInfo, flows[1].TxTCPInfo):  # those of B
         last = round(rows[-1].ts * 1e9)
-        assert death - SECOND <= last <= death + agents["B"].clock.error_ns
+        assert death - (4 if INSTRUMENTED else 1) * SECOND <= last <= death + agents["B"].clock.error_ns
         assert rows[0].ts < (2 if INSTRUMENTED else 0.5)
     # A's agent goes on.
     one = machines.scenario("500ms")

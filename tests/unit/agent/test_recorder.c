@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "agent/recorder.h"
 #include "agent/spool.h"
 #include "format/segment.h"
@@ -27,7 +28,7 @@ struct engine {
     int fd;
     _Atomic uint64_t wanted; /* samples to be taken, then a report */
     uint64_t taken;          /* the recorder's thread */
-    bool reported;
+    bool tells_ready, reported;
 };
 
 int engine_wait_fd(const struct engine *engine)
@@ -55,6 +56,10 @@ void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
     eventfd_t count;
     eventfd_read(engine->fd, &count);
     uint64_t wanted = atomic_load(&engine->wanted);
+    const struct engine_item ready = {.kind = ENGINE_READY};
+    if (wanted && engine->tells_ready)
+        consumer(arg, &ready);
+    engine->tells_ready &= !wanted;
     struct sample sample = {.info_length = sizeof sample.info};
     struct engine_item item = {.kind = ENGINE_SAMPLE, .sample = &sample};
     for (int i = 0; i < TURN && engine->taken < wanted; i++) {
@@ -92,7 +97,7 @@ int __wrap_buffer_append(struct buffer *b, const void *data, size_t size)
 }
 
 struct fixture {
-    char directory[32], path[64];
+    char directory[TEMPORARY_MAX], path[TEMPORARY_PATH_MAX];
     struct engine engine;
     struct spool *spool;
     struct recorder *recorder;
@@ -132,8 +137,7 @@ static void finished(void *arg)
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "recorder-test.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory, "recorder-test"))
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/spool", fixture->directory);
     fixture->engine.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -188,7 +192,7 @@ static void record(struct fixture *fixture, uint64_t samples)
 /* What a reader finds in the spool: a report, then the run's end. */
 struct found {
     uint64_t rows;
-    bool report;
+    bool ready, report;
     char problem[512];
 };
 
@@ -209,6 +213,7 @@ static struct found read_spool(struct fixture *fixture)
             assert_int_equal(spool_record_rows(record.data, record.size, &series, NULL), 0);
             found.rows += series.count;
         }
+        found.ready |= head.kind == SPOOL_READY;
         found.report |= head.kind == SPOOL_REPORT;
     }
     assert_int_equal(got, 0);
@@ -277,6 +282,23 @@ static void test_no_memory_for_a_report(void **state)
     assert_non_null(strstr(found.problem, "out of memory"));
 }
 
+/* The master waits for it before anything starts. */
+static void test_no_memory_for_readiness(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->engine.tells_ready = true;
+    atomic_store(&starving, true);
+    begin(fixture, 10);
+    usleep(300000);
+    atomic_store(&starving, false);
+    finish(fixture);
+    struct found found = read_spool(fixture);
+    assert_true(found.ready);
+    assert_true(found.report);
+    assert_int_equal(found.rows, 10);
+    assert_non_null(strstr(found.problem, "out of memory"));
+}
+
 /* Neither disk nor memory for what was recorded. */
 static void test_no_room_at_all_for_a_report(void **state)
 {
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_full_disk_loses_nothing_at_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_too_much_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_for_a_report, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory_for_readiness, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room_at_all_for_a_report, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,13 +10,15 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "agent/runs.h"
 #include "agent/shards.h"
+#include "model/packet.h"
 #include "util/clock.h"
 #include "util/log.h"
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_MAX];
     struct agent_options options;
     struct rpc_loop *loop;
     struct runs runs;
@@ -25,8 +27,8 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "runs-test.XXXXXX");
-    if (!mkdtemp(fixture->directory) || rpc_loop_create(&fixture->loop, NULL))
+    if (!temporary_directory(fixture->directory, "runs-test") ||
+        rpc_loop_create(&fixture->loop, NULL))
         return -1;
     log_set_level(LOG_QUIET);
     fixture->options = (struct agent_options){.spool_directory = fixture->directory,
@@ -96,6 +98,28 @@ static void test_no_more_ends_than_announced(void **state)
     assert_non_null(strstr(err.what, "more ends than the 2 announced"));
     assert_int_equal(run_prepare(hosted->run, specs, 1, answers, &err), 0);
     forget(fixture, hosted);
+}
+
+static void test_so_many_captures(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *first = add(fixture, 'a', 100, &err), *second = add(fixture, 'b', 100, &err);
+    for (int i = 0; i < 24; i++)
+        assert_int_equal(hosted_capture(first, &err), 0);
+    for (int i = 0; i < CAPTURES_MAX - 24; i++)
+        assert_int_equal(hosted_capture(second, &err), 0);
+    assert_int_equal(hosted_capture(first, &err), ERROR_FLOW);
+    assert_non_null(strstr(err.what, "64 ends at most"));
+    assert_non_null(strstr(err.what, "24 are in use by this run, 40 by others"));
+    assert_non_null(strstr(err.cure, "wait until the others are over"));
+
+    first->captures--; /* one was refused for another reason */
+    assert_int_equal(hosted_capture(second, &err), 0);
+    assert_int_equal(hosted_capture(second, &err), ERROR_FLOW);
+    forget(fixture, first);
+    assert_int_equal(hosted_capture(second, &err), 0);
+    forget(fixture, second);
 }
 
 static void test_so_many_watchers(void **state)
@@ -183,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_together_no_more_than_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_more_ends_than_announced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_so_many_captures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
         cmocka_unit_test_setup_teardown(test_over, setup, teardown),

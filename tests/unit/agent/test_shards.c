@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "agent/run.h"
 #include "agent/shard_server.h"
 #include "agent/shards.h"
@@ -23,7 +24,7 @@
 #define PATIENCE_NS (30 * NS_PER_S)
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_MAX];
     struct run *run;
     /* of the spool */
     unsigned ready, rows, reports[FLOWS][2], run_ends;
@@ -50,8 +51,7 @@ static int setup(void **state)
         .id = "0123456789abcdef0123456789abcdef", .interval_ns = 10 * NS_PER_MS, .ends = 2 * FLOWS};
     struct error err = {0};
     char text[512];
-    snprintf(fixture->directory, sizeof fixture->directory, "shards-test.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory, "shards-test"))
         return -1;
     *state = fixture;
     if (run_create(&fixture->run, &settings, &options, grew, NULL, &err)) {

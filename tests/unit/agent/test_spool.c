@@ -11,12 +11,13 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "agent/spool.h"
 #include "format/spool_record.h"
 
 struct fixture {
-    char directory[64];
-    char path[96];
+    char directory[TEMPORARY_MAX];
+    char path[TEMPORARY_PATH_MAX];
     struct spool *spool;
     unsigned grown;
     struct rlimit before;
@@ -30,8 +31,7 @@ static void grew(void *arg)
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "spool-test.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory, "spool-test"))
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/spool", fixture->directory);
     *state = fixture;

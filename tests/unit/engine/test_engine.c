@@ -430,6 +430,25 @@ static void test_ticks_that_passed(void **state)
     rig_free(rig);
 }
 
+/* The start is heard of when the flow's time is over: no begin is read behind the stop. */
+static void test_no_begin_behind_the_stop(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec spec = rig_flow(0);
+    rig_prepare_flow(rig, rig, &spec);
+    rig_wait_ready(rig, 2);
+    rig_start(rig, -spec.duration_ns - NS_PER_MS);
+    rig_wait_reports(rig, 2);
+    rig_close(rig);
+    for (enum flow_end end = END_SRC; end <= END_DST; end++) {
+        assert_int_equal(reading(rig, end, READ_BEGIN)->info_length, 0);
+        assert_int_not_equal(reading(rig, end, READ_STOP)->info_length, 0);
+        assert_int_not_equal(reading(rig, end, READ_CLOSE)->info_length, 0);
+    }
+    rig_free(rig);
+}
+
 /* Nobody takes for a while: samples are missed and counted, readiness and reports are not lost. */
 static void test_recorder_that_is_behind(void **state)
 {
@@ -523,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_rest_of_a_paced_source),
         cmocka_unit_test(test_adjust_in_mid_run),
         cmocka_unit_test(test_ticks_that_passed),
+        cmocka_unit_test(test_no_begin_behind_the_stop),
         cmocka_unit_test(test_recorder_that_is_behind),
         cmocka_unit_test(test_no_time_wait_stays),
         cmocka_unit_test(test_destroy_with_flows_running),

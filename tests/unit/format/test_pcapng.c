@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "format/pcapng.h"
 
 /* Written by hand after draft-ietf-opsawg-pcapng; little-endian. */
@@ -32,14 +33,13 @@ static const struct pcapng_about ABOUT = {
     .comment = "hey", .application = "me", .interface = "eth0", .link_type = 1, .snap_length = 192};
 
 struct place {
-    char directory[32], path[64], temporary[96];
+    char directory[TEMPORARY_MAX], path[TEMPORARY_PATH_MAX], temporary[TEMPORARY_PATH_MAX + 8];
 };
 
 static int setup(void **state)
 {
     struct place *place = calloc(1, sizeof *place);
-    snprintf(place->directory, sizeof place->directory, "pcapng-test.XXXXXX");
-    if (!mkdtemp(place->directory))
+    if (!temporary_directory(place->directory, "pcapng-test"))
         return -1;
     snprintf(place->path, sizeof place->path, "%s/a.pcapng", place->directory);
     snprintf(place->temporary, sizeof place->temporary, "%s.tmp", place->path);

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../temporary.h"
 #include <zlib.h>
 
 #include "format/results_reader.h"
@@ -24,8 +26,8 @@
 /* ---- a directory, and what stands in it ---- */
 
 struct fixture {
-    char directory[64];
-    char path[96];
+    char directory[TEMPORARY_MAX];
+    char path[TEMPORARY_PATH_MAX];
     uint8_t *bytes;
     size_t size;
 };
@@ -33,8 +35,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "results-test.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory, "results-test"))
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/results.bin", fixture->directory);
     fixture->bytes = malloc(FILE_MAX);
@@ -489,7 +490,7 @@ static void test_what_was_synced_can_be_read(void **state)
         struct results_reader *reader;
         const struct results_record *record;
         struct error err = {0};
-        char temporary[128];
+        char temporary[TEMPORARY_PATH_MAX + 8];
         use_name(fixture, names[i]);
         snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
         assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
@@ -769,7 +770,7 @@ static void test_the_name_comes_with_the_whole(void **state)
     struct rows rows = make_flow(1, 1);
     struct results_writer *writer;
     struct stat status;
-    char temporary[128];
+    char temporary[TEMPORARY_PATH_MAX + 8];
     snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
     store(fixture, "old", 3);
     assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
@@ -788,7 +789,7 @@ static void test_the_name_comes_with_the_whole(void **state)
 static void test_a_dead_runs_file_is_replaced(void **state)
 {
     struct fixture *fixture = *state;
-    char name[96], temporary[128];
+    char name[TEMPORARY_PATH_MAX], temporary[TEMPORARY_PATH_MAX + 8];
     snprintf(name, sizeof name, "%s", fixture->path);
     snprintf(temporary, sizeof temporary, "%s.tmp", name);
     snprintf(fixture->path, sizeof fixture->path, "%s/results.bin.tmp", fixture->directory);
@@ -852,7 +853,7 @@ static void test_a_failed_write_withholds_the_name(void **state)
     struct stat status;
     struct rlimit limit;
     int failed = 0;
-    char temporary[128];
+    char temporary[TEMPORARY_PATH_MAX + 8];
     snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
     assert_int_equal(results_writer_open(&writer, fixture->path, 0, NULL), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);

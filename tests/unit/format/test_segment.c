@@ -12,11 +12,12 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "format/segment.h"
 
 struct fixture {
-    char directory[64];
-    char path[96];
+    char directory[TEMPORARY_MAX];
+    char path[TEMPORARY_PATH_MAX];
     struct segment *segment;
     struct buffer record;
     uint64_t next;
@@ -25,8 +26,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "segment-test.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory, "segment-test"))
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/spool", fixture->directory);
     *state = fixture;

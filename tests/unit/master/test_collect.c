@@ -10,17 +10,20 @@
 
 #include <cmocka.h>
 
+#include "../temporary.h"
 #include "master/collect.h"
 
 #define FLOWS 3
 
-static char directory[] = "/tmp/test_collect.XXXXXX";
-static char output[64];
+static char directory[TEMPORARY_MAX];
+static char output[TEMPORARY_PATH_MAX];
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(output, sizeof output, "%s/results.pb", mkdtemp(directory));
+    if (!temporary_directory(directory, "collect-test"))
+        return -1;
+    snprintf(output, sizeof output, "%s/results.pb", directory);
     return 0;
 }
 

@@ -84,6 +84,67 @@ static void a_stamp_lies_between(void **state)
     assert_false(bracket_latest(&before, &none, REAL + 1500000, &mono));
 }
 
+/* Whether the stamp of what was at mono_ns, when the clocks were apart_ns apart, is placed within
+ * the bound that is stated; and the bound is no larger than most_ns. */
+static void is_placed(const struct clock_bracket *brackets, size_t count, int64_t since_ns,
+                      int64_t mono_ns, int64_t apart_ns, int64_t most_ns)
+{
+    int64_t error_ns;
+    const int64_t place = bracket_place(brackets, count, mono_ns + apart_ns, since_ns, &error_ns);
+    assert_in_range(error_ns, 1, most_ns);
+    assert_in_range(mono_ns, place - error_ns, place + error_ns);
+}
+
+#define S NS_PER_S
+
+static void a_stamp_is_placed_however_late_it_is_read(void **state)
+{
+    (void)state;
+    /* Nothing was read for nine seconds, then so slowly that two brackets more were made. */
+    const struct clock_bracket brackets[] = {at(1 * S, REAL, 400), at(2 * S, REAL, 900),
+                                             at(11 * S, REAL, 300), at(12 * S, REAL, 300),
+                                             at(13 * S, REAL, 500)};
+    for (int64_t mono = 3 * S / 2; mono < 13 * S; mono += S / 10)
+        is_placed(brackets, 5, 3 * S / 2, mono, REAL, 1300);
+    /* Also where it should have been read long ago. */
+    for (int64_t mono = 3 * S / 2; mono < 13 * S; mono += S / 10)
+        is_placed(brackets, 5, 13 * S - 1, mono, REAL, 1300);
+}
+
+static void the_bound_holds_across_steps(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = {-3600 * S, -3 * S, -S / 10,   -NS_PER_MS, -2000, -200,
+                                    200,       2000,   NS_PER_MS, S / 10,     3 * S, 3600 * S};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const int64_t stepped = REAL + steps[i];
+        /* In the nine seconds. */
+        const struct clock_bracket brackets[] = {at(1 * S, REAL, 400), at(2 * S, REAL, 900),
+                                                 at(11 * S, stepped, 300), at(12 * S, stepped, 300),
+                                                 at(13 * S, stepped, 500)};
+        const int64_t most = (steps[i] < 0 ? -steps[i] : steps[i]) / 2 + 1300;
+        for (int64_t mono = 3 * S / 2; mono < 7 * S; mono += S / 10)
+            is_placed(brackets, 5, 3 * S / 2, mono, REAL, most);
+        for (int64_t mono = 7 * S; mono < 13 * S; mono += S / 10)
+            is_placed(brackets, 5, 3 * S / 2, mono, stepped, most);
+    }
+    /* Far steps leave no doubt. */
+    const struct clock_bracket far[] = {at(1 * S, REAL, 400), at(2 * S, REAL + 3600 * S, 400)};
+    is_placed(far, 2, 1 * S, 3 * S / 2, REAL, 250);
+    is_placed(far, 2, 1 * S, 3 * S / 2, REAL + 3600 * S, 250);
+}
+
+static void without_a_bracket_the_bound_is_the_whole_time(void **state)
+{
+    (void)state;
+    const struct clock_bracket brackets[] = {at(5 * S, REAL, 400), at(6 * S, REAL, 400)};
+    for (int64_t mono = 2 * S; mono < 6 * S; mono += S / 10)
+        is_placed(brackets, 2, 2 * S, mono, REAL, 2 * S + 1);
+    is_placed(brackets, 1, 2 * S, 3 * S, REAL, 3 * S / 2 + 1);
+    /* No bracket fits: of a step, and one back. */
+    is_placed(brackets, 2, 5 * S, 11 * S / 2, REAL + 20 * S, S / 2 + 1);
+}
+
 static void the_machine_can_be_asked(void **state)
 {
     (void)state;
@@ -103,6 +164,9 @@ int main(void)
         cmocka_unit_test(a_step_is_found),
         cmocka_unit_test(a_step_that_is_not_found_is_within_the_width),
         cmocka_unit_test(a_stamp_lies_between),
+        cmocka_unit_test(a_stamp_is_placed_however_late_it_is_read),
+        cmocka_unit_test(the_bound_holds_across_steps),
+        cmocka_unit_test(without_a_bracket_the_bound_is_the_whole_time),
         cmocka_unit_test(the_machine_can_be_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

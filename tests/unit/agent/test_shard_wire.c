@@ -1,0 +1,90 @@
+/* Messages between an agent and its shards. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/shard_wire.h"
+#include "proto/shard.pb-c.h"
+
+#define LARGE (16u << 20) /* more than a socket holds */
+
+static int setup(void **state)
+{
+    int *fds = calloc(2, sizeof *fds);
+    *state = fds;
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+}
+
+static int teardown(void **state)
+{
+    int *fds = *state;
+    close(fds[0]);
+    close(fds[1]);
+    free(fds);
+    return 0;
+}
+
+static int send_records(int fd, uint8_t *data, size_t size)
+{
+    Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
+    message.records = (ProtobufCBinaryData){.len = size, .data = data};
+    return shard_wire_send(fd, &message.base);
+}
+
+static void test_there(void **state)
+{
+    const int *fds = *state;
+    uint8_t data[] = {1, 2, 3};
+    struct buffer scratch = {0};
+    ProtobufCMessage *message;
+    assert_int_equal(send_records(fds[0], data, sizeof data), 0);
+    assert_int_equal(
+        shard_wire_receive(fds[1], &tcpflowgen__shard_reply__descriptor, &scratch, &message), 1);
+    const Tcpflowgen__ShardReply *reply = (const Tcpflowgen__ShardReply *)message;
+    assert_int_equal(reply->records.len, sizeof data);
+    assert_memory_equal(reply->records.data, data, sizeof data);
+    protobuf_c_message_free_unpacked(message, NULL);
+    buffer_fini(&scratch);
+}
+
+/* Who sends holds a lock: it must not be for ever. */
+static void test_a_peer_that_does_not_read(void **state)
+{
+    const int *fds = *state;
+    uint8_t *data = calloc(1, LARGE);
+    assert_non_null(data);
+    assert_int_equal(shard_wire_bound(fds[0], 50 * NS_PER_MS), 0);
+    alarm(20);
+    assert_int_equal(send_records(fds[0], data, LARGE), -1);
+    alarm(0);
+    free(data);
+}
+
+static void test_a_peer_that_is_gone(void **state)
+{
+    int *fds = *state;
+    uint8_t data[] = {1};
+    struct buffer scratch = {0};
+    ProtobufCMessage *message;
+    shutdown(fds[1], SHUT_RDWR);
+    assert_int_equal(send_records(fds[0], data, sizeof data), -1);
+    assert_int_equal(
+        shard_wire_receive(fds[0], &tcpflowgen__shard_reply__descriptor, &scratch, &message), 0);
+    buffer_fini(&scratch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_peer_that_does_not_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_peer_that_is_gone, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
