@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "cli/output.h"
 #include "cli/say.h"
 #include "recover/recover.h"
 #include "report/summary.h"
@@ -12,15 +13,21 @@
 static int run(const union arguments *arguments)
 {
     const struct recover_arguments *given = &arguments->recover;
+    const char *const *spools = (const char *const *)given->spools.words;
+    const size_t count = given->spools.count;
     struct recover_outcome outcome;
+    char old[OUTPUT_OLD_MAX];
     struct error err = {0};
     if (!given->output) {
         error_set(&err, ERROR_INPUT, NULL, "--output is missing: the results' file");
         return say_error("recover", &err);
     }
-    if (recover_run((const char *const *)given->spools.words, given->spools.count, given->output,
-                    &outcome, &err))
+    if (output_check(given->output, spools, count, &err))
         return say_error("recover", &err);
+    output_old(given->output, old);
+    if (recover_run(spools, count, given->output, &outcome, &err))
+        return say_error("recover", &err);
+    output_tell(given->output, old);
     fprintf(stderr,
             "tcp-flowgen: flows complete: %llu, partial: %llu, failed: %llu; agents whose spools "
             "are missing or have no end: %zu; warnings in the results: %zu\n",

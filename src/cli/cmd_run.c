@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
+#include "cli/output.h"
 #include "cli/repeats.h"
 #include "cli/say.h"
 #include "cli/temporary.h"
@@ -94,6 +95,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
         .seed = seed_of(given),
         .output = output,
         .separate = given->separate,
+        .tell_replaced = !given->silent_replace,
         .shutdown_agents = given->shutdown,
     };
     struct repeats_outcome outcome;
@@ -133,6 +135,22 @@ static int check_options(const struct run_arguments *given, struct error *err)
     return clock_network_read(given->clock_network, &clock_on_test, err);
 }
 
+/* No result file of the run may be its scenario. */
+static int check_output(const struct run_arguments *given, struct error *err)
+{
+    int failed = 0;
+    if (!given->output)
+        return 0;
+    if (!given->separate)
+        return output_check(given->output, &given->scenario, 1, err);
+    for (uint32_t number = 1; !failed && number <= given->repeat; number++) {
+        CLEANUP_FREE char *path = repeats_path(given->output, number);
+        failed = path ? output_check(path, &given->scenario, 1, err)
+                      : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    return failed;
+}
+
 /* Beside a result that is not kept no file could be kept either. */
 static int check_captures(const struct run_arguments *given, const struct plan *plan,
                           struct error *err)
@@ -153,7 +171,7 @@ static int run(const union arguments *arguments)
     if (given->quiet)
         log_set_level(LOG_QUIET);
     struct error err = {0};
-    if (check_options(given, &err))
+    if (check_options(given, &err) || check_output(given, &err))
         return say_error("run", &err);
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,
