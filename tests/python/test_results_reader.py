@@ -228,7 +228,7 @@ def test_gzip_is_known_by_its_first_bytes(pb, reader, tmp_path, name, zipped):
     assert "flow 1: A -> B" in example(path).stdout
 
 
-def example(path, more="", **words):
+def example(path, **words):
     """Runs python/parse_results.py on a file."""
     script = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import parse_results as p; p.main()"
     command = [sys.executable, "-c", script, str(path)]
