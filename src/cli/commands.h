@@ -57,6 +57,7 @@ struct summary_arguments {
 struct recover_arguments {
     struct operands spools;
     const char *output; /* NULL: not given */
+    bool json;
 };
 
 struct schema_arguments {

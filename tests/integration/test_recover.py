@@ -1,5 +1,6 @@
 """Nothing that was sampled is lost: `recover` makes results of the spools that agents left."""
 
+import json
 import os
 import re
 import signal
@@ -116,6 +117,12 @@ def test_all_of_a_run(left):
         assert result.HasField("ledger") and result.HasField("verdict")
     text = left.lab.command(None, "summary", outcome.output).must(0).stdout
     assert "recovered from spools" in text
+    assert outcome.stdout == text  # as `run` prints it
+    shown = left.lab.command(None, "recover", *spools, "-o", outcome.output, "--json").must(0)
+    assert len(json.loads(shown.stdout)["flows"]) == 2
+    assert f"replaced {outcome.output} (" in shown.stderr
+    shown = left.lab.command(None, "recover", *spools, "-o", "-", "--json").must(2)
+    assert "both want standard output" in shown.stderr
 
     # The master's part file, alone or beside them, has the same.
     (part,) = left.parts.glob("*.part")
@@ -180,9 +187,51 @@ def test_broken_files(left):
     for length in range(0, 3000, 101):
         cut.write_bytes(data[:length] + bytes(50))
         assert left.recover(cut).code in (1, 2)
-    left.master({}).wait()
-    outcome = left.recover(*left.spools()).must(2)
+
+
+def test_files_of_several_runs_are_listed(left):
+    left.master({}, label="one").wait()
+    first = left.spools()
+    left.master({}, label="two").wait()
+    mixed = left.spools()
+    (part, _) = left.parts.glob("*.part")
+    junk = left.lab.directory / "junk"
+    junk.write_bytes(os.urandom(100))
+    outcome = left.recover(*mixed, part).must(2)
     assert "of run" in outcome.stderr and "one run at a time" in outcome.stderr
+    lines = [line.removeprefix("tcp-flowgen: ") for line in outcome.stderr.splitlines()[1:]]
+    heads = [line for line in lines if not line.startswith("  ")]
+    assert len(heads) == 2 and len(lines) == 7
+    for label in "one", "two":
+        assert any(
+            re.fullmatch(rf'run \w{{32}}, label "{label}", start 20[-\d]+ [:\d]+:', head)
+            for head in heads
+        )
+    runs = {}
+    for line in lines:
+        runs.setdefault(line, []) if line in heads else runs[list(runs)[-1]].append(line)
+    for head, files in runs.items():
+        ours = first if '"one"' in head else [spool for spool in mixed if spool not in first]
+        wanted = {f"  {path}, of agent 127.0.0.1:884{i}" for i, path in enumerate(ours, 1)}
+        assert wanted <= set(files) and len(set(files) - wanted) <= 1
+    assert f"  {part}" in lines
+
+
+def test_a_spool_that_is_given_twice(left):
+    """Neither it nor a copy, whole or cut, adds anything."""
+    left.master({}).wait()
+    spools = left.spools()
+    once = left.recover(*spools).must(0)
+    copy = left.lab.directory / "copy.spool"
+    copy.write_bytes(spools[0].read_bytes())
+    cut = left.lab.directory / "cut.spool"
+    cut.write_bytes(spools[0].read_bytes()[:-200])
+    for more in [spools[0], *spools], [copy, *spools], [cut, *spools], [*spools, cut]:
+        twice = left.recover(*more).must(0)
+        assert twice.run.host_samples == once.run.host_samples
+        assert twice.flows[0].result == once.flows[0].result
+        assert twice.flows[0].TxTCPInfo == once.flows[0].TxTCPInfo
+        assert any("are spools of one agent, 127.0.0.1:8841" in text for text in twice.run.warnings)
 
 
 def test_what_is_no_spool(lab):

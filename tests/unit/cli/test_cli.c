@@ -594,7 +594,11 @@ static void inputs_are_not_overwritten(void **state)
     unlink(results_2);
     unlink(temporary);
     assert_false(seen.master_ran);
+    seen.outcome.wrote_result = true;
+    seen.outcome.complete = 1;
     assert_int_equal(program("run", scenario, "-o", "/dev/null", NULL), 0);
+    assert_string_equal(out, ""); /* it cannot be read again */
+    assert_says(errors, "flows: 1 complete, 0 partial, 0 failed\n");
 }
 
 static void replaced_files_are_told(void **state)
