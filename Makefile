@@ -2,8 +2,9 @@
 BUILD ?= build
 PROTOC ?= protoc
 
+# The program alone: `ninja` and `meson test` build the unit tests, which takes as long again.
 all: $(BUILD)/build.ninja python/messages_pb2.py
-	ninja -C $(BUILD)
+	ninja -C $(BUILD) src/tcp-flowgen
 	ln -sfn $(BUILD)/src/tcp-flowgen tcp-flowgen
 
 $(BUILD)/build.ninja:

@@ -2,13 +2,13 @@
 
     import tcp_flowgen_results
 
-    for flow in tcp_flowgen_results.read("results.bin.gz"):
+    for flow in tcp_flowgen_results.read("results.pb.gz"):
         print(flow.params.id, flow.params.src, flow.params.dst)
         for ts, cwnd in zip(flow.src.columns["ts"], flow.src.columns["snd_cwnd"]):
             print(ts, cwnd)
 
-Needs messages_pb2.py beside it (`make python/messages_pb2.py`) and protobuf's Python package,
-nothing else.  The lists of one end are equally long: pandas.DataFrame(flow.src.columns) works.
+Needs messages_pb2.py beside it (`make python/messages_pb2.py`) and protobuf's Python package
+(python3-protobuf, which is /usr/bin/python3's), nothing else.  The lists of one end are equally long: pandas.DataFrame(flow.src.columns) works.
 
 How much an end received, in every interval between its samples:
 
@@ -126,8 +126,10 @@ class Flow:
 
 
 def records(name):
-    """Yields the file's records as they are: messages_pb2.Flow, one or more a flow."""
-    zipped = str(name).removesuffix(".tmp").endswith(".gz")
+    """Yields the file's records as they are: messages_pb2.Flow, one or more a flow.  What is
+    gzipped is found out by its first bytes, not by its name."""
+    with open(name, "rb") as file:
+        zipped = file.read(3) == b"\x1f\x8b\x08"
     with gzip.open(name, "rb") if zipped else open(name, "rb") as file:
         number = 0
         while True:

@@ -128,6 +128,18 @@ static void has_let_go(void *arg)
 
 /* ---- looking after runs ---- */
 
+/* No master took its samples: where they stay, once. */
+static void tell_kept(struct hosted *hosted)
+{
+    const char *path = segment_path(run_spool(hosted->run));
+    if (hosted->kept_told)
+        return;
+    hosted->kept_told = true;
+    log_warning("run %s was not collected, its samples stay in %s: `tcp-flowgen recover -o FILE "
+                "%s` makes a result of them",
+                run_id(hosted->run), path, path);
+}
+
 /* Sees to what a run's end, a failing disk or a vanished master ask for. */
 static void look_after(struct hosted *hosted, int64_t orphan_ns)
 {
@@ -137,15 +149,19 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
         hosted->failure_told = true;
     }
     pump(hosted);
+    const bool unwatched = clock_now() - hosted->watched_ns > orphan_ns;
+    if (hosted->over && !hosted->busy && (hosted->orphaned || unwatched))
+        tell_kept(hosted);
     if (hosted->over || hosted->busy)
         return;
     hosted->over = run_settle(hosted->run);
     if (hosted->over) {
         log_info("run %s is over", run_id(hosted->run));
         hosted_lend(hosted, let_go, has_let_go, hosted);
-    } else if (clock_now() - hosted->watched_ns > orphan_ns) {
+    } else if (unwatched) {
         log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
                     (long long)(orphan_ns / NS_PER_S));
+        hosted->orphaned = true;
         hosted_stop(hosted);
         responder_remove(hosted->runs->responder, run_id(hosted->run));
         hosted->watched_ns = clock_now();
@@ -229,9 +245,7 @@ static int make_room(struct runs *runs, struct error *err)
     struct hosted *oldest = oldest_over(runs);
     if (!oldest)
         return error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
-    log_warning("run %s was never collected: its samples stay in %s, for `tcp-flowgen "
-                "recover`",
-                run_id(oldest->run), segment_path(run_spool(oldest->run)));
+    tell_kept(oldest);
     leave(oldest, false);
     return 0;
 }
@@ -264,8 +278,11 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct
 void runs_fini(struct runs *runs)
 {
     rpc_loop_cancel(runs->loop, tick, runs);
-    for (size_t i = runs->count; i-- > 0;)
+    for (size_t i = runs->count; i-- > 0;) {
+        if (!runs->items[i]->remove_spool)
+            tell_kept(runs->items[i]);
         leave(runs->items[i], runs->items[i]->remove_spool);
+    }
     while (runs->count || runs->leaving)
         rpc_loop_run(runs->loop, -1);
 }

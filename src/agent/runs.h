@@ -28,6 +28,8 @@ struct hosted {
     size_t captures;    /* ends that are captured */
     int64_t watched_ns; /* when a master was last there */
     bool over, failure_told;
+    bool orphaned;  /* stopped for want of a master */
+    bool kept_told; /* that its spool stays was logged */
     bool busy;
     bool stop;                 /* wanted when it is not busy any more */
     bool leaving;              /* likewise: it is not found any more */

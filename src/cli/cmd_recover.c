@@ -1,32 +1,96 @@
 /* `tcp-flowgen recover`: results from the spools that agents left. */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/results.h"
 #include "cli/say.h"
+#include "format/results_file.h"
 #include "recover/recover.h"
-#include "report/summary.h"
+#include "recover/survey.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* "2026-11-20 17:03:12" */
+static char *moment(int64_t unix_ns, char out[32])
+{
+    const time_t seconds = (time_t)(unix_ns / NS_PER_S);
+    struct tm when;
+    if (!unix_ns || !localtime_r(&seconds, &when) || !strftime(out, 32, "%F %T", &when))
+        snprintf(out, 32, "not known");
+    return out;
+}
+
+/* Which of the files are of which run. */
+static void list_runs(const char *const *spools, size_t count)
+{
+    struct surveyed *files = NULL;
+    if (survey_files(spools, count, &files, NULL))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct surveyed *file = &files[i];
+        char when[32];
+        if (i > 0 && strcmp(file->run, files[i - 1].run) == 0)
+            ; /* a further file of it */
+        else if (!file->run[0])
+            log_info("of no known run:");
+        else
+            log_info("run %s, label \"%s\", start %s:", file->run, file->label,
+                     moment(file->started_unix_ns, when));
+        log_info("  %s%s%s", file->path, file->agent[0] ? ", of agent " : "", file->agent);
+    }
+    free(files);
+}
+
+static int report(const struct recover_arguments *given, const struct recover_outcome *outcome)
+{
+    struct error err = {0};
+    if (results_file_in_place(given->output)) {
+        results_counts(outcome->complete, outcome->partial, outcome->failed);
+    } else if (results_summary(&given->output, 1, given->json, &err)) {
+        say_error(given->output, &err);
+        return EXIT_FLOWS;
+    }
+    return outcome->partial || outcome->failed || outcome->lost ? EXIT_FLOWS : EXIT_FINE;
+}
+
+static int check_options(const struct recover_arguments *given, struct error *err)
+{
+    if (!given->output)
+        return error_set(err, ERROR_INPUT, NULL, "--output is missing: the results' file");
+    if (given->json && results_to_stdout(given->output)) {
+        error_set(err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
+        return error_cure(err, "write the results to a file");
+    }
+    return output_check(given->output, (const char *const *)given->spools.words,
+                        given->spools.count, err);
+}
 
 static int run(const union arguments *arguments)
 {
     const struct recover_arguments *given = &arguments->recover;
+    const char *const *spools = (const char *const *)given->spools.words;
+    const size_t count = given->spools.count;
     struct recover_outcome outcome;
+    char old[OUTPUT_OLD_MAX];
     struct error err = {0};
-    if (!given->output) {
-        error_set(&err, ERROR_INPUT, NULL, "--output is missing: the results' file");
+    if (check_options(given, &err))
         return say_error("recover", &err);
+    output_old(given->output, old);
+    if (recover_run(spools, count, given->output, &outcome, &err)) {
+        const int status = say_error("recover", &err);
+        if (outcome.mixed)
+            list_runs(spools, count);
+        return status;
     }
-    if (recover_run((const char *const *)given->spools.words, given->spools.count, given->output,
-                    &outcome, &err))
-        return say_error("recover", &err);
-    fprintf(stderr,
-            "tcp-flowgen: flows complete: %llu, partial: %llu, failed: %llu; agents whose spools "
-            "are missing or have no end: %zu; warnings in the results: %zu\n",
-            (unsigned long long)outcome.complete, (unsigned long long)outcome.partial,
-            (unsigned long long)outcome.failed, outcome.lost, outcome.warnings);
-    return outcome.partial || outcome.failed || outcome.lost ? EXIT_FLOWS : EXIT_FINE;
+    output_tell(given->output, old);
+    return report(given, &outcome);
 }
 
 #define PLACE(field) offsetof(struct recover_arguments, field)
@@ -34,14 +98,15 @@ static int run(const union arguments *arguments)
 static const struct option_row rows[] = {
     {"output", 'o', false, OPTION_TEXT, "FILE", PLACE(output), 1, 0,
      "write the results to FILE; gzip if it ends in\n.gz, - is standard output"},
+    {"json", 0, false, OPTION_FLAG, NULL, PLACE(json), 0, 0, "print the summary as JSON"},
 };
 
 const struct command command_recover = {
     .name = "recover",
     .summary = "make results of spools that agents left",
     .about = "Reads the spools SPOOL of one run, which its agents left because no master took\n"
-             "their samples, and writes a result file of what they hold.  The part file of a\n"
-             "master that was killed may be one of them.  The spools stay.\n"
+             "their samples, writes a result file of what they hold, and prints a summary.\n"
+             "The part file of a master that was killed may be one of them.  The spools stay.\n"
              "\n"
              "Exit status: 0 all flows ran to their end, 1 some did not or a spool is missing,\n"
              "2 wrong usage, or no spools of one run.\n",

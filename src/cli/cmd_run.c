@@ -1,8 +1,6 @@
 /* `tcp-flowgen run`: plan, run, summary, exit status. */
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/bounds.h"
@@ -10,42 +8,15 @@
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/load.h"
+#include "cli/output.h"
 #include "cli/repeats.h"
+#include "cli/results.h"
 #include "cli/say.h"
 #include "cli/temporary.h"
-#include "report/summary.h"
+#include "format/results_file.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/random.h"
-
-#define TABLE_FLOWS 40
-
-static bool is_stdout(const char *output)
-{
-    return strcmp(output, "-") == 0;
-}
-
-/* The results went to standard output: they cannot be read again. */
-static void print_counts(const struct repeats_outcome *outcome, FILE *out)
-{
-    fprintf(out, "flows: %" PRIu64 " complete, %" PRIu64 " partial, %" PRIu64 " failed\n",
-            outcome->complete, outcome->partial, outcome->failed);
-}
-
-static int print_summary(const struct repeats_outcome *outcome, bool json, struct error *err)
-{
-    struct summary summary = {0};
-    int failed =
-        summary_load(&summary, (const char *const *)outcome->files, outcome->file_count, -1, err);
-    if (failed)
-        return failed;
-    if (!json)
-        summary_text(&summary, stdout, TABLE_FLOWS);
-    else if (summary_json(&summary, stdout))
-        failed = error_set(err, ERROR_SYSTEM, NULL, "cannot write the summary");
-    summary_fini(&summary);
-    return failed;
-}
 
 /* Runs may have been written also where the last one failed. */
 static int report(const struct run_arguments *given, const char *output,
@@ -54,9 +25,10 @@ static int report(const struct run_arguments *given, const char *output,
     struct error err = {0};
     if (outcome->file_count == 0)
         return status;
-    if (is_stdout(output)) {
-        print_counts(outcome, stderr);
-    } else if (print_summary(outcome, given->json, &err)) {
+    if (results_file_in_place(output)) {
+        results_counts(outcome->complete, outcome->partial, outcome->failed);
+    } else if (results_summary((const char *const *)outcome->files, outcome->file_count,
+                               given->json, &err)) {
         say_error(output, &err);
         return EXIT_FLOWS;
     }
@@ -94,6 +66,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
         .seed = seed_of(given),
         .output = output,
         .separate = given->separate,
+        .tell_replaced = !given->silent_replace,
         .shutdown_agents = given->shutdown,
     };
     struct repeats_outcome outcome;
@@ -121,7 +94,7 @@ static int run_temporary(const struct run_arguments *given, const struct plan *p
 static int check_options(const struct run_arguments *given, struct error *err)
 {
     bool clock_on_test;
-    bool to_stdout = given->output && is_stdout(given->output);
+    bool to_stdout = given->output && results_to_stdout(given->output);
     if (given->json && to_stdout) {
         error_set(err, ERROR_INPUT, NULL, "--json and --output - both want standard output");
         return error_cure(err, "write the results to a file");
@@ -133,11 +106,27 @@ static int check_options(const struct run_arguments *given, struct error *err)
     return clock_network_read(given->clock_network, &clock_on_test, err);
 }
 
+/* No result file of the run may be its scenario. */
+static int check_output(const struct run_arguments *given, struct error *err)
+{
+    int failed = 0;
+    if (!given->output)
+        return 0;
+    if (!given->separate)
+        return output_check(given->output, &given->scenario, 1, err);
+    for (uint32_t number = 1; !failed && number <= given->repeat; number++) {
+        CLEANUP_FREE char *path = repeats_path(given->output, number);
+        failed = path ? output_check(path, &given->scenario, 1, err)
+                      : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    return failed;
+}
+
 /* Beside a result that is not kept no file could be kept either. */
 static int check_captures(const struct run_arguments *given, const struct plan *plan,
                           struct error *err)
 {
-    const bool kept = given->output && !is_stdout(given->output);
+    const bool kept = given->output && !results_to_stdout(given->output);
     for (size_t i = 0; !kept && !given->captures && i < plan->flow_count; i++)
         if (plan->flows[i].capture != CAPTURE_NONE) {
             error_set(err, ERROR_INPUT, NULL, "flow %d is captured, but nothing says where to",
@@ -153,7 +142,7 @@ static int run(const union arguments *arguments)
     if (given->quiet)
         log_set_level(LOG_QUIET);
     struct error err = {0};
-    if (check_options(given, &err))
+    if (check_options(given, &err) || check_output(given, &err))
         return say_error("run", &err);
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,

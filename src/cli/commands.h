@@ -32,6 +32,7 @@ struct run_arguments {
     int64_t lead_ns;
     int64_t repeat, pause_ns, warmup_ns;
     bool separate;             /* a file for each repeat */
+    bool silent_replace;       /* not an option: the form without a command word */
     const char *clock_network; /* NULL: not given */
     struct optional_uint64 seed;
 };
@@ -56,6 +57,7 @@ struct summary_arguments {
 struct recover_arguments {
     struct operands spools;
     const char *output; /* NULL: not given */
+    bool json;
 };
 
 struct schema_arguments {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/exit_status.h"
+#include "cli/output.h"
 #include "cli/say.h"
 #include "util/log.h"
 
@@ -71,14 +72,26 @@ static int keep_name(struct repeats_outcome *outcome, const char *path, struct e
     return 0;
 }
 
+static int publish_file(struct progress *progress, struct error *err)
+{
+    char old[OUTPUT_OLD_MAX];
+    output_old(progress->path, old);
+    int failed = results_writer_close(progress->writer, err);
+    if (failed)
+        return failed;
+    if (progress->repeats->tell_replaced)
+        output_tell(progress->path, old);
+    return keep_name(progress->outcome, progress->path, err);
+}
+
 /* A file without a run does not come to be. */
 static int close_file(struct progress *progress, struct error *err)
 {
     int failed = 0;
     if (progress->in_file == 0)
         results_writer_abort(progress->writer);
-    else if (!(failed = results_writer_close(progress->writer, err)))
-        failed = keep_name(progress->outcome, progress->path, err);
+    else
+        failed = publish_file(progress, err);
     free(progress->path);
     progress->path = NULL;
     progress->writer = NULL;

@@ -19,6 +19,7 @@ struct repeats {
     uint64_t seed;        /* of every run */
     const char *output;   /* "-": standard output */
     bool separate;        /* a file for each run, named by repeats_path() */
+    bool tell_replaced;   /* log which files the results took the place of */
     bool shutdown_agents; /* tell the agents to exit at the end */
 };
 

@@ -27,6 +27,7 @@ static int run_master(const struct seed_arguments *given)
     run->write_size = given->write_size;
     run->shutdown = !given->keepalive;
     run->quiet = given->quiet;
+    run->silent_replace = true;
     return command_run.run(&arguments);
 }
 

@@ -149,7 +149,21 @@ static size_t distance(const char *a, const char *b)
     return rows[strlen(a) % 3][length];
 }
 
-/* The key that was probably meant: at most two letters, and half of the name, are wrong. */
+/* Whether word is one of those of words. */
+static bool has_word(const char *words, const char *word)
+{
+    const size_t length = strlen(word);
+
+    for (const char *at = words; at && length > 0; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (strncmp(at, word, length) == 0 && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* The key that was probably meant: other programs call it so, or at most two letters, and half of
+ * the name, are wrong. */
 static const struct json_key *nearest_key(const struct json_table *table, const char *name)
 {
     const struct json_key *nearest = NULL;
@@ -159,6 +173,8 @@ static const struct json_key *nearest_key(const struct json_table *table, const 
     if (!fold(name, wanted))
         return NULL;
     for (size_t i = 0; i < table->count; i++) {
+        if (has_word(table->keys[i].alike, wanted))
+            return &table->keys[i];
         if (!fold(table->keys[i].name, known))
             continue;
         size_t wrong = distance(wanted, known);

@@ -65,6 +65,7 @@ struct json_key {
     const char *otherwise; /* in words, what holds by default, where fallback does not tell it */
     const char *help;      /* one line: what it does */
     const char *right;     /* what would be right, for messages */
+    const char *alike; /* words of other programs for it, with blanks between, in small letters */
 };
 
 #define JSON_PLACE_MAX 128 /* "hosts.B.mgmt" with its NUL; longer ones are cut */

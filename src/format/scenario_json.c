@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/json_fault.h"
 #include "format/scenario_keys.h"
 #include "util/buffer.h"
 #include "util/cleanup.h"
@@ -15,28 +16,16 @@
 #define FILE_MAX   (64u << 20) /* bytes of a scenario file */
 #define READ_PIECE 65536
 
-static void report_broken(struct json_reader *reader, const json_error_t *broken)
+static void report_broken(struct json_reader *reader, const char *text, size_t size,
+                          const json_error_t *broken)
 {
     struct error err = {0};
-    char text[JSON_ERROR_TEXT_LENGTH];
 
     if (json_error_code(broken) == json_error_out_of_memory) {
         reader->no_memory = true;
         return;
     }
-    size_t size = strnlen(broken->text, sizeof text - 1);
-
-    memcpy(text, broken->text, size);
-    for (size_t i = 0; i < size; i++) { /* it quotes the file */
-        if (text[i] < ' ' || text[i] > '~')
-            text[i] = '?';
-    }
-    text[size] = '\0';
-    if (json_error_code(broken) == json_error_null_character)
-        snprintf(text, sizeof text, "a text has the character \\u0000, which stands for nothing");
-    error_set(&err, ERROR_INPUT, reader->name,
-              "line %d, column %d: this cannot be read as JSON: %s", broken->line, broken->column,
-              text);
+    json_fault(text, size, broken, reader->name, &err);
     json_report(reader, &err);
 }
 
@@ -51,10 +40,11 @@ static bool read_scenario(struct json_reader *reader, struct scenario *scenario,
 {
     json_error_t error;
     size_t skip = byte_order_mark(scenario->text, size);
-    json_t *root = json_loadb(scenario->text + skip, size - skip, JSON_REJECT_DUPLICATES, &error);
+    const char *text = scenario->text + skip;
+    json_t *root = json_loadb(text, size - skip, JSON_REJECT_DUPLICATES, &error);
 
     if (!root) {
-        report_broken(reader, &error);
+        report_broken(reader, text, size - skip, &error);
         return false;
     }
     bool is_object = json_expect_object(reader, reader->name, root);

@@ -240,6 +240,7 @@ int recover_run(const char *const *spools, size_t count, const char *output,
     }
     if (!failed)
         failed = write_results(&r, output, outcome, err);
+    outcome->mixed = r.mixed;
     recovered_fini(&r);
     return failed;
 }

@@ -2,6 +2,7 @@
 #ifndef RECOVER_RECOVER_H
 #define RECOVER_RECOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@
 struct recover_outcome {
     uint64_t complete, partial, failed; /* flows */
     size_t warnings, lost; /* of the run; agents whose spools are not here, or not whole */
+    bool mixed;            /* the files are of several runs: see survey.h */
 };
 
 /* Reads the spools of one run (and its master's part file, if that is given), which stay as they

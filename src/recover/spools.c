@@ -21,7 +21,7 @@ static int no_memory(struct error *err)
 }
 
 /* No message of protobuf begins with a zero. */
-static void skip_link(const struct buffer *record, const uint8_t **data, size_t *size)
+void spool_skip_link(const struct buffer *record, const uint8_t **data, size_t *size)
 {
     size_t skip = record->size >= LINK_SIZE && record->data[0] == 0 ? LINK_SIZE : 0;
     *data = record->data + skip;
@@ -38,7 +38,7 @@ int recovered_read(const struct recovered *recovered, const struct recover_piece
         return got;
     if (got == 0)
         return error_set(err, ERROR_SYSTEM, segment_path(segment), "it got shorter meanwhile");
-    skip_link(record, data, size);
+    spool_skip_link(record, data, size);
     return 0;
 }
 
@@ -122,6 +122,7 @@ static int take_about(struct recovered *r, const Tcpflowgen__Run *about, const c
     if (r->described) {
         if (strcmp(about->id, r->run.id) == 0)
             return 0;
+        r->mixed = true;
         error_set(err, ERROR_INPUT, path, "it is of run %.64s, and another file of run %.64s",
                   about->id, r->run.id);
         return error_cure(err, "give the files of one run at a time");
@@ -159,6 +160,30 @@ static int take_settings(struct recovered *r, const Tcpflowgen__PrepareRequest *
     return settings_from_messages(machine, agent->settings, agent->n_settings) ? no_memory(err) : 0;
 }
 
+/* Of a spool that is given twice, or a copy beside it, the longest counts. */
+static int own_file(struct recovered *r, struct recover_file *file, uint32_t number,
+                    struct error *err)
+{
+    struct recover_agent *agent = &r->agents[number];
+    struct recover_file *other = agent->file;
+    char text[700];
+    file->agent = number;
+    if (other && segment_size(file->segment) <= segment_size(other->segment)) {
+        file->doubled = true;
+    } else if (other) {
+        other->doubled = true;
+        host_series_clear(&r->run.agents[number].host);
+    }
+    if (!file->doubled)
+        agent->file = file;
+    if (!other)
+        return 0;
+    snprintf(text, sizeof text,
+             "%.256s and %.256s are spools of one agent, %.64s: the longer one counts",
+             segment_path(other->segment), segment_path(file->segment), r->run.agents[number].mgmt);
+    return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
+}
+
 static int take_prepare(struct recovered *r, struct recover_file *file, const uint8_t *data,
                         size_t size, bool spool, struct error *err)
 {
@@ -173,8 +198,8 @@ static int take_prepare(struct recovered *r, struct recover_file *file, const ui
     struct recover_agent *agent = agent_at(r, prepare->agent);
     if (agent)
         agent->seen = true;
-    if (agent && spool)
-        file->agent = prepare->agent;
+    if (!failed && agent && spool && file->agent == AGENT_UNKNOWN)
+        failed = own_file(r, file, prepare->agent, err);
     for (size_t i = 0; !failed && i < prepare->n_ends; i++)
         take_end(r, prepare->ends[i], prepare->agent);
     tcpflowgen__prepare_request__free_unpacked(prepare, NULL);
@@ -251,11 +276,13 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
     const uint8_t *data;
     size_t size;
     struct spool_head head;
-    skip_link(record, &data, &size);
+    spool_skip_link(record, &data, &size);
     if (spool_record_head(data, size, &head, NULL))
         return 0; /* its checksum is right: of a newer version */
     if (head.kind == SPOOL_PREPARE)
         return take_prepare(r, file, data, size, data == record->data, err);
+    if (file->doubled)
+        return 0;
     if (head.kind == SPOOL_RUN_END)
         return take_run_end(r, file, &head, err);
     if (head.kind == SPOOL_AXIS)

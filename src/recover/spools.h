@@ -18,11 +18,13 @@
 struct recover_file {
     struct segment *segment;
     uint32_t agent; /* whose spool it is; AGENT_UNKNOWN: a part file, or it does not say */
+    bool doubled;   /* another file is the same agent's, and longer */
 };
 
 struct recover_agent {
-    bool seen;  /* something of it is here */
-    bool ended; /* its spool is whole */
+    bool seen;                 /* something of it is here */
+    bool ended;                /* its spool is whole */
+    struct recover_file *file; /* its spool, the longest if there are several; NULL: none */
     bool has_axis;
     struct axis axis; /* the last that it was told */
 };
@@ -47,6 +49,7 @@ struct recovered {
     size_t file_count;
     struct run_info run;
     bool described; /* run says what the master knew */
+    bool mixed;     /* why it was refused: files of several runs */
     struct recover_agent *agents;
     size_t agent_count; /* as run has */
     struct recover_flow *flows;
@@ -60,6 +63,9 @@ struct recovered {
 int recovered_load(struct recovered *out, const char *const *paths, size_t count,
                    struct error *err);
 void recovered_fini(struct recovered *recovered);
+
+/* The spool's record in a record of a spool or of a master's part file, which has links. */
+void spool_skip_link(const struct buffer *record, const uint8_t **data, size_t *size);
 
 /* The record of samples at a place, into record; *data and *size are the spool record in it. */
 int recovered_read(const struct recovered *recovered, const struct recover_piece *piece,

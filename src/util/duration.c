@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -107,6 +108,51 @@ static enum fault read_term(const char **at, uint64_t *sum)
     return FAULT_NONE;
 }
 
+/* The unit that people mean by another word; NULL: none is like it. */
+static const char *guess_unit(const char *name)
+{
+    static const struct {
+        const char *unit, *word;
+    } words[] = {
+        {"s", "s"},
+        {"s", "sec"},
+        {"s", "second"},
+        {"m", "m"},
+        {"m", "min"},
+        {"m", "minute"},
+        {"h", "h"},
+        {"h", "hr"},
+        {"h", "hour"},
+        {"ms", "ms"},
+        {"ms", "msec"},
+        {"ms", "milli"},
+        {"ms", "millisecond"},
+        {"us", "us"},
+        {"us", "usec"},
+        {"us", "microsecond"},
+        {"ns", "ns"},
+        {"ns", "nsec"},
+        {"ns", "nanosecond"},
+    };
+    size_t length = strlen(name);
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        size_t size = strlen(words[i].word);
+        bool plural = size > 2 && length == size + 1 && (name[size] | ' ') == 's';
+        if (strncasecmp(name, words[i].word, size) == 0 && (length == size || plural))
+            return words[i].unit;
+    }
+    return NULL;
+}
+
+static int cure_unit(const char *text, const char *at, struct error *err)
+{
+    const char *meant = guess_unit(at + strspn(at, " "));
+    const int figures = (int)strspn(text, "+-.0123456789");
+    if (meant && text + figures == at && figures <= SHOWN)
+        return error_cure(err, "write \"%.*s%s\"", figures, text, meant);
+    return error_cure(err, "units are ns, us, ms, s, m and h, without blanks");
+}
+
 static int explain(enum fault fault, const char *text, const char *at, struct error *err)
 {
     const char *more = strlen(text) > SHOWN ? "..." : "";
@@ -126,7 +172,7 @@ static int explain(enum fault fault, const char *text, const char *at, struct er
     case FAULT_UNIT:
         error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: unknown unit \"%.*s\"", SHOWN,
                   text, more, (int)strcspn(at, ".0123456789"), at);
-        return error_cure(err, "units are ns, us, ms, s, m and h, without blanks");
+        return cure_unit(text, at, err);
     case FAULT_RANGE:
         break;
     }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/cleanup.h"
 
@@ -72,19 +73,44 @@ static int find_unit(const char *name)
     return -1;
 }
 
+/* As other programs spell it: "mbit", "Mbps", "M".  Its place in rate_units; -1: none is like it.
+ */
+static int guess_unit(const char *unit)
+{
+    static const char prefixes[] = "kmgt";
+    static const char *const endings[] = {"",      "b",       "bps",    "b/s",  "bit",
+                                          "bit/s", "bit/sec", "bits/s", "bits", "bits/sec"};
+    const char *prefix = strchr(prefixes, *unit | ' '); /* in small letters */
+    const char *ending = unit + (prefix != NULL);
+    for (size_t i = 0; i < COUNT_OF(endings); i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return prefix ? (int)(prefix - prefixes) + 1 : 0;
+    return -1;
+}
+
+static bool counts_bytes(const char *unit)
+{
+    const size_t size = strlen(unit);
+    return strstr(unit, "B/s") || strstr(unit, "byte") || strstr(unit, "Byte") ||
+           strstr(unit, "Bps") || (size > 0 && unit[size - 1] == 'B');
+}
+
 /* A unit that is none, and what was probably meant. */
 static int refuse_unit(const char *text, const char *unit, struct error *err)
 {
-    const int number = (int)(unit - text) < SHOWN ? (int)(unit - text) : SHOWN;
+    const size_t figures = strspn(text, "0123456789.");
+    const int number = figures < SHOWN ? (int)figures : SHOWN, meant = guess_unit(unit);
     if (!*unit) {
         not_a_rate(text, "missing unit", err);
         return error_cure(err, "write for example \"%.*sMbit/s\"", number, text);
     }
-    if (strstr(unit, "B/s") || strstr(unit, "byte") || strstr(unit, "Bps")) {
+    if (counts_bytes(unit)) {
         not_a_rate(text, "rates count bits, not bytes", err);
         return error_cure(err, "a byte is 8 bits: 10 MB/s are \"80Mbit/s\"");
     }
     not_a_rate(text, "unknown unit", err);
+    if (meant >= 0)
+        return error_cure(err, "write \"%.*s%s\"", number, text, rate_units[meant].name);
     return error_cure(err, "units are bit/s, kbit/s, Mbit/s, Gbit/s and Tbit/s, spelled so");
 }
 

@@ -1,5 +1,6 @@
 """Nothing that was sampled is lost: `recover` makes results of the spools that agents left."""
 
+import json
 import os
 import re
 import signal
@@ -116,6 +117,12 @@ def test_all_of_a_run(left):
         assert result.HasField("ledger") and result.HasField("verdict")
     text = left.lab.command(None, "summary", outcome.output).must(0).stdout
     assert "recovered from spools" in text
+    assert outcome.stdout == text  # as `run` prints it
+    shown = left.lab.command(None, "recover", *spools, "-o", outcome.output, "--json").must(0)
+    assert len(json.loads(shown.stdout)["flows"]) == 2
+    assert f"replaced {outcome.output} (" in shown.stderr
+    shown = left.lab.command(None, "recover", *spools, "-o", "-", "--json").must(2)
+    assert "both want standard output" in shown.stderr
 
     # The master's part file, alone or beside them, has the same.
     (part,) = left.parts.glob("*.part")
@@ -132,11 +139,18 @@ def test_master_killed(left):
     time.sleep(0.5)
     master.signal(signal.SIGKILL)
     left.over()
-    outcome = left.recover(*left.spools()).must(1)
+    spools = left.spools()
+    for agent, spool in zip(left.agents, spools):
+        for _ in waiting("where the samples are", agent):
+            if f"`tcp-flowgen recover -o FILE {spool}` makes" in agent.text():
+                break
+    outcome = left.recover(*spools).must(1)
     (flow,) = outcome.flows
     assert flow.result.status == PARTIAL
     assert flow.result.src.status == flow.result.dst.status == END_STOPPED
     check_rows(flow)
+    for agent in left.agents:
+        assert agent.text().count("was not collected") == 1
 
 
 def test_agent_killed(left):
@@ -173,9 +187,51 @@ def test_broken_files(left):
     for length in range(0, 3000, 101):
         cut.write_bytes(data[:length] + bytes(50))
         assert left.recover(cut).code in (1, 2)
-    left.master({}).wait()
-    outcome = left.recover(*left.spools()).must(2)
+
+
+def test_files_of_several_runs_are_listed(left):
+    left.master({}, label="one").wait()
+    first = left.spools()
+    left.master({}, label="two").wait()
+    mixed = left.spools()
+    (part, _) = left.parts.glob("*.part")
+    junk = left.lab.directory / "junk"
+    junk.write_bytes(os.urandom(100))
+    outcome = left.recover(*mixed, part).must(2)
     assert "of run" in outcome.stderr and "one run at a time" in outcome.stderr
+    lines = [line.removeprefix("tcp-flowgen: ") for line in outcome.stderr.splitlines()[1:]]
+    heads = [line for line in lines if not line.startswith("  ")]
+    assert len(heads) == 2 and len(lines) == 7
+    for label in "one", "two":
+        assert any(
+            re.fullmatch(rf'run \w{{32}}, label "{label}", start 20[-\d]+ [:\d]+:', head)
+            for head in heads
+        )
+    runs = {}
+    for line in lines:
+        runs.setdefault(line, []) if line in heads else runs[list(runs)[-1]].append(line)
+    for head, files in runs.items():
+        ours = first if '"one"' in head else [spool for spool in mixed if spool not in first]
+        wanted = {f"  {path}, of agent 127.0.0.1:884{i}" for i, path in enumerate(ours, 1)}
+        assert wanted <= set(files) and len(set(files) - wanted) <= 1
+    assert f"  {part}" in lines
+
+
+def test_a_spool_that_is_given_twice(left):
+    """Neither it nor a copy, whole or cut, adds anything."""
+    left.master({}).wait()
+    spools = left.spools()
+    once = left.recover(*spools).must(0)
+    copy = left.lab.directory / "copy.spool"
+    copy.write_bytes(spools[0].read_bytes())
+    cut = left.lab.directory / "cut.spool"
+    cut.write_bytes(spools[0].read_bytes()[:-200])
+    for more in [spools[0], *spools], [copy, *spools], [cut, *spools], [*spools, cut]:
+        twice = left.recover(*more).must(0)
+        assert twice.run.host_samples == once.run.host_samples
+        assert twice.flows[0].result == once.flows[0].result
+        assert twice.flows[0].TxTCPInfo == once.flows[0].TxTCPInfo
+        assert any("are spools of one agent, 127.0.0.1:8841" in text for text in twice.run.warnings)
 
 
 def test_what_is_no_spool(lab):
@@ -189,10 +245,20 @@ def test_what_is_no_spool(lab):
     assert "--output is missing" in lab.command(None, "recover", junk).must(2).stderr
 
 
+def records(spool):
+    """The records of a spool: a length, a checksum, and so many bytes."""
+    data = spool.read_bytes()
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        yield data[8 : 8 + length]
+        data = data[8 + length :]
+
+
 def test_no_secret_in_a_spool(left):
     """The tokens that open connections are not kept."""
     left.master({}).wait()
     for spool in left.spools():
-        tokens = re.findall(b"\x8a\x01\x10(.{16})", spool.read_bytes(), re.DOTALL)  # EndSpec.token
+        ends = b"".join(record for record in records(spool) if b"127.0.0.2" in record)
+        tokens = re.findall(b"\x8a\x01\x10(.{16})", ends, re.DOTALL)  # EndSpec.token
         assert bytes(16) in tokens
         assert set(tokens) == {bytes(16)}

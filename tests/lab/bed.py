@@ -55,7 +55,7 @@ class Measurement:
 
 
 class Bed:
-    """One machine, one dumbbell, two agents; as many measurements as wanted."""
+    """One machine, one dumbbell, agents on both hosts; as many measurements as wanted."""
 
     program = harness.PROGRAM
 
@@ -69,18 +69,22 @@ class Bed:
             modules = f"$(cd {MODULES} && ls -d tcp_* | sed 's/.ko.*//')"
             self.machine.run("sh", "-c", f"busybox modprobe -a {modules}")
             self.net = dumbbell.Dumbbell(self.machine.run)
-            for name in ("a", "b"):
+            for name in ("a", "b", "r1", "r2"):
                 # What one flow learns of the path is not for the next.
                 self.net.inside(name, "sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1")
-            self.agents = [self._agent(name, host) for name, host in zip("ab", "AB")]
+            self.agents = []
+            for host in dumbbell.HOSTS:
+                self.agent(host)
         except BaseException:
             self.close()
             raise
 
-    def _agent(self, name, host):
+    def agent(self, host):
+        """Starts one on a host or a router of dumbbell.py, by its name in a scenario."""
+        name = host.lower()
         spool = self.folder / f"spool-{name}"
         spool.mkdir()
-        listen = dumbbell.HOSTS[host]["mgmt"]
+        listen = {**dumbbell.HOSTS, **dumbbell.ROUTERS}[host]["mgmt"]
         words = [self.program, "agent", "--listen", listen, "--insecure", "--spool", spool]
         log = self.folder / f"agent-{name}.log"
         pid = self.machine.start(*self.net.enter(name), *words, log=log)
@@ -88,7 +92,7 @@ class Bed:
         while not self.net.inside(name, "ss", "-Hltn", "sport", f"= {dumbbell.MGMT_PORT}"):
             assert self.machine.call("poll", pid=pid) is None, log.read_text()
             assert time.monotonic() < deadline, f"{listen} is not listened on"
-        return pid
+        self.agents.append(pid)
 
     def _counters(self):
         shown = {name: self.net.inside(name, "nstat", "-asz") for name in ("a", "b")}

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import termios
@@ -18,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 import uml
 from bed import Bed
-from dumbbell import NAMESPACES
+from dumbbell import NAMESPACES, ROUTERS
 
 EXAMPLE = "examples/lab.json"
 ABOUT = f"""\
 A network in a box: hosts a and b, routers r1 and r2, and a narrow link between these, in a Linux of
-its own.  An agent runs on either host.  With SCENARIO it is run there, with what follows
+its own.  An agent runs on each of the four.  With SCENARIO it is run there, with what follows
 it as further options of `tcp-flowgen run`; without, a shell opens.
 
   scripts/lab --rate 20mbit --rtt 40ms --loss 0.5 {EXAMPLE} -o results.pb.gz
@@ -33,6 +34,9 @@ it as further options of `tcp-flowgen run`; without, a shell opens.
 Hosts in a scenario:
   "A": {{"mgmt": "10.9.1.1:8840", "host": "10.1.0.1"}}
   "B": {{"mgmt": "10.9.2.1:8840", "host": "10.2.0.2"}}
+and, to have the queues of the narrow link recorded towards B and towards A:
+  "R1": {{"mgmt": "10.9.3.1:8840", "host": "10.3.0.1", "sample": true}}
+  "R2": {{"mgmt": "10.9.4.1:8840", "host": "10.3.0.2", "sample": true}}
 
 docs/lab.md tells more."""
 WELCOME = """
@@ -44,6 +48,20 @@ Before a command, the name of where it is to run: a, b (hosts), r1, r2 (routers)
 
 The files are your own.  `exit` ends all.
 """
+
+
+def bits(text):
+    """A rate in tc's words, who takes "mbps" for bytes."""
+    word = text.lower().removesuffix("/s")
+    if not re.fullmatch(r"\d+(\.\d+)?[kmg]?bit", word) or not float(word.rstrip("kmgbit")):
+        raise argparse.ArgumentTypeError(f'"{text}" is no rate such as 20mbit, 500kbit or 1.5gbit')
+    return word
+
+
+def memory(text):
+    if not re.fullmatch(r"\d+[MG]", text):
+        raise argparse.ArgumentTypeError(f'"{text}" is no size such as 512M or 1G')
+    return text
 
 
 def milliseconds(text):
@@ -70,7 +88,9 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="scripts/lab", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rate", default="50mbit", help="of the narrow link (50mbit)")
+    parser.add_argument(
+        "--rate", type=bits, default="50mbit", help="of the narrow link (50mbit)"
+    )
     parser.add_argument(
         "--rtt", type=milliseconds, default="20ms", help="round trip without queues (20ms)"
     )
@@ -81,7 +101,7 @@ def arguments():
     parser.add_argument(
         "--loss", type=percent, default=0, metavar="PERCENT", help="of packets from A to B (0)"
     )
-    parser.add_argument("--memory", default="512M", help="of the machine (512M)")
+    parser.add_argument("--memory", type=memory, default="512M", help="of the machine (512M)")
     parser.add_argument("scenario", nargs="?", metavar="SCENARIO")
     parser.add_argument("more", nargs=argparse.REMAINDER, metavar="...", help="as of `run`")
     return parser.parse_args()
@@ -151,8 +171,25 @@ def terminal():
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
+def check_scenario(name):
+    """Ends this with what is wrong with it, as `plan` says it: before the machine boots."""
+    done = subprocess.run([Bed.program, "plan", os.path.abspath(name)], stdout=subprocess.DEVNULL)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def shape(net, options):
+    try:
+        net.rate(options.rate, options.queue)
+        net.delay(options.rtt, options.loss)
+    except AssertionError as problem:  # what tc says
+        sys.exit(f"scripts/lab: such a link cannot be made: {problem}")
+
+
 def main():
     options = arguments()
+    if options.scenario:
+        check_scenario(options.scenario)
     if uml.why_not():
         sys.exit(f"scripts/lab: {uml.why_not()}")
     if not options.scenario and not sys.stdin.isatty():
@@ -163,8 +200,9 @@ def main():
         begin = time.monotonic()
         bed = Bed(folder, options.memory, **console)
         stack.callback(bed.close)
-        bed.net.rate(options.rate, options.queue)
-        bed.net.delay(options.rtt, options.loss)
+        for router in ROUTERS:
+            bed.agent(router)
+        shape(bed.net, options)
         print(f"lab: ready after {time.monotonic() - begin:.1f} s", file=sys.stderr)
         return run(bed, options.scenario, options.more) if options.scenario else shell(bed)
 

@@ -4,7 +4,7 @@
     |                                                    |
     10.9.1.1 ---------------- m (master) ---------- 10.9.2.1
 
-Each of a, b, r1, r2, m is a network namespace: of this machine's kernel or of a user-mode Linux
+The routers reach m by cables of their own, as 10.9.3.1 and 10.9.4.1.  Each of a, b, r1, r2, m is a network namespace: of this machine's kernel or of a user-mode Linux
 machine, whichever the function `run` runs its words in.  What is narrow is so both ways, each with
 a queue of its own; the delay is behind it, half of the round trip on each way.  Loss strikes behind
 the queue, on the way from a to b.  Packets pass as they are on a wire: nothing is merged or
@@ -19,6 +19,11 @@ HOSTS = {
     "A": {"mgmt": f"10.9.1.1:{MGMT_PORT}", "host": "10.1.0.1"},
     "B": {"mgmt": f"10.9.2.1:{MGMT_PORT}", "host": "10.2.0.2"},
 }
+# Hosts without flows, whose queues are recorded; to be added where an agent runs.
+ROUTERS = {
+    "R1": {"mgmt": f"10.9.3.1:{MGMT_PORT}", "host": "10.3.0.1", "sample": True},
+    "R2": {"mgmt": f"10.9.4.1:{MGMT_PORT}", "host": "10.3.0.2", "sample": True},
+}
 #        namespace, device, address; namespace, device, address
 CABLES = (
     ("a", "test", "10.1.0.1", "r1", "hosts", "10.1.0.254"),
@@ -26,6 +31,8 @@ CABLES = (
     ("r2", "hosts", "10.2.0.254", "b", "test", "10.2.0.2"),
     ("a", "mgmt", "10.9.1.1", "m", "toa", "10.9.1.254"),
     ("b", "mgmt", "10.9.2.1", "m", "tob", "10.9.2.254"),
+    ("r1", "mgmt", "10.9.3.1", "m", "tor1", "10.9.3.254"),
+    ("r2", "mgmt", "10.9.4.1", "m", "tor2", "10.9.4.254"),
 )
 ROUTES = (
     ("a", "default", "10.1.0.254"),

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 import harness
 import pytest
@@ -37,13 +38,37 @@ def test_scenario_in_the_box(tmp_path):
         assert min(row.RTT for row in flow.TxTCPInfo) > 0.058
     goodput = sum(flow.result.dst.payload_bytes_stop * 8 for flow in flows) / 2
     assert 1e6 < goodput < 10e6
+    from tcp_flowgen_results import hosts
+
+    (router,) = (host for host in hosts(flows[0].run) if host.agent.mgmt == "10.9.3.1:8840")
+    assert router.qdiscs == {"narrow": "htb"}
+    assert max(router.interfaces["narrow"]["qdisc_backlog"]) > 10_000
 
 
 def test_what_it_refuses(tmp_path):
+    """At once, before a machine boots."""
+    (tmp_path / "wrong.json").write_text('{"hosts": {},}')
     for words, said in (
         (("--rtt", "20"), "no time"),
         (("--loss", "101"), "0 to 100"),
+        (("--rate", "20xbit"), '"20xbit" is no rate such as 20mbit'),
+        (("--rate", "20mbps"), '"20mbps" is no rate'),
+        (("--rate", "0mbit"), "no rate"),
+        (("--memory", "512"), "no size"),
+        (("missing.json",), "missing.json: the file cannot be opened"),
+        (("wrong.json", "-o", "r.pb"), "wrong.json: line 1, column 13: a comma"),
         ((), "terminal" if not uml.why_not() else "lab: "),
     ):
+        begin = time.monotonic()
         done = box(*words, cwd=tmp_path)
         assert done.returncode != 0 and said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert time.monotonic() - begin < 2 or uml.why_not()
+
+
+def test_a_queue_that_there_is_not(tmp_path):
+    if uml.why_not():
+        pytest.skip(uml.why_not())
+    done = box("--queue", "fq_codel nonsense", SCENARIO, cwd=tmp_path)
+    assert done.returncode == 1 and "such a link cannot be made" in done.stderr
+    assert 'What is "nonsense"?' in done.stderr and "Traceback" not in done.stderr

@@ -4,20 +4,12 @@ Each kind of queue that marks counts its marks in a place of its own.
 """
 
 import json
-import time
 
-import harness
 import pytest
-import uml
-from dumbbell import MGMT_PORT, scenario
+from dumbbell import ROUTERS, scenario
 from harness import COMPLETE
 
-ROUTER = {
-    "mgmt": f"10.9.3.1:{MGMT_PORT}",
-    "host": "10.3.0.1",
-    "sample": True,
-    "interfaces": "narrow,hosts",
-}
+ROUTER = {**ROUTERS["R1"], "interfaces": "narrow,hosts"}
 QUEUES = {
     "choke": ("limit", 100, "min", 5, "max", 15, "bandwidth", "20mbit", "probability", 0.5, "ecn"),
     "codel": ("limit", 100, "target", "2ms", "interval", "20ms", "ecn"),
@@ -35,21 +27,9 @@ SILENT = {"pfifo": ("limit", 20), "sfq": ("limit", 20)}
 
 @pytest.fixture(scope="module")
 def router(bed):
-    """The bed, with an agent on r1 that the master reaches by a cable of its own."""
-    net = bed.net
-    net.ip("m", "link", "add", "tor", "type", "veth", "peer", "mgmt", "netns", net.prefix + "r1")
-    for name, device, address in (("m", "tor", "10.9.3.254"), ("r1", "mgmt", "10.9.3.1")):
-        net.ip(name, "address", "add", f"{address}/24", "dev", device)
-        net.ip(name, "link", "set", device, "up")
-    spool = bed.folder / "spool-r"
-    spool.mkdir()
-    words = [bed.program, "agent", "--listen", ROUTER["mgmt"], "--insecure", "--spool", spool]
-    pid = bed.machine.start(*net.enter("r1"), *words, log=bed.folder / "agent-r.log")
-    deadline = time.monotonic() + harness.PATIENCE
-    while not net.inside("r1", "ss", "-Hltn", "sport", f"= {MGMT_PORT}"):
-        assert time.monotonic() < deadline
-    yield bed
-    bed.machine.end(pid)
+    """The bed, with an agent on r1."""
+    bed.agent("R1")
+    return bed
 
 
 def measure(router, kind, words):

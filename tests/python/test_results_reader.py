@@ -1,6 +1,7 @@
 """Readers in Python against result files made here: with protobuf's own library, not with ours."""
 
 import gzip
+import os
 import pathlib
 import re
 import struct
@@ -216,15 +217,54 @@ def test_unequal_columns_are_told(pb, reader, tmp_path):
         list(reader.read(write(tmp_path / "results", flow)))
 
 
+@pytest.mark.parametrize("name, zipped", [("renamed.pb", True), ("unpacked.pb.gz", False)])
+def test_gzip_is_known_by_its_first_bytes(pb, reader, tmp_path, name, zipped):
+    flow = a_flow(pb, last=True)
+    path = write(tmp_path / "results", flow)
+    data = path.read_bytes()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    assert [one.params.id for one in reader.read(path)] == [1]
+    assert "flow 1: A -> B" in example(path).stdout
+
+
+def example(path, **words):
+    """Runs python/parse_results.py on a file."""
+    script = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import parse_results as p; p.main()"
+    command = [sys.executable, "-c", script, str(path)]
+    return subprocess.run(command, **{"capture_output": True, "text": True, **words})
+
+
 def test_the_example_prints_the_flows(pb, tmp_path):
     flow = a_flow(pb, last=True)
     put_samples(flow, "src", [0.0, 0.25])
-    path = write(tmp_path / "results.gz", flow)
-    script = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import parse_results as p; p.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
-    )
+    done = example(write(tmp_path / "results.gz", flow), check=True)
     assert "flow 1: A -> B, 2 samples of A, 0 samples of B" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["results.pb", "results.pb.gz"])
+def test_the_example_tells_of_a_cut_file(pb, tmp_path, name):
+    flow = a_flow(pb, last=True)
+    path = write(tmp_path / name, flow)
+    path.write_bytes(path.read_bytes()[:-1])
+    done = example(path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"parse_results.py: {path}: ")
+    (tmp_path / "whole").write_bytes(write(tmp_path / "x", flow).read_bytes() + b"\0\0\0\1\xff")
+    done = example(tmp_path / "whole")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "flow 1: A -> B" in done.stdout  # what was sound
+    done = example(tmp_path / "missing")
+    assert done.returncode == 1 and "No such file" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_example_into_a_pipe_that_closes(pb, tmp_path):
+    path = write(tmp_path / "results.pb", *[a_flow(pb, number) for number in range(20000)])
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = example(path, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.stderr == ""
 
 
 def test_the_table_is_that_of_the_program(pb, reader):

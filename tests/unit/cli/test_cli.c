@@ -570,6 +570,51 @@ static void the_worst_repeat_counts(void **state)
     assert_int_equal(seen.runs, 3);
 }
 
+static void inputs_are_not_overwritten(void **state)
+{
+    (void)state;
+    char path[128], linked[80], temporary[80], link_to[128];
+    snprintf(path, sizeof path, "/tmp/.%s", strrchr(scenario, '/'));
+    snprintf(linked, sizeof linked, "%s.link", scenario);
+    snprintf(temporary, sizeof temporary, "%s.x.tmp", scenario);
+    assert_int_equal(link(scenario, linked), 0);
+    assert_int_equal(link(scenario, temporary), 0);
+    snprintf(link_to, sizeof link_to, "%s.x", scenario); /* .tmp comes before it */
+    const char *const outputs[] = {scenario, path, linked, link_to};
+    for (size_t i = 0; i < COUNT_OF(outputs); i++) {
+        assert_int_equal(program("run", scenario, "-o", outputs[i], NULL), 2);
+        assert_says(errors, "the results would overwrite it");
+        assert_int_equal(program("-master", scenario, "-output", outputs[i], NULL), 2);
+        assert_int_equal(program("recover", results, scenario, "-o", outputs[i], NULL), 2);
+        assert_says(errors, "the results would overwrite it");
+    }
+    assert_int_equal(rename(linked, results_2), 0);
+    assert_int_equal(program("run", "--separate", "--repeat=2", "-o", results, scenario, NULL), 2);
+    assert_says(errors, results_2);
+    unlink(results_2);
+    unlink(temporary);
+    assert_false(seen.master_ran);
+    seen.outcome.wrote_result = true;
+    seen.outcome.complete = 1;
+    assert_int_equal(program("run", scenario, "-o", "/dev/null", NULL), 0);
+    assert_string_equal(out, ""); /* it cannot be read again */
+    assert_says(errors, "flows: 1 complete, 0 partial, 0 failed\n");
+}
+
+static void replaced_files_are_told(void **state)
+{
+    (void)state;
+    assert_int_equal(repeat("--seed=1"), 0);
+    assert_null(strstr(errors, "replaced"));
+    assert_int_equal(program("run", "-o", results, scenario, NULL), 0);
+    assert_says(errors, "tcp-flowgen: replaced /tmp/test_cli-");
+    assert_says(errors, " B, of 20");
+    assert_int_equal(program("run", "-q", "-o", results, scenario, NULL), 0);
+    assert_null(strstr(errors, "replaced"));
+    assert_int_equal(program("-master", scenario, "-output", results, NULL), 0);
+    assert_null(strstr(errors, "replaced"));
+}
+
 static void assert_path(const char *output, uint32_t number, const char *wanted)
 {
     CLEANUP_FREE char *path = repeats_path(output, number);
@@ -678,6 +723,8 @@ int main(void)
         cmocka_unit_test_setup(repeats_have_a_file_each, begin),
         cmocka_unit_test_setup(repeats_end_before_their_time, begin),
         cmocka_unit_test_setup(the_worst_repeat_counts, begin),
+        cmocka_unit_test_setup(inputs_are_not_overwritten, begin),
+        cmocka_unit_test_setup(replaced_files_are_told, begin),
         cmocka_unit_test(numbers_stand_before_the_extension),
         cmocka_unit_test_setup(scenario_with_problems, begin),
         cmocka_unit_test_setup(plan_and_summary, begin),

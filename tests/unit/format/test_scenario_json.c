@@ -11,6 +11,7 @@
 
 #include "format/scenario_json.h"
 #include "model/plan.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 
 #define HOSTS "\"hosts\": {\"A\": {\"mgmt\": \"a:1\", \"host\": \"10.0.0.1\"}}"
@@ -200,7 +201,7 @@ static void a_key_twice_is_an_error(void **state)
     assert_flow_problem("\"DURATION\": \"2s\"",
                         "flows[0].duration: ", "twice, here as \"DURATION\"");
     assert_flow_problem("\"ecn\": false, \"_ecn\": true", "flows[0].ecn: ", "\"_ecn\"");
-    assert_flow_problem("\"id\": 2", "file.json: line 1, column ", "duplicate object key");
+    assert_flow_problem("\"id\": 2", "file.json: line 1, column ", "the key \"id\" is there twice");
 }
 
 static void an_unknown_key_is_an_error(void **state)
@@ -210,7 +211,7 @@ static void an_unknown_key_is_an_error(void **state)
                         "did you mean \"ccalg\"?");
     assert_flow_problem("\"ccalgo\": \"bbr\"", "flows[0]: unknown key \"ccalgo\"",
                         "did you mean \"ccalg\"?");
-    assert_flow_problem("\"rate\": 1", "flows[0]: unknown key \"rate\"",
+    assert_flow_problem("\"xyzzy\": 1", "flows[0]: unknown key \"xyzzy\"",
                         "the keys here are id, src, dst, duration, start, ccalg, ecn, nodelay, "
                         "send_rate, read_rate, pacing_rate, send_buffer, receive_buffer, mss, "
                         "connect, end, capture, label, comment");
@@ -219,6 +220,31 @@ static void an_unknown_key_is_an_error(void **state)
     assert_top_problem("\"intervall\": \"1s\"", "file.json: unknown key", "\"interval\"");
     /* misspelt is not missing as well */
     assert_host_problem("\"mngt\": \"b:1\", \"host\": \"h\"", "hosts.B: unknown key \"mngt\"",
+                        "did you mean \"mgmt\"?");
+}
+
+static void keys_of_other_programs(void **state)
+{
+    (void)state;
+    static const char *const words[][2] = {
+        {"cc", "ccalg"},
+        {"congestion_control", "ccalg"},
+        {"Congestion", "ccalg"},
+        {"time", "duration"},
+        {"bandwidth", "send_rate"},
+        {"rate", "send_rate"},
+        {"from", "src"},
+        {"server", "dst"},
+        {"offset", "start"},
+        {"window", "receive_buffer"},
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        char member[64], cure[64];
+        snprintf(member, sizeof member, "\"%s\": 1", words[i][0]);
+        snprintf(cure, sizeof cure, "(did you mean \"%s\"?)", words[i][1]);
+        assert_flow_problem(member, "flows[0]: unknown key ", cure);
+    }
+    assert_host_problem("\"agent\": \"b:1\", \"host\": \"h\"", "hosts.B: unknown key \"agent\"",
                         "did you mean \"mgmt\"?");
 }
 
@@ -521,15 +547,45 @@ static void all_problems_come_at_once(void **state)
 static void broken_json_is_told_with_line_and_column(void **state)
 {
     (void)state;
-    assert_problem("", "file.json: line 1, column 0: ", "");
-    assert_problem("{\n  \"hosts\": }", "file.json: line 2, column 12: ", "'}'");
-    assert_problem("{}}", "file.json: line 1, column 3: ", "end of file");
+    static const struct {
+        const char *text, *place, *what;
+    } broken[] = {
+        {"", "1, column 1", "the file is empty (write a scenario"},
+        {" \n \t", "1, column 1", "the file is empty"},
+        {"{\n  \"hosts\": }", "2, column 12", "a key has no value: '}' follows"},
+        {"{}}", "1, column 3", "the scenario is over, but something follows"},
+        {"5", "1, column 1", "does not begin with '{'"},
+        {"hosts:\n", "1, column 1", "does not begin with '{'"},
+        {"{\"label\": \"\\u0000\"}", "1, column 11", "\\u0000"},
+        {"{\"label\": \"\xff\"}", "1, column ", "not UTF-8: unable to decode byte 0xff"},
+        {"{\"label\": \x1b[31m}", "1, column 11", "? is neither"},
+        {"{\"id\": 99999999999999999999}", "1, column 8", "the number is too large"},
+        {"{\"a\": 1,\n}", "1, column 8", "a comma stands before '}' (take the comma away"},
+        {"{\"a\": [1,\n 2, ]}", "2, column 3", "a comma stands before ']'"},
+        {"{\"\u00fc\": 1 // note\n}", "1, column 9", "JSON has none (use the key \"comment\""},
+        {"{\"a\": 1, /* note */\n}", "1, column 10", "a comment stands here"},
+        {"# note\n{}", "1, column 1", "a comment stands here"},
+        {"{\"a\": 1\n \"a key that is long, long, long\": 2}", "2, column 2",
+         "a comma is missing before \"a key that is long, lon..."},
+        {"{\"a\": [{} {}]}", "1, column 11", "a comma is missing before {"},
+        {"{'a': 1}", "1, column 2", "not the quotes of JSON"},
+        {"{a: 1}", "1, column 2", "the key a is not in quotes (write \"a\""},
+        {"{\"a\": 10s}", "1, column 7", "10s is neither a text in quotes nor a number"},
+        {"{\"a\": True}", "1, column 7", "True is neither"},
+        {"{\"a\" 1}", "1, column 6", "no colon"},
+        {"{\"a\": [1}", "1, column 9", "']' is missing, or '}' is too much"},
+        {"{\"a\": [1", "1, column 9", "the file ends, and ']' is missing"},
+        {"{\"a\": \"b", "1, column 9", "ends in the middle of a text"},
+        {"{\"a\": \"b\n\"}", "1, column 7", "a text does not end on its line"},
+        {"{\"a\": \"\\q\"}", "1, column 7", "backslash"},
+        {"{, \"a\": 1}", "1, column 2", "nothing stands before a comma"},
+    };
+    for (size_t i = 0; i < COUNT_OF(broken); i++) {
+        char begins[64];
+        snprintf(begins, sizeof begins, "file.json: line %s", broken[i].place);
+        assert_problem(broken[i].text, begins, broken[i].what);
+    }
     assert_problem("[]", "file.json: it must be an object in braces", "but is []");
-    assert_problem("5", "file.json: line 1, ", "");
-    assert_problem("{\"label\": \"\\u0000\"}", "file.json: line 1, ", "\\u0000");
-    assert_problem("{\"label\": \"\xff\"}", "file.json: line 1, ", "0xff");
-    assert_problem("{\"label\": \x1b[31m}", "file.json: line 1, ", "'?'");
-    assert_problem("{\"id\": 99999999999999999999}", "file.json: line 1, ", "too big");
 }
 
 static void bytes_behind_a_nul_are_not_lost(void **state)
@@ -538,7 +594,7 @@ static void bytes_behind_a_nul_are_not_lost(void **state)
 
     (void)state;
     problems("{}\0{}", 5, out, sizeof out);
-    assert_memory_equal(out, "file.json: line 1, ", 19);
+    assert_memory_equal(out, "file.json: line 1, column 3: the file has a byte 0", 50);
 }
 
 static void deep_nesting_is_refused(void **state)
@@ -547,7 +603,7 @@ static void deep_nesting_is_refused(void **state)
 
     (void)state;
     memset(text, '[', sizeof text - 1);
-    assert_problem(text, "file.json: line 1, ", "depth");
+    assert_problem(text, "file.json: line 1, ", "too deep");
 }
 
 static void a_byte_order_mark_is_skipped(void **state)
@@ -594,6 +650,7 @@ int main(void)
         cmocka_unit_test(names_of_hosts_keep_their_case),
         cmocka_unit_test(a_key_twice_is_an_error),
         cmocka_unit_test(an_unknown_key_is_an_error),
+        cmocka_unit_test(keys_of_other_programs),
         cmocka_unit_test(tells_what_is_missing),
         cmocka_unit_test(comments_are_ignored),
         cmocka_unit_test(defaults_stand_for_what_is_not_said),

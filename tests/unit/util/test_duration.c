@@ -181,6 +181,12 @@ static void says_what_would_be_right(void **state)
          "write for example \"10s\", \"250ms\" or \"1m30s\""},
         {"1d2h", "\"1d2h\" is no duration: unknown unit \"d\"",
          "units are ns, us, ms, s, m and h, without blanks"},
+        {"10 s", "\"10 s\" is no duration: unknown unit \" s\"", "write \"10s\""},
+        {"1.5 Sec", "\"1.5 Sec\" is no duration: unknown unit \" Sec\"", "write \"1.5s\""},
+        {"2minutes", "\"2minutes\" is no duration: unknown unit \"minutes\"", "write \"2m\""},
+        {"20msec", "\"20msec\" is no duration: unknown unit \"msec\"", "write \"20ms\""},
+        {"1m 30s", "\"1m 30s\" is no duration: unknown unit \"m \"",
+         "units are ns, us, ms, s, m and h, without blanks"},
         {"3000000h", "\"3000000h\" is too long for a duration",
          "the longest is 2562047h47m16.854775807s"},
     };

@@ -1,0 +1,34 @@
+#include "cli/results.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/summary.h"
+
+#define TABLE_FLOWS 40
+
+bool results_to_stdout(const char *output)
+{
+    return strcmp(output, "-") == 0;
+}
+
+int results_summary(const char *const *files, size_t count, bool json, struct error *err)
+{
+    struct summary summary = {0};
+    int failed = summary_load(&summary, files, count, -1, err);
+    if (failed)
+        return failed;
+    if (!json)
+        summary_text(&summary, stdout, TABLE_FLOWS);
+    else if (summary_json(&summary, stdout))
+        failed = error_set(err, ERROR_SYSTEM, NULL, "cannot write the summary");
+    summary_fini(&summary);
+    return failed;
+}
+
+void results_counts(uint64_t complete, uint64_t partial, uint64_t failed)
+{
+    fprintf(stderr, "flows: %" PRIu64 " complete, %" PRIu64 " partial, %" PRIu64 " failed\n",
+            complete, partial, failed);
+}

@@ -1,0 +1,84 @@
+#include "recover/survey.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/segment.h"
+#include "format/spool_record.h"
+#include "proto/agent.pb-c.h"
+#include "recover/spools.h"
+
+#define RECORDS_MAX 4096 /* of a file: what is looked for stands near its begin */
+
+static void take_prepare(struct surveyed *file, const uint8_t *data, size_t size, bool spool)
+{
+    Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
+    if (!prepare)
+        return;
+    const Tcpflowgen__Run *about = prepare->about;
+    snprintf(file->run, sizeof file->run, "%s", about ? about->id : prepare->run);
+    if (about)
+        snprintf(file->label, sizeof file->label, "%s", about->label);
+    if (about && spool && prepare->agent < about->n_agents)
+        snprintf(file->agent, sizeof file->agent, "%s", about->agents[prepare->agent]->mgmt);
+    tcpflowgen__prepare_request__free_unpacked(prepare, NULL);
+}
+
+static void survey_file(struct surveyed *file)
+{
+    struct segment *segment = NULL;
+    struct buffer record = {0};
+    uint64_t at = 0;
+    if (segment_open(&segment, file->path, NULL))
+        return;
+    for (int i = 0; i < RECORDS_MAX && !(file->run[0] && file->started_unix_ns); i++) {
+        struct spool_head head;
+        const uint8_t *data;
+        size_t size;
+        if (segment_read(segment, at, &record, &at, NULL) <= 0)
+            break;
+        spool_skip_link(&record, &data, &size);
+        if (spool_record_head(data, size, &head, NULL))
+            continue;
+        if (head.kind == SPOOL_PREPARE && !file->run[0])
+            take_prepare(file, data, size, data == record.data);
+        if (head.kind == SPOOL_AXIS)
+            file->started_unix_ns = head.t0_unix_ns;
+    }
+    buffer_fini(&record);
+    segment_close(segment, false);
+}
+
+/* Puts those of one run together. */
+static void group(struct surveyed *files, size_t count)
+{
+    for (size_t first = 0; first < count; first++) {
+        size_t next = first + 1;
+        while (next < count && strcmp(files[next].run, files[first].run) == 0)
+            next++;
+        for (size_t i = next + 1; i < count; i++) {
+            if (strcmp(files[i].run, files[first].run) != 0)
+                continue;
+            const struct surveyed moved = files[i];
+            memmove(&files[next + 1], &files[next], (i - next) * sizeof *files);
+            files[next++] = moved;
+        }
+        first = next - 1;
+    }
+}
+
+int survey_files(const char *const *paths, size_t count, struct surveyed **out, struct error *err)
+{
+    struct surveyed *files = calloc(count, sizeof *files);
+    if (!files)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        files[i].path = paths[i];
+        survey_file(&files[i]);
+    }
+    group(files, count);
+    *out = files;
+    return 0;
+}

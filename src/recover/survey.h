@@ -1,0 +1,22 @@
+/* Which runs some files are of, found out without reading them whole. */
+#ifndef RECOVER_SURVEY_H
+#define RECOVER_SURVEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct surveyed {
+    const char *path;        /* the caller's */
+    char run[65];            /* id; empty: the file does not say */
+    char label[128];         /* of the run, cut; may be empty */
+    char agent[128];         /* its mgmt; empty: a master's part file, or it does not say */
+    int64_t started_unix_ns; /* wall clock of the master at t0; 0: not known, or never started */
+};
+
+/* *out has count entries, sorted by run in the order of their first files; to be freed.  What
+ * cannot be read has an entry without a run.  0, or ERROR_SYSTEM: out of memory. */
+int survey_files(const char *const *paths, size_t count, struct surveyed **out, struct error *err);
+
+#endif
