@@ -105,7 +105,7 @@ def test_every_byte_of_flows_that_are_cut(lab):
     """The line holds more than it lets through until the drain limit."""
     near, far = lab.delay_line(1, rate=100_000, queue=100)
     agents(lab, near, far)
-    outcome = lab.run(near, scenario({"send_buffer": 200000, "duration": "500ms"}))
+    outcome = lab.run(near, scenario({"send_buffer": 200000, "duration": "2s"}))
     (flow,) = outcome.flows
     assert END_CUT in (flow.result.src.status, flow.result.dst.status)
     ledger = check_ledger(flow)
