@@ -51,7 +51,9 @@ static void show(struct fault *fault)
     const size_t cut = fault->token.size > SHOWN ? SHOWN : fault->token.size;
     for (size_t i = 0; i < cut; i++) {
         const char c = fault->token.at[i];
-        fault->shown[i] = (char)(c < ' ' || c > '~' ? '?' : c);
+        fault->shown[i] = c;
+        if (c < ' ' || c > '~')
+            fault->shown[i] = '?';
     }
     strcpy(fault->shown + cut, fault->token.size > cut ? "..." : "");
 }
@@ -75,7 +77,9 @@ static void find_tokens(struct fault *fault, size_t position)
 
 static char first_of(struct token token)
 {
-    return token.at ? *token.at : '\0';
+    if (!token.at)
+        return '\0';
+    return *token.at;
 }
 
 /* ---- what is wrong; each says it and returns true, or false ---- */
@@ -96,7 +100,7 @@ static bool begins(const char *text, const char *with)
 static bool is_comment(struct fault *fault)
 {
     const char *at = fault->token.at;
-    bool slash = fault->token.size > 1 && at[0] == '/' && is_in(at[1], "/*");
+    bool slash = at && fault->token.size > 1 && at[0] == '/' && is_in(at[1], "/*");
     return (slash || first_of(fault->token) == '#') &&
            say(fault, "a comment stands here, and JSON has none",
                "use the key \"comment\", which is ignored: \"comment\": \"a note\"");

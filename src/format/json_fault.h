@@ -8,8 +8,8 @@
 
 #include "util/error.h"
 
-/* broken is what jansson said of text[0..size).  Fills err, ERROR_INPUT at where, with line and
- * column. */
+/* broken is what jansson said of text[0..size), behind which a NUL stands.  Fills err, ERROR_INPUT
+ * at where, with line and column. */
 void json_fault(const char *text, size_t size, const json_error_t *broken, const char *where,
                 struct error *err);
 

@@ -142,7 +142,7 @@ static bool has_queue(const struct end_report *source, double span_ns, uint32_t 
            acked / span_ns * NS_PER_US * stop->rtt_us >= VERDICT_QUEUE_MIN * buffer;
 }
 
-/* SO_MAX_PACING_RATE was reached; where fq does the pacing, headers count. */
+/* SO_MAX_PACING_RATE was reached, which counts payload. */
 static bool is_paced(const struct end_report *source, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];

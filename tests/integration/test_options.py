@@ -77,6 +77,13 @@ def test_read_rate_makes_the_window_the_limit(cabled):
     assert limited > 0.8 * column(flow.src_columns, "busy_time")[at_last] > 0
 
 
+def test_pacing_rate_counts_payload(cabled):
+    """With so small segments half of what is sent is headers, which would halve the rate."""
+    flow = only(cabled.run({"duration": "2s", "pacing_rate": "4Mbit/s", "mss": 88}))
+    assert flow.result.src.mss == 88 - 12
+    assert 3e6 < flow.result.dst.payload_bytes_stop * 8 / 2 < 4.2e6
+
+
 def test_buffers_mss_and_pacing_are_read_back(cabled, lab):
     asked = {
         "send_buffer": 200_000,

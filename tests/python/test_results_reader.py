@@ -267,6 +267,17 @@ def test_the_example_into_a_pipe_that_closes(pb, tmp_path):
     assert done.stderr == ""
 
 
+def test_the_example_draws_the_flows(pb, tmp_path):
+    pytest.importorskip("matplotlib")
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25], snd_cwnd=[10, 20])
+    path = write(tmp_path / "results.gz", flow)
+    script = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import plot_results as p; p.main()"
+    picture = tmp_path / "plot.png"
+    subprocess.run([sys.executable, "-c", script, str(path), str(picture)], check=True)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_table_is_that_of_the_program(pb, reader):
     """Names, ends and widths are those of the program's one table of fields."""
     header = (ROOT / "src/model/tcp_fields.h").read_text()
