@@ -16,6 +16,12 @@ static bool is_own(const char *name)
     return false;
 }
 
+/* An agent without flows, a router's, is not like the others, and need not be. */
+static bool is_compared(const struct master_agent *agent)
+{
+    return session_usable(agent) && agent->end_count;
+}
+
 /* Two agents that know the setting and differ; false: there are none.  Not every machine has the
  * same number of interfaces, or a kernel that knows the setting. */
 static bool differing(const struct session *session, const char *name,
@@ -24,7 +30,7 @@ static bool differing(const struct session *session, const char *name,
     const char *first = "";
     for (size_t i = 0; i < session->agent_count; i++) {
         const struct master_agent *agent = &session->agents[i];
-        const char *value = session_usable(agent) ? machine_value(&agent->info.about, name) : "";
+        const char *value = is_compared(agent) ? machine_value(&agent->info.about, name) : "";
         if (*value && *first && strcmp(value, first) != 0) {
             pair[1] = agent;
             return true;
@@ -83,7 +89,7 @@ static bool knows(const struct master_agent *agent, const char *name)
 static bool seen_before(const struct session *session, size_t agent, const char *name)
 {
     for (size_t i = 0; i < agent; i++)
-        if (session_usable(&session->agents[i]) && knows(&session->agents[i], name))
+        if (is_compared(&session->agents[i]) && knows(&session->agents[i], name))
             return true;
     return false;
 }
@@ -93,7 +99,7 @@ size_t compare_machines(struct session *session)
     size_t count = 0;
     for (size_t i = 0; i < session->agent_count; i++) {
         const struct machine *about = &session->agents[i].info.about;
-        for (size_t s = 0; session_usable(&session->agents[i]) && s < about->setting_count; s++)
+        for (size_t s = 0; is_compared(&session->agents[i]) && s < about->setting_count; s++)
             if (!seen_before(session, i, about->settings[s].name))
                 count += warn_if_differing(session, about->settings[s].name);
     }

@@ -1,4 +1,4 @@
-/* Settings that differ between the agents' machines. */
+/* Settings that differ between the machines of agents that have flows. */
 #ifndef MASTER_COMPARE_H
 #define MASTER_COMPARE_H
 

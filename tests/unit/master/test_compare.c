@@ -32,6 +32,7 @@ static void init(struct fixture *fixture, const struct row *rows, size_t count)
         struct master_agent *agent = &fixture->agents[i];
         agent->session = &fixture->session;
         agent->mgmt = names[i];
+        agent->end_count = 1;
         agent->peer = (struct rpc_peer *)agent; /* there is one */
         for (size_t r = 0; r < count; r++)
             if (rows[r].values[i])
@@ -112,9 +113,21 @@ static void test_who_has_no_part_is_not_compared(void **state)
     fini(&fixture);
 }
 
+static void test_a_router_is_not_compared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct row rows[] = {{"interface.qdisc", {"fq", "tbf", "fq"}}};
+    init(&fixture, rows, 1);
+    fixture.agents[1].end_count = 0;
+    assert_int_equal(compare_machines(&fixture.session), 0);
+    fini(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_router_is_not_compared),
         cmocka_unit_test(test_one_setting),
         cmocka_unit_test(test_nothing_is_said_twice),
         cmocka_unit_test(test_who_has_no_part_is_not_compared),
