@@ -23,7 +23,9 @@
 #define DOUBT_NS      (500 * NS_PER_MS) /* LOST: for engine_stop() */
 #define TOLERANCE_NS  (100 * NS_PER_MS) /* the two agents' clocks may be so far apart */
 
-#define NOTSENT_LOWAT_BYTES (128 << 10) /* keeps what is left to drain small, costs nothing */
+/* Keeps what is left to drain small.  Half of it must last until a busy host runs the worker again:
+ * a flow that runs dry looks limited by its application to the congestion control. */
+#define NOTSENT_LOWAT_BYTES (1 << 20)
 
 static void on_event(struct watch *watch, uint32_t events);
 static void on_schedule(struct timer *timer);

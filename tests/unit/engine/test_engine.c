@@ -39,7 +39,7 @@ static void test_one_flow_between_two_engines(void **state)
     assert_string_equal(received->ccalg, "cubic");
     assert_true(sent->nodelay);
     assert_false(sent->ecn);
-    assert_int_equal(sent->notsent_lowat, 128 << 10);
+    assert_int_equal(sent->notsent_lowat, 1 << 20);
     assert_string_equal(sent->device, "lo");
     assert_int_equal(sent->preamble_bytes, TOKEN_SIZE);
     assert_int_equal(sent->write_size, ENGINE_WRITE_SIZE);
