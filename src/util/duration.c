@@ -156,6 +156,7 @@ static int cure_unit(const char *text, const char *at, struct error *err)
 static int explain(enum fault fault, const char *text, const char *at, struct error *err)
 {
     const char *more = strlen(text) > SHOWN ? "..." : "";
+    char unit[SHOWN + 1];
     switch (fault) {
     case FAULT_NONE:
         return 0;
@@ -170,8 +171,9 @@ static int explain(enum fault fault, const char *text, const char *at, struct er
             return error_cure(err, "write a unit before \"%.20s\" too, as in \"1m30s\"", at);
         return error_cure(err, "write \"%.*s%ss\" for seconds", SHOWN, text, more);
     case FAULT_UNIT:
-        error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: unknown unit \"%.*s\"", SHOWN,
-                  text, more, (int)strcspn(at, ".0123456789"), at);
+        snprintf(unit, sizeof unit, "%.*s", (int)strcspn(at, ".0123456789"), *at ? at : "");
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: unknown unit \"%s\"", SHOWN,
+                  text, more, unit);
         return cure_unit(text, at, err);
     case FAULT_RANGE:
         break;

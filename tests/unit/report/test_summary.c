@@ -328,7 +328,7 @@ static void test_a_cut_file_is_read_as_far_as_it_goes(void **state)
     struct fixture *fixture = *state;
     struct made_flow flows[] = {good, lost};
     unlink(fixture->path);
-    snprintf(fixture->path, sizeof fixture->path, "summary-test.%ld", (long)getpid());
+    *strrchr(fixture->path, '.') = '\0'; /* no gzip, which finds damage by itself */
     write_file(fixture->path, 0, flows, 2, &run);
     struct stat file;
     assert_int_equal(stat(fixture->path, &file), 0);
