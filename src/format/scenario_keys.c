@@ -234,7 +234,8 @@ static const struct json_key flow_keys[] = {
      .min = RATE_MIN,
      .max = RATE_MAX,
      .otherwise = UNLIMITED,
-     .help = "payload that the sending kernel lets out, at most (SO_MAX_PACING_RATE)",
+     .help =
+         "payload that the sending kernel lets out at most, after ten segments (SO_MAX_PACING_RATE)",
      .right = RIGHT_RATE},
     {.name = "send_buffer",
      .alike = "sndbuf",

@@ -190,13 +190,13 @@ static void print_totals(const struct summary *summary, FILE *out)
                  summary->complete, summary->partial, summary->failed);
     print_median(rate, &summary->together_bps, print_rate);
     print_spread(spread, &summary->together_bps, has_quartiles(summary), print_rate);
-    if (summary->together_bps.count)
+    if (summary->together_bps.count && !summary->unlike)
         snprintf(text, sizeof text, "; the flows of a run together %.31s (%.63s)", rate, spread);
-    paragraph_print(out, "%zu runs of %zu flow%s%s%s", summary->run_count, summary->repeat_count,
+    paragraph_print(out, "%zu runs%s %zu flow%s%s%s", summary->run_count,
+                    summary->unlike ? ", in all" : " of", summary->repeat_count,
                     summary->repeat_count == 1 ? "" : "s", counts, text);
-    paragraph_print(out, "figures are %s of the %zu runs, with their %s",
-                    summary->run_count < MEDIAN_MIN ? "means" : "medians", summary->run_count,
-                    spread_name(summary));
+    paragraph_print(out, "figures are %s of the runs that have the flow, with their %s",
+                    summary->run_count < MEDIAN_MIN ? "means" : "medians", spread_name(summary));
 }
 
 static void print_warmups(const struct summary *summary, FILE *out)
@@ -215,7 +215,7 @@ static void print_warmups(const struct summary *summary, FILE *out)
             duration_format(most, texts[1]));
 }
 
-/* ---- agents: repeats have the same ---- */
+/* ---- agents ---- */
 
 /* Run r's part of the agent; NULL: it has none. */
 static const struct run_agent *find_agent(const struct summary *summary, size_t r, const char *mgmt)
@@ -266,13 +266,24 @@ static void print_machine(const struct summary *summary, const char *mgmt, FILE 
     free(text);
 }
 
-static void print_agents(const struct summary *summary, FILE *out)
+static bool has_agent_before(const struct summary *summary, size_t run, const char *mgmt)
 {
-    const struct run_info *first = &summary->runs[0].run;
-    for (size_t i = 0; i < first->agent_count; i++)
-        print_clock(summary, first->agents[i].mgmt, out);
-    for (size_t i = 0; i < first->agent_count; i++)
-        print_machine(summary, first->agents[i].mgmt, out);
+    for (size_t r = 0; r < run; r++)
+        if (find_agent(summary, r, mgmt))
+            return true;
+    return false;
+}
+
+/* Each once, though mostly all runs have the same. */
+static void print_agents(const struct summary *summary, FILE *out,
+                         void (*print)(const struct summary *, const char *, FILE *))
+{
+    for (size_t r = 0; r < summary->run_count; r++) {
+        const struct run_info *run = &summary->runs[r].run;
+        for (size_t i = 0; i < run->agent_count; i++)
+            if (!has_agent_before(summary, r, run->agents[i].mgmt))
+                print(summary, run->agents[i].mgmt, out);
+    }
 }
 
 /* ---- warnings ---- */
@@ -331,7 +342,8 @@ void repeats_text(const struct summary *summary, FILE *out, size_t max_flows)
     print_totals(summary, out);
     trouble_text(summary, out);
     print_warmups(summary, out);
-    print_agents(summary, out);
+    print_agents(summary, out, print_clock);
+    print_agents(summary, out, print_machine);
     if (summary->unlike)
         paragraph_print(out, "warning: these are not runs of one scenario");
     if (summary->split)

@@ -268,8 +268,9 @@ static void add_skipped(struct warnings *out, const struct run_summary *run)
     const struct worst worst = find_worst(run, skipped, SKIPPED_SHARE);
     if (worst.flow)
         add(out,
-            FLOWS_FORMAT "the connection did not take what send_rate offered; the worst is flow "
-                         "%" PRId32 ", which skipped %.1f %% of it",
+            FLOWS_FORMAT "less was sent than send_rate offered; the worst is flow %" PRId32
+                         ", which "
+                         "skipped %.1f %% of it: the path, or the host, was too slow",
             worst.flows, run->flow_count, worst.flow->id, worst.value * 100);
 }
 

@@ -40,6 +40,7 @@ pb, pb_grpc = compile_protocol()
 
 def connect(address):
     options = [("grpc.enable_http_proxy", 0)]
+    address = address.replace("localhost", "127.0.0.1")  # gRPC asks name servers, if /etc/hosts is not there
     return pb_grpc.TcpFlowGenStub(grpc.insecure_channel(address, options))
 
 

@@ -91,7 +91,7 @@ class Networks:
 
     def drop_datagrams(self, to):
         """Those that B sends there are lost; with ports, for else questions about routes fail, too."""
-        rule = ["to", to, "ipproto", "udp", "dport", "1-65534", "blackhole"]
+        rule = ["to", to, "ipproto", "17", "dport", "1-65534", "blackhole"]
         self.b.ip("rule", "add", "pref", 1, *rule)
 
     def run(self, *flags):

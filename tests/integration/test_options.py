@@ -6,7 +6,7 @@ Asserted are bytes: those that the schedule has made due, against those that mov
 import json
 
 import pytest
-from harness import COMPLETE, Pair, cable, column, ends
+from harness import COMPLETE, INSTRUMENTED, Pair, cable, column, ends
 
 
 class Cabled(Pair):
@@ -68,7 +68,9 @@ def test_send_rate(cabled, rate, bits, quantum):
 def test_read_rate_makes_the_window_the_limit(cabled):
     flow = only(cabled.run({"duration": "2s", "read_rate": "10Mbit/s", "receive_buffer": 100_000}))
     dst = flow.result.dst
-    assert dst.paced_bytes + dst.skipped_bytes == 2_500_000
+    # What was due at the stop, and had not come yet, is neither; of a peer in time that is nothing.
+    late = 2_500_000 - dst.paced_bytes - dst.skipped_bytes
+    assert 0 <= late <= (125_000 + 2 * 1448 if INSTRUMENTED else 0)
     # Beyond what was read, what fits into the buffer was received when the counted time ended.
     assert 0 <= dst.payload_bytes_stop - dst.paced_bytes <= dst.receive_buffer
     on_ticks = [i for i, tick in enumerate(column(flow.src_columns, "tick")) if tick >= 0]

@@ -736,7 +736,7 @@ static void test_text_of_runs_has_medians(void **state)
                            "of C was lost\n"));
     assert_non_null(strstr(text, "3 runs of 2 flows: 3 complete, 3 partial, 0 failed; the flows of "
                                  "a run together 4.00 Mbit/s\n  (2.00..8.00)\n"));
-    assert_non_null(strstr(text, "medians of the 3 runs, with their min..max\n"));
+    assert_non_null(strstr(text, "medians of the runs that have the flow, with their min..max\n"));
     assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us\n"));
     assert_non_null(strstr(text, "warning: run 2: the run was interrupted\n"));
     assert_non_null(strstr(text, "warning: agent 10.0.0.2:8840 was lost: it fell silent\n"));
@@ -810,10 +810,18 @@ static void test_files_are_runs(void **state)
     summary_fini(&fixture->summary);
 
     unlike.scenario = TEXT("{\"other\": 1}");
+    struct run_agent agent = run.agents[0]; /* another than those of the first run */
+    agent.mgmt = TEXT("elsewhere:1");
+    unlike.agents = &agent;
+    unlike.agent_count = 1;
     write_file(other, 0, &good, 1, &unlike);
     assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
     assert_true(fixture->summary.unlike);
-    assert_non_null(strstr(text_of(fixture, 0), "warning: these are not runs of one scenario\n"));
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "warning: these are not runs of one scenario\n"));
+    assert_non_null(strstr(text, "2 runs, in all "));
+    assert_null(strstr(text, "together"));
+    assert_non_null(strstr(text, "clock of agent elsewhere:1: "));
     unlink(other);
 }
 
@@ -853,7 +861,8 @@ static void test_two_runs_have_means(void **state)
     assert_false(fixture->summary.split);
     const char *text = text_of(fixture, 0);
     assert_fits(text);
-    assert_non_null(strstr(text, "figures are means of the 2 runs, with their min..max\n"));
+    assert_non_null(
+        strstr(text, "figures are means of the runs that have the flow, with their min..max\n"));
     assert_non_null(strstr(text, "  network  2/2\n"));
     fixture->summary.repeats[0].limits[LIMIT_NETWORK]--;
     fixture->summary.repeats[0].limits[LIMIT_HOST]++;

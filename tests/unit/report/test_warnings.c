@@ -134,8 +134,8 @@ static void test_a_rate_that_was_not_taken(void **state)
     flow.flow.tuning.send_rate = 1000000;
     flow.flow.report[END_SRC].paced_bytes = 550;
     flow.flow.report[END_SRC].skipped_bytes = 450;
-    expect(&flow, "1 of 2 flows: the connection did not take what send_rate offered; the worst is "
-                  "flow 7, which skipped 45.0 % of it");
+    expect(&flow, "1 of 2 flows: less was sent than send_rate offered; the worst is flow 7, which "
+                  "skipped 45.0 % of it: the path, or the host, was too slow");
     flow = clean();
     flow.flow.tuning.read_rate = 1000000;
     flow.flow.report[END_DST].skipped_bytes = 450; /* nothing came */
