@@ -22,8 +22,9 @@ def main():
     figure, (rate, window, rtt) = pyplot.subplots(3, sharex=True, figsize=(8, 8))
     for flow in tcp_flowgen_results.read(sys.argv[1]):
         params, columns = flow.params, flow.src.columns
-        name = f"{params.id}: {params.src} to {params.dst}, {params.ccalg}"
-        intervals = flow.dst.goodput()
+        ccalg = flow.src.report.ccalg if flow.src.report else params.ccalg
+        name = f"{params.id}: {params.src} to {params.dst}, {ccalg}"
+        intervals = flow.dst.goodput()[:-1]  # without the moments between the last tick and the close
         rate.plot([to for _, to, _ in intervals], [bps / 1e6 for *_, bps in intervals], label=name)
         window.plot(columns["ts"], columns["snd_cwnd"])
         rtt.plot(columns["ts"], [1000 * seconds for seconds in columns["RTT"]])
