@@ -1,6 +1,7 @@
 import pytest
 
 import harness
+from figures import figure, pytest_terminal_summary  # noqa: F401
 
 
 @pytest.fixture

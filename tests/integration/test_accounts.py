@@ -214,14 +214,15 @@ def name_of(flow):
 BUSY = 0.1  # of its time a worker waited for a core
 
 
-def check_limit(lab, where, flow, limit):
+def check_limit(lab, where, figure, flow, limit):
     """Others use this machine, too: a line that stalls, and workers that wait for a core, are no
     fault of the verdict, so that it has several tries.  An instrumented program is its own limit."""
-    for _ in range(5):
+    for tries in range(1, 6):
         (got,) = lab.run(where, scenario(flow)).must(0).flows
         check_ledger(got)
         found, reason = limit_of(got)
         if found == limit or INSTRUMENTED:
+            figure(f"verdict, {name_of(flow)}", found, limit, f"in run {tries}")
             return
     verdict, src = got.result.verdict, got.result.src
     if max(verdict.src_wait, verdict.dst_wait) >= BUSY:
@@ -230,18 +231,18 @@ def check_limit(lab, where, flow, limit):
 
 
 @pytest.mark.parametrize("limit, flow", LINE, ids=[name_of(flow) for _, flow in LINE])
-def test_what_limits_a_flow(lab, limit, flow):
+def test_what_limits_a_flow(lab, figure, limit, flow):
     """A line of 30 Mbit/s, 20 ms there and back, and a queue of 60 ms."""
     near, far = lab.delay_line(10, rate=30_000_000, queue=150)
     agents(lab, near, far)
-    check_limit(lab, near, flow, limit)
+    check_limit(lab, near, figure, flow, limit)
 
 
 @pytest.mark.parametrize("flow", [{"send_buffer": 32768}, {"receive_buffer": 65536}], ids=name_of)
-def test_a_small_buffer_that_fills_the_link_does_not_limit_it(lab, flow):
+def test_a_small_buffer_that_fills_the_link_does_not_limit_it(lab, figure, flow):
     near, far = lab.delay_line(10, rate=1_000_000, queue=150)
     agents(lab, near, far)
-    check_limit(lab, near, flow, "NETWORK")
+    check_limit(lab, near, figure, flow, "NETWORK")
 
 
 @contextlib.contextmanager
@@ -262,7 +263,7 @@ def hogs(count, seconds):
 
 @pytest.mark.skipif(INSTRUMENTED, reason="it is about CPU alone")
 @pytest.mark.parametrize("starved", ["src", "dst"])
-def test_a_worker_without_cpu(lab, starved):
+def test_a_worker_without_cpu(lab, figure, starved):
     near, far = lab.namespace("near"), lab.namespace("far")
     cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="500mbit")
     cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
@@ -282,6 +283,7 @@ def test_a_worker_without_cpu(lab, starved):
         assert master.wait() == 0, master.text()
     (flow,) = read_results(output)
     limit, reason = limit_of(flow)
+    figure(f"verdict, {starved} without CPU", limit, "HOST", "in run 1")
     assert limit == "HOST" and f"the {starved} end" in reason, reason
     assert any("limited by a host's CPU" in warning for warning in flow.run.warnings)
     assert "limited by a host's CPU" in unwrapped(master.text())

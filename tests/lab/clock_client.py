@@ -41,7 +41,7 @@ def main():
     link.settimeout(0.5)
     link.connect((sys.argv[1], int(sys.argv[2])))
     exchanges = [exchange(link, serial) for serial in range(EXCHANGES)]
-    trip, ahead, when = min(one for one in exchanges if one)
+    trip, ahead, when = min(filter(None, exchanges), key=lambda one: one[0])
     print(json.dumps({**ahead, "error": trip // 2, "at": when}))
 
 

@@ -11,6 +11,7 @@ import bed as bed_module
 import harness
 import two_machines as two
 import uml
+from figures import figure, pytest_terminal_summary  # noqa: F401
 
 
 @pytest.fixture

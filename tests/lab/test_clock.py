@@ -68,19 +68,27 @@ def by_segment(seen):
 
 
 def check_against_wire(clock, address, own, wire):
-    """own, wire: what sniffers saw.  Returns how many segments were sent and received."""
+    """own, wire: what sniffers saw.  Returns how many segments were sent and received,
+    and by how much the worst time is wrong at least (0: none is in the wrong order)."""
     there, here = by_segment(own), by_segment(wire)
     allowed = clock.error_ns + own["error"] + wire["error"]
-    sent = received = 0
+    sent = received = worst = 0
     for segment in there.keys() & here.keys():
         when = to_master(clock, there[segment])
+        wrong = when - here[segment]
         if segment[0] == address:
             sent += 1
-            assert when <= here[segment] + allowed, f"{when - here[segment]} ns after the wire"
+            assert wrong <= allowed, f"{wrong} ns after the wire"
         else:
             received += 1
-            assert when >= here[segment] - allowed, f"{here[segment] - when} ns before the wire"
-    return sent, received
+            wrong = -wrong
+            assert wrong <= allowed, f"{wrong} ns before the wire"
+        worst = max(worst, wrong)
+    return sent, received, worst
+
+
+def microseconds(ns):
+    return f"{ns / 1000:.1f} us"
 
 
 def tight_enough(measure):
@@ -93,7 +101,7 @@ def tight_enough(measure):
         bounds.append(measure())
 
 
-def test_packets_lie_within_the_bound(lab, two_machines):
+def test_packets_lie_within_the_bound(lab, two_machines, figure):
     """3.7 s apart and drifting by 200 ppm."""
     a, b = two_machines.a, two_machines.b
     b.step(3.7)
@@ -101,10 +109,10 @@ def test_packets_lie_within_the_bound(lab, two_machines):
     a.agent()
     b.agent()
     two_machines.shape("10mbit")
-    tight_enough(lambda: measure_packets(lab, two_machines))
+    tight_enough(lambda: measure_packets(lab, two_machines, figure))
 
 
-def measure_packets(lab, two_machines):
+def measure_packets(lab, two_machines, figure):
     sniffers = Sniffers(lab, two_machines)
     flows = ({"duration": "6s"}, {"duration": "6s", "src": "B", "dst": "A"})
     outcome = lab.run(two_machines.where, two_machines.scenario(*flows)).must(0)
@@ -115,8 +123,10 @@ def measure_packets(lab, two_machines):
     assert {flow.result.status for flow in outcome.flows} == {COMPLETE}
     for machine, clock, own in zip(two_machines.machines, clocks, seen):
         assert clock.method == "udp-kernel" and clock.network == "mgmt"
-        sent, received = check_against_wire(clock, machine.address, own, seen[2])
+        sent, received, worst = check_against_wire(clock, machine.address, own, seen[2])
         assert sent > 100 and received > 100
+        figure(f"{machine.address}, {sent + received} segments, bound; out of order with the wire's",
+               microseconds(clock.error_ns), microseconds(worst))  # fmt: skip
     bound = max(clock.error_ns for clock in clocks)
     assert bound > BOUND or abs(clocks[1].rate_ppm - clocks[0].rate_ppm - 200) < 20
     return bound
@@ -139,24 +149,24 @@ def offset_at(clock, local):
     return local - to_master(clock, local)
 
 
-def test_a_stepped_wall_clock_changes_nothing(lab, two_machines):
+def test_a_stepped_wall_clock_changes_nothing(lab, two_machines, figure):
     """An hour forward on one machine, an hour back on the other, while flows run."""
     a, b = two_machines.a, two_machines.b
     a.agent()
     b.agent()
     two_machines.shape("10mbit")
-    tight_enough(lambda: measure_steps(lab, two_machines))
+    tight_enough(lambda: measure_steps(lab, two_machines, figure))
 
 
-def measure_steps(lab, two_machines):
+def measure_steps(lab, two_machines, figure):
     a, b = two_machines.a, two_machines.b
     scenario = two_machines.scenario({"duration": "8s"}, interval="50ms")
     process, finish = start_run(lab, two_machines.where, scenario)
     for _ in waiting("the flows to start", process):
         if "all flows are ready" in process.text():
             break
+    asked = [(machine, machine.ahead()) for machine in (a, b)]  # while nothing queues yet
     time.sleep(2)
-    asked = [(machine, machine.ahead()) for machine in (a, b)]
     a.step(3600)
     b.step(-3600)
     time.sleep(1)
@@ -169,6 +179,9 @@ def measure_steps(lab, two_machines):
         assert clock.method == "udp-kernel"
         wrong = offset_at(clock, ahead.at + ahead.monotonic) - ahead.monotonic
         assert abs(wrong) <= clock.error_ns + ahead.error
+        figure(f"{machine.address}, wall clock stepped, bound; clock asked apart",
+               microseconds(clock.error_ns), microseconds(wrong),
+               f"asked to {microseconds(ahead.error)}")  # fmt: skip
     moved = asked[2][1].realtime - asked[0][1].realtime
     assert abs(moved - 3600 * SECOND) < SECOND  # it was stepped
     (flow,) = outcome.flows

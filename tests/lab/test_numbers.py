@@ -8,6 +8,7 @@ from collections import defaultdict
 
 import pytest
 from dumbbell import scenario
+from figures import per_cent
 from harness import COMPLETE
 from witnesses import ACK, CE, COUNTERS, ECE
 
@@ -58,6 +59,7 @@ def check_goodput(seen, flow, summary):
     hole = 2 * WINDOW * 8e9 / counted_ns if was_recovering(flow) else 0
     assert witness * 0.99 - hole <= summary["goodput_bps"] <= witness * 1.01
     check_bytes(seen, flow)
+    return witness
 
 
 def was_recovering(flow):
@@ -92,26 +94,33 @@ def check_retransmits(seen, flow, summary):
     others = end.others_retransmitted(me) - begin.others_retransmitted(me)
     assert summary["retransmits"] == grown - others
     assert summary["retransmits"] == flow.src.columns["total_retrans"][-1]
+    return grown - others
 
 
 @pytest.mark.parametrize("algorithm", ["reno", "cubic", "bbr"])
-def test_goodput_and_samples(link, algorithm):
-    seen, flow, summary = measure(link, ccalg=algorithm)
+def test_goodput_and_samples(link, figure, algorithm):
+    measured = seen, flow, summary = measure(link, ccalg=algorithm)
     assert flow.result.src.ccalg == algorithm
-    check_goodput(seen, flow, summary)
-    check_retransmits(seen, flow, summary)
-    check_sockets(seen, flow)
+    check_all(figure, algorithm, measured)
 
 
-def test_retransmits_with_loss(link):
+def check_all(figure, name, measured):
+    seen, flow, summary = measured
+    witness, ours = check_goodput(*measured), summary["goodput_bps"]
+    figure(f"{name}, goodput, Mbit/s; receiver's interface", f"{ours / 1e6:.3f}",
+           f"{witness / 1e6:.3f}", per_cent(ours, witness))  # fmt: skip
+    figure(f"{name}, retransmits; nstat", summary["retransmits"], check_retransmits(*measured))
+    compared = check_sockets(seen, flow)
+    figure(f"{name}, RTT and window; kernel's answers", f"{compared} samples", "equal", 0)
+
+
+def test_retransmits_with_loss(link, figure):
     """One packet in a hundred is lost: what the flow sends again, the kernel counts as well."""
     link.net.delay(20, loss_percent=1)
-    seen, flow, summary = measure(link)
+    measured = measure(link)
     link.net.delay(20)
-    assert summary["retransmits"] > 20
-    check_goodput(seen, flow, summary)
-    check_retransmits(seen, flow, summary)
-    check_sockets(seen, flow)
+    assert measured[2]["retransmits"] > 20
+    check_all(figure, "1 % loss", measured)
 
 
 def check_sockets(seen, flow):
@@ -133,6 +142,7 @@ def check_sockets(seen, flow):
             assert sample == (answer.number("rtt"), answer.number("snd_cwnd"))
             compared += 1
     assert compared >= 5
+    return compared
 
 
 # RTT and window change when segments come or go.  A sample and an answer of the kernel between the
@@ -180,7 +190,7 @@ def acknowledged_with_echo(packets, flow):
     return echoed
 
 
-def test_marks(link):
+def test_marks(link, figure):
     """A queue that marks: what the senders count as marked is what a capture counts.
 
     The receiver of a dctcp flow echoes each mark as it came: the sender's delivered_ce is the
@@ -211,6 +221,8 @@ def test_marks(link):
     assert abs(counted[1] - echoed[1]) <= twice[1]
     assert set(seen.flows[2].src.columns["delivered_ce"]) == {0}
     assert marked[2] == echoed[2] == 0
+    for name, ours, witness in zip(("dctcp", "cubic, ECN", "cubic"), counted, (marked[0], *echoed[1:])):
+        figure(f"{name}, CE marks; capture", ours, witness, abs(ours - witness))
     # The witnesses agree with each other, and so does the sum of what the flows say.
     assert sum(marked) == seen.queue["marked"] == seen.counters["b"]["IpExtInCEPkts"]
     assert sum(counted) == seen.counters["a"]["TcpExtTCPDeliveredCE"]
@@ -242,7 +254,7 @@ WORDS_OF_CC = dict.fromkeys(("vegas", "westwood", "illinois", "yeah", "nv"), 4)
 def test_other_algorithms(link):
     """One after the other: each is what ran, and moved what was seen to arrive."""
     flows = [
-        {"ccalg": algorithm, "start": f"{place * 1500}ms", "duration": "700ms"}
+        {"ccalg": algorithm, "start": f"{place * 1200}ms", "duration": "700ms"}
         for place, algorithm in enumerate(OTHERS)
     ]
     seen = link.measure(scenario(*flows), "-i", "100ms")

@@ -46,7 +46,7 @@ def crossing(points, after, slower):
     )
 
 
-def test_change_of_rate(own, tmp_path):
+def test_change_of_rate(own, figure, tmp_path):
     """100, 25, 100 Mbit/s: both ends show each change within an interval, at one place of the axis.
 
     When it happened is what the counters of the receiver's interface say."""
@@ -83,6 +83,8 @@ def test_change_of_rate(own, tmp_path):
             seen = crossing(points, when - 2 * interval, slower)
             assert seen[1] >= when - error, f"{name}: before it was so"
             assert abs(seen[0] - truth[0]) <= 1.5 * interval, f"{name}: not within an interval"
+            figure(f"{'100 to 25' if slower else '25 to 100'} Mbit/s, {name}, s; interface",
+                   f"{seen[0]:.3f}", f"{truth[0]:.3f}", f"{abs(seen[0] - truth[0]):.3f}")  # fmt: skip
     begin, end = ((when - t0) / 1e9 for when in changed)
     for name, points in series.items():
         slow = [rate for b, e, rate in points if b > begin + 2 * interval and e < end]
@@ -90,7 +92,7 @@ def test_change_of_rate(own, tmp_path):
         assert median(slow) == pytest.approx(25 * MBIT * 1448 / 1514, rel=0.05), name
 
 
-def test_every_millisecond(own):
+def test_every_millisecond(own, figure):
     """Two flows, a sample of each end each millisecond for 20 s: none is unaccounted for."""
     own.net.rate("50mbit", ("pfifo", "limit", 100))
     metronome = Metronome(MS)
@@ -106,10 +108,12 @@ def test_every_millisecond(own):
             assert report.samples_expected >= 20_000
             # Beyond what a timer loop beside it missed because others have the machine.
             missed = report.samples_missed / report.samples_expected
+            figure("1 ms for 20 s, missed; a timer beside it", f"{missed:.3%}", f"{busy:.3%}",
+                   f"{report.samples_expected} expected")  # fmt: skip
             assert missed <= 0.01 + busy, f"{missed:.2%} missed, {busy:.2%} by a timer beside it"
 
 
-def test_marks_at_the_receiver(own, tmp_path):
+def test_marks_at_the_receiver(own, figure, tmp_path):
     """Every fiftieth packet is marked: what new kernels' receivers count is what was captured."""
     own.net.rate("50mbit", ("pfifo", "limit", 100))
     own.net.mark(50)
@@ -123,6 +127,7 @@ def test_marks_at_the_receiver(own, tmp_path):
         for flow in (with_ecn, without)
     ]
     struck, dropped = own.net.struck(), own.net.queue()["drops"]
+    figure("every 50th marked, captured; nft", marked[0], struck, f"{dropped} dropped")
     assert struck - dropped <= marked[0] <= struck and marked[0] > 10 and marked[1] == 0
     assert (with_ecn.result.src.ecn, without.result.src.ecn) == (True, False)
     assert with_ecn.src.columns["delivered_ce"][-1] >= marked[0]  # echoed until the answer arrives
@@ -133,7 +138,7 @@ def test_marks_at_the_receiver(own, tmp_path):
     assert without.dst.columns["received_ce"][-1] == 0
 
 
-def test_loss_is_sent_again(own):
+def test_loss_is_sent_again(own, figure):
     """Every hundredth packet is lost: about as many are sent again as were dropped."""
     own.net.rate("50mbit", ("pfifo", "limit", 100))
     own.net.lose(100)
@@ -144,3 +149,4 @@ def test_loss_is_sent_again(own):
     assert retransmits == flow.src.columns["total_retrans"][-1]
     lost = own.net.struck() + own.net.queue()["drops"]
     assert lost <= retransmits <= 1.1 * lost + 5 and lost > 20
+    figure("every 100th lost, retransmits; nft and tc", retransmits, lost, retransmits - lost)
