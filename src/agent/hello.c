@@ -267,6 +267,7 @@ static void reply(void *arg)
     if (answer->looked_up) {
         describe(answer, desk->options, desk->instance);
         list_algorithms(answer);
+        answer->reply.runs_under_way = runs_with_flows(desk->runs);
         look_for_problems(answer, answer->request, desk->options);
         rpc_finish(answer->call, &answer->reply.base, RPC_OK, NULL);
     } else {

@@ -3,6 +3,7 @@
 #define AGENT_HELLO_H
 
 #include "agent/agent.h"
+#include "agent/runs.h"
 #include "proto/agent.pb-c.h"
 #include "rpc/rpc.h"
 
@@ -11,6 +12,7 @@ struct hello_desk {
     struct rpc_loop *loop;
     const struct agent_options *options;
     const char *instance;
+    const struct runs *runs;
     unsigned busy; /* Hellos that are being answered */
 };
 

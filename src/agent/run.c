@@ -36,6 +36,7 @@ struct run {
     struct host_sampler *sampler; /* from start to the end */
     bool until_stop;
     bool started, stopped, over;
+    uint32_t other_runs;              /* met so far */
     struct engine_totals last_totals; /* when it was over */
 };
 
@@ -261,6 +262,16 @@ void run_adjust(struct run *run, const struct axis *axis)
         engine_adjust(run->engine, axis);
 }
 
+bool run_has_flows(const struct run *run)
+{
+    return run->started && !run->over;
+}
+
+void run_meet_another(struct run *run)
+{
+    run->other_runs++;
+}
+
 void run_stop(struct run *run)
 {
     if (run->over || run->stopped)
@@ -304,7 +315,7 @@ bool run_settle(struct run *run)
     if (!expecting || !recorded)
         return false;
     stop_sampler(run);
-    if (!spool_end(run->spool))
+    if (!spool_end(run->spool, run->other_runs))
         return false;
     run->last_totals = run_totals(run);
     run->over = true;

@@ -45,6 +45,7 @@ int run_create(struct run **out, const struct run_settings *settings,
 const char *run_id(const struct run *run);      /* any time */
 int64_t run_interval_ns(const struct run *run); /* any time; in force */
 bool run_is_sharded(const struct run *run);     /* its ends are not in this process */
+bool run_has_flows(const struct run *run);      /* any time: it was started, and is not over */
 
 /* Whether ends may be prepared: it was neither started nor stopped. */
 bool run_is_open(const struct run *run);
@@ -60,6 +61,8 @@ void run_describe(struct run *run, const struct Tcpflowgen__PrepareRequest *requ
 int run_start(struct run *run, const struct axis *axis, struct error *err); /* once */
 void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
 void run_stop(struct run *run);                            /* every end ends now */
+/* Another run has flows while this one has: they share what there is.  Once for each. */
+void run_meet_another(struct run *run);
 
 /* Completes the spool once every end is over.  True if the run is over.  To be called now and then,
  * and when the spool has grown.  Any time. */

@@ -29,6 +29,14 @@ bool runs_are_busy(const struct runs *runs)
     return false;
 }
 
+uint32_t runs_with_flows(const struct runs *runs)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < runs->count; i++)
+        count += run_has_flows(runs->items[i]->run);
+    return count;
+}
+
 static void pump(struct hosted *hosted)
 {
     int64_t now = clock_now();
@@ -89,6 +97,20 @@ static void leave(struct hosted *hosted, bool remove_spool)
     hosted->remove_spool = remove_spool;
     if (!hosted->busy)
         expel(hosted);
+}
+
+int hosted_start(struct hosted *hosted, const struct axis *axis, struct error *err)
+{
+    const struct runs *runs = hosted->runs;
+    int failed = run_start(hosted->run, axis, err);
+    for (size_t i = 0; !failed && i < runs->count; i++) {
+        struct run *other = runs->items[i]->run;
+        if (other == hosted->run || !run_has_flows(other))
+            continue;
+        run_meet_another(hosted->run);
+        run_meet_another(other);
+    }
+    return failed;
 }
 
 void hosted_stop(struct hosted *hosted)

@@ -52,6 +52,9 @@ struct hosted *runs_find(const struct runs *runs, const char *id);
 /* Whether a run is under way. */
 bool runs_are_busy(const struct runs *runs);
 
+/* Those that have flows now. */
+uint32_t runs_with_flows(const struct runs *runs);
+
 /* Makes a run, if there is room for it beside the others; settings->ends_here is filled in.  NULL
  * and err: refused. */
 struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err);
@@ -76,6 +79,9 @@ int hosted_capture(struct hosted *hosted, struct error *err);
 
 /* The run may be gone afterwards. */
 void hosted_come_back(struct hosted *hosted);
+
+/* Starts it, and notes with which others it shares this agent. */
+int hosted_start(struct hosted *hosted, const struct axis *axis, struct error *err);
 
 void hosted_stop(struct hosted *hosted);
 

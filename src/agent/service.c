@@ -239,7 +239,7 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
         return;
     }
     if (!failed)
-        failed = run_start(hosted->run, &axis, &err);
+        failed = hosted_start(hosted, &axis, &err);
     if (failed) {
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, err.what);
         return;
@@ -376,8 +376,8 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
     service->runs =
         (struct runs){.loop = loop, .options = options, .responder = service->responder};
     random_id(service->instance);
-    service->hello =
-        (struct hello_desk){.loop = loop, .options = options, .instance = service->instance};
+    service->hello = (struct hello_desk){
+        .loop = loop, .options = options, .instance = service->instance, .runs = &service->runs};
     service->table = (struct rpc_service){
         .methods = agent_methods, .serve = serve, .count = AGENT_METHODS, .ctx = service};
     *out = service;

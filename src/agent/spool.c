@@ -130,7 +130,7 @@ const char *spool_failure(const struct spool *spool)
     return atomic_load(&spool->failed) ? spool->failure : NULL;
 }
 
-bool spool_end(struct spool *spool)
+bool spool_end(struct spool *spool, uint32_t other_runs)
 {
     char problem[FAILURE_MAX + 64] = "";
     struct buffer record = {0}, framed = {0};
@@ -138,7 +138,7 @@ bool spool_end(struct spool *spool)
     if (atomic_load(&spool->failed))
         snprintf(problem, sizeof problem, "%s; %" PRIu64 " samples were lost", spool->failure,
                  spool->lost);
-    if (!spool->ended && spool_record_run_end(&record, clock_now(), problem) == 0 &&
+    if (!spool->ended && spool_record_run_end(&record, clock_now(), other_runs, problem) == 0 &&
         segment_frame(&framed, record.data, record.size) == 0)
         spool->ended = append(spool, &framed);
     bool ended = spool->ended;

@@ -31,7 +31,7 @@ void spool_fail(struct spool *spool, const char *why, uint64_t samples);
 const char *spool_failure(const struct spool *spool);
 
 /* Appends the last record, which tells of failures; true if it is there now. */
-bool spool_end(struct spool *spool);
+bool spool_end(struct spool *spool, uint32_t other_runs);
 
 struct segment *spool_segment(const struct spool *spool);
 

@@ -100,6 +100,7 @@ static Tcpflowgen__RunAgent *agent_to_message(const struct run_agent *agent, boo
     out->clock_before = discipline_to_message(&agent->clock_before, failed);
     out->clock_after = discipline_to_message(&agent->clock_after, failed);
     out->lost = utf8_text(agent->lost, failed);
+    out->other_runs = agent->other_runs;
     out->settings = settings_to_messages(&agent->about, &out->n_settings, failed);
     out->metrics = metrics_to_messages(&agent->about, &out->n_metrics, failed);
     out->metrics_flushed = agent->about.metrics_flushed;
@@ -236,6 +237,7 @@ static void agent_from_message(struct run_agent *out, const Tcpflowgen__RunAgent
         .workers = agent->workers,
         .interval_ns = agent->interval_ns,
         .lost = agent->lost[0] ? utf8_text(agent->lost, failed) : NULL,
+        .other_runs = agent->other_runs,
     };
     out->clock_before = message_to_discipline(agent->clock_before);
     out->clock_after = message_to_discipline(agent->clock_after);

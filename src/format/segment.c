@@ -71,12 +71,14 @@ int segment_open(struct segment **out, const char *path, struct error *err)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     segment->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int failed = segment->fd < 0 || fstat(segment->fd, &status) ? errno : 0;
-    if (!failed && !S_ISREG(status.st_mode))
-        failed = EINVAL;
-    if (failed) {
+    bool regular = !failed && S_ISREG(status.st_mode);
+    if (!regular)
         segment_close(segment, 0);
+    if (failed)
         return error_set_errno(err, ERROR_INPUT, failed, path, "cannot read the file");
-    }
+    if (!regular)
+        return error_set(err, ERROR_INPUT, path, "this is no regular file%s",
+                         S_ISDIR(status.st_mode) ? ": name the files in it" : "");
     atomic_store(&segment->size, (uint64_t)status.st_size);
     atomic_store(&segment->in_file, (uint64_t)status.st_size);
     *out = segment;

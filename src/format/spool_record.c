@@ -55,11 +55,12 @@ int spool_record_report(struct buffer *out, const struct end_report *report)
     return wire_pack(out, &record.base);
 }
 
-int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem)
+int spool_record_run_end(struct buffer *out, int64_t t_ns, uint32_t other_runs, const char *problem)
 {
     Tcpflowgen__RunEnd end = TCPFLOWGEN__RUN_END__INIT;
     end.t_ns = t_ns;
     end.problem = (char *)problem;
+    end.other_runs = other_runs;
     Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
     record.run_end = &end;
     return wire_pack(out, &record.base);
@@ -148,6 +149,7 @@ static void take_message(struct spool_head *out, const Tcpflowgen__SpoolRecord *
     } else if (record->run_end) {
         out->kind = SPOOL_RUN_END;
         out->t_ns = record->run_end->t_ns;
+        out->other_runs = record->run_end->other_runs;
         utf8_copy(out->problem, sizeof out->problem, record->run_end->problem);
     } else if (record->captured) {
         out->kind = SPOOL_CAPTURED;

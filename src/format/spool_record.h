@@ -39,7 +39,8 @@ int spool_record_samples(struct buffer *out, const struct sample *const *rows, s
 int spool_record_ready(struct buffer *out, uint32_t flow, enum flow_end end, int64_t t_ns);
 int spool_record_report(struct buffer *out, const struct end_report *report);
 /* problem: what went wrong with the spool; "": nothing. */
-int spool_record_run_end(struct buffer *out, int64_t t_ns, const char *problem);
+int spool_record_run_end(struct buffer *out, int64_t t_ns, uint32_t other_runs,
+                         const char *problem);
 
 struct Tcpflowgen__PrepareRequest;
 /* Its tokens, which are secret, are left out. */
@@ -59,6 +60,7 @@ struct spool_head {
     struct end_report report;       /* SPOOL_REPORT */
     struct capture_report captured; /* SPOOL_CAPTURED */
     char problem[512];              /* SPOOL_RUN_END */
+    uint32_t other_runs;            /* likewise */
     uint32_t agent;                 /* SPOOL_AXIS */
     struct axis axis;               /* SPOOL_AXIS */
     int64_t t0_unix_ns;             /* SPOOL_AXIS */

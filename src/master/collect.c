@@ -225,6 +225,7 @@ void collect_close(struct collect_cursor *cursor)
     free(cursor->offsets);
     series_fini(&cursor->series);
     buffer_fini(&cursor->record);
+    *cursor = (struct collect_cursor){0};
 }
 
 const char *collect_path(const struct collect *collect)

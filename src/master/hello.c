@@ -93,6 +93,11 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         .interval_ns = reply->interval_ns,
         .clock_before = message_to_discipline(reply->discipline),
     };
+    if (reply->runs_under_way)
+        log_warning("agent %s: %u other run%s there now, and would share its machine and its "
+                    "networks with this one",
+                    agent->mgmt, reply->runs_under_way,
+                    reply->runs_under_way == 1 ? " has flows" : "s have flows");
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;
     if (settings_from_messages(&agent->info.about, reply->settings, reply->n_settings))
@@ -203,7 +208,7 @@ static void tell_unreachable(struct master_agent *agent)
         session_agent_problem(
             agent,
             "no answer (%s): does an agent run there? Start it with: tcp-flowgen agent "
-            "--listen %s",
+            "--listen %s (beyond loopback, where the network can be trusted, with --insecure)",
             agent->call_text, agent->mgmt);
 }
 

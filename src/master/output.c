@@ -189,14 +189,30 @@ static void count_flow(struct master_outcome *outcome, enum flow_status status)
     outcome->failed += status == FLOW_FAILED || status == FLOW_UNKNOWN;
 }
 
+/* Whether an end without a report had payload under way, as its last samples say. */
+static bool moved_payload(struct source *source, const struct flow_result *flow)
+{
+    bool moved = false;
+    for (int end = END_SRC; end <= END_DST; end++) {
+        const struct series *piece;
+        while (!flow->has_report[end] && next_piece(source, (enum flow_end)end, &piece, NULL) > 0)
+            moved |= series_shows_payload(piece, (enum flow_end)end);
+    }
+    collect_close(&source->cursor);
+    source->open_end = -1;
+    return moved;
+}
+
 static int write_flows(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     for (uint32_t i = 0; i < session->plan->flow_count; i++) {
         struct flow_result flow;
         fill_flow(&flow, session, i);
         captures_tell(session, i, &flow);
-        count_flow(outcome, flow.status);
         struct source source = {.session = session, .flow = i, .open_end = -1};
+        if (flow.status == FLOW_FAILED && moved_payload(&source, &flow))
+            flow.status = FLOW_PARTIAL;
+        count_flow(outcome, flow.status);
         int failed = results_writer_flow(*session->repeat->results, &flow,
                                          i == 0 ? &session->run : NULL, next_piece, &source, err);
         collect_close(&source.cursor);

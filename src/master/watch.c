@@ -70,6 +70,7 @@ static void take_run_end(struct master_agent *agent, const struct spool_head *he
 {
     char event[640];
     agent->ended = true;
+    agent->info.other_runs = head->other_runs;
     if (!head->problem[0])
         return;
     snprintf(event, sizeof event, "agent %s: %s", agent->mgmt, head->problem);

@@ -29,6 +29,7 @@ struct run_agent {
     char clock_network[8]; /* that datagrams took: "mgmt", "test"; empty: there were none */
     struct clock_discipline clock_before, clock_after; /* the run */
     char *lost;              /* why it was lost in mid-run; NULL: it was not */
+    uint32_t other_runs;     /* that had flows there while this one had */
     struct host_series host; /* its machine beside the flows; t_ns on the axis; may be empty */
     struct machine about;    /* its machine */
 };

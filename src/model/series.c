@@ -47,3 +47,10 @@ void series_fini(struct series *series)
         free(*column(series, i));
     *series = (struct series){0};
 }
+
+bool series_shows_payload(const struct series *series, enum flow_end end)
+{
+    const enum tcp_field field = end == END_SRC ? TCP_bytes_acked : TCP_bytes_received;
+    /* The SYN counts as a byte, and the token comes first. */
+    return series->count > 0 && (uint64_t)series->field[field][series->count - 1] > TOKEN_SIZE + 1;
+}

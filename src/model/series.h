@@ -3,9 +3,11 @@
 #ifndef MODEL_SERIES_H
 #define MODEL_SERIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/flow.h"
 #include "model/sample.h"
 #include "model/tcp_fields.h"
 
@@ -24,5 +26,9 @@ struct series {
 int series_reserve(struct series *series, size_t rows);
 void series_clear(struct series *series); /* count and lengths 0, keeps the memory */
 void series_fini(struct series *series);
+
+/* Whether the last row says that payload of a flow got across, for an end of which there is no
+ * report; beside the token, if the flow began with one. */
+bool series_shows_payload(const struct series *series, enum flow_end end);
 
 #endif

@@ -91,10 +91,7 @@ static bool moved_payload(struct source *source, enum flow_end end)
     if (source->next[end] == source->end[end] ||
         read_pieces(source, &last, source->end[end], NULL) <= 0)
         return false;
-    size_t row = source->series.count - 1;
-    enum tcp_field field = end == END_SRC ? TCP_bytes_acked : TCP_bytes_received;
-    /* The SYN counts as a byte, and the token comes first. */
-    return (uint64_t)source->series.field[field][row] > TOKEN_SIZE + 1;
+    return series_shows_payload(&source->series, end);
 }
 
 static void explain(const struct recovered *r, const struct recover_flow *flow,

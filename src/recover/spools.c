@@ -222,8 +222,10 @@ static int take_run_end(struct recovered *r, const struct recover_file *file,
 {
     struct recover_agent *agent = agent_at(r, file->agent);
     char text[700];
-    if (agent)
+    if (agent) {
         agent->ended = true;
+        r->run.agents[file->agent].other_runs = head->other_runs;
+    }
     if (!head->problem[0])
         return 0;
     snprintf(text, sizeof text, "agent %s: %s", agent ? r->run.agents[file->agent].mgmt : "?",

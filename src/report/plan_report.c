@@ -137,17 +137,17 @@ static void print_settings(const struct plan *plan, FILE *out)
 void plan_text(const struct plan *plan, FILE *out)
 {
     const struct table hosts = {
-        plan->host_count,
-        host_columns(plan),
-        {"host", "mgmt", "address", "bind", "device", "sample", "interfaces"},
-        fill_host,
-        plan};
+        .rows = plan->host_count,
+        .columns = host_columns(plan),
+        .head = {"host", "mgmt", "address", "bind", "device", "sample", "interfaces"},
+        .fill = fill_host,
+        .of = plan};
     const struct table flows = {
-        plan->flow_count,
-        9,
-        {"flow", "src", "dst", "start", "duration", "ccalg", "connect", "end", "options"},
-        fill_flow,
-        plan};
+        .rows = plan->flow_count,
+        .columns = 9,
+        .head = {"flow", "src", "dst", "start", "duration", "ccalg", "connect", "end", "options"},
+        .fill = fill_flow,
+        .of = plan};
     char end[DURATION_TEXT_MAX];
 
     print_settings(plan, out);

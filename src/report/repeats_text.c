@@ -120,6 +120,9 @@ struct view {
     bool differs[SETTINGS], marks;
 };
 
+/* Spreads of RTT and retransmits, where there is no room for them. */
+#define SPREADS (1U << 6 | 1U << 8)
+
 #define ALWAYS 9 /* columns; behind them are those that there may be, and then two more */
 
 static void fill_row(const void *of, size_t index, struct table_row *row)
@@ -163,11 +166,13 @@ static void print_flows(const struct summary *summary, size_t rows, FILE *out)
     settings_print(flow_of, summary, summary->repeat_count, view.differs, out);
     for (size_t i = 0; i < summary->repeat_count; i++)
         view.marks |= summary->repeats[i].ce_marks.count && summary->repeats[i].ce_marks.max > 0;
-    struct table table = {rows,
-                          ALWAYS,
-                          {"flow", "src", "dst", "goodput", spread, "RTT", spread, "retr", spread},
-                          fill_row,
-                          &view};
+    struct table table = {
+        .rows = rows,
+        .columns = ALWAYS,
+        .head = {"flow", "src", "dst", "goodput", spread, "RTT", spread, "retr", spread},
+        .fill = fill_row,
+        .of = &view,
+        .expendable = SPREADS};
     if (view.marks)
         table.head[table.columns++] = "CE";
     for (int s = 0; s < SETTINGS; s++)
@@ -175,7 +180,9 @@ static void print_flows(const struct summary *summary, size_t rows, FILE *out)
             table.head[table.columns++] = setting_names[s];
     table.head[table.columns++] = "limit";
     table.head[table.columns++] = "done";
-    table_print(&table, out);
+    if (table_print(&table, out))
+        fprintf(out, "(for want of room without some of the %s: summary --json has them all)\n",
+                has_quartiles(summary) ? "quartiles" : "ranges");
     if (more)
         fprintf(out, "... and %zu more flow%s\n", more, more == 1 ? "" : "s");
 }

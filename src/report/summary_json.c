@@ -81,6 +81,7 @@ static json_t *agent_json(const struct run_agent *agent)
         "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
     json_t *host = host_json(&agent->host);
     json_object_set_new(json, "host", host ? host : json_null());
+    json_object_set_new(json, "other_runs", json_integer(agent->other_runs));
     json_object_set_new(json, "clock_method", json_string(clock_method_name(clock->method)));
     json_object_set_new(json, "clock_network", text_or_null(agent->clock_network));
     json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));

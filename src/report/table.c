@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "report/paragraph.h"
+
 void table_tame(FILE *out, const char *text)
 {
     for (; text && *text; text++)
@@ -37,17 +39,35 @@ static void widen(int *widths, size_t columns, const char *const *cells)
     }
 }
 
-static void print_row(FILE *out, size_t columns, const int *widths, const char *const *cells)
+static unsigned leave_out(const struct table *table, const int *widths)
 {
-    for (size_t i = 0; i + 1 < columns; i++) {
+    unsigned out = 0;
+    int wide = 2 * (int)(table->columns - 1);
+    for (size_t i = 0; i < table->columns; i++)
+        wide += widths[i];
+    for (size_t i = table->columns; i-- > 0 && wide > PARAGRAPH_COLUMNS;)
+        if (table->expendable >> i & 1) {
+            out |= 1U << i;
+            wide -= widths[i] + 2;
+        }
+    return out;
+}
+
+static void print_row(FILE *out, const struct table *table, const int *widths, unsigned without,
+                      const char *const *cells)
+{
+    const size_t last = table->columns - 1;
+    for (size_t i = 0; i < last; i++) {
+        if (without >> i & 1)
+            continue;
         table_tame(out, cells[i]);
         fprintf(out, "%*s", widths[i] - table_width(cells[i]) + 2, "");
     }
-    table_tame(out, cells[columns - 1]);
+    table_tame(out, cells[last]);
     fputc('\n', out);
 }
 
-void table_print(const struct table *table, FILE *out)
+unsigned table_print(const struct table *table, FILE *out)
 {
     struct table_row row;
     int widths[TABLE_COLUMNS_MAX] = {0};
@@ -56,9 +76,11 @@ void table_print(const struct table *table, FILE *out)
         table->fill(table->of, n, &row);
         widen(widths, table->columns, row.cells);
     }
-    print_row(out, table->columns, widths, table->head);
+    const unsigned without = leave_out(table, widths);
+    print_row(out, table, widths, without, table->head);
     for (size_t n = 0; n < table->rows; n++) {
         table->fill(table->of, n, &row);
-        print_row(out, table->columns, widths, row.cells);
+        print_row(out, table, widths, without, row.cells);
     }
+    return without;
 }

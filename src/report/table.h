@@ -19,9 +19,13 @@ struct table {
     const char *head[TABLE_COLUMNS_MAX];
     void (*fill)(const void *of, size_t index, struct table_row *row);
     const void *of;
+    unsigned
+        expendable; /* bit i: column i, which is not the last, may be left out; the last first */
 };
 
-void table_print(const struct table *table, FILE *out);
+/* Leaves out expendable columns while rows are wider than PARAGRAPH_COLUMNS.  Returns which: bits
+ * as of `expendable`. */
+unsigned table_print(const struct table *table, FILE *out);
 
 /* Columns that the text takes: characters of UTF-8. */
 int table_width(const char *text);

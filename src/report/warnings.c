@@ -63,6 +63,12 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
         const struct run_agent *agent = &run->agents[i];
         if (agent->lost && agent->lost[0])
             add(out, "agent %s was lost: %s", agent->mgmt ? agent->mgmt : "", agent->lost);
+        if (agent->other_runs)
+            add(out,
+                "agent %s: %" PRIu32 " other run%s had flows there meanwhile: they shared its "
+                "machine and its networks",
+                agent->mgmt ? agent->mgmt : "", agent->other_runs,
+                agent->other_runs == 1 ? "" : "s");
     }
     for (size_t i = 0; i < run->warning_count; i++)
         add(out, "%s", run->warnings[i]);

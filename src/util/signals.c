@@ -1,12 +1,14 @@
 #include "util/signals.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct watcher {
     sigset_t set;
     void (*fn)(void *arg);
     void *arg;
+    bool hung_up; /* SIGHUP was told */
 };
 
 static void *watch(void *arg)
@@ -14,17 +16,23 @@ static void *watch(void *arg)
     struct watcher *watcher = arg;
     for (;;) {
         int number = 0;
-        if (sigwait(&watcher->set, &number) == 0)
-            watcher->fn(watcher->arg);
+        if (sigwait(&watcher->set, &number) || (number == SIGHUP && watcher->hung_up))
+            continue;
+        watcher->hung_up |= number == SIGHUP;
+        watcher->fn(watcher->arg);
     }
     return NULL;
 }
 
 static void fill(sigset_t *set)
 {
+    struct sigaction hangup;
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    /* One that is blocked would be waited for although it is ignored. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(set, SIGHUP);
 }
 
 void signals_block(void)
@@ -52,8 +60,7 @@ int signals_watch(void (*fn)(void *arg), void *arg, struct error *err)
     struct watcher *watcher = malloc(sizeof *watcher);
     if (!watcher)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    watcher->fn = fn;
-    watcher->arg = arg;
+    *watcher = (struct watcher){.fn = fn, .arg = arg};
     fill(&watcher->set);
     pthread_t thread;
     int failed = pthread_create(&thread, NULL, watch, watcher);

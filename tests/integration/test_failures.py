@@ -444,6 +444,15 @@ def agent_killed(bed):
     return master.done()
 
 
+def agent_of_both_ends_killed(bed):
+    """No report is left of the flow, but samples."""
+    master = bed.master({"duration": "2s"}, {"src": "B", "dst": "B", "duration": "2s"})
+    master.moves()
+    time.sleep(1)
+    bed.agents["B"].signal(signal.SIGKILL)
+    return master.done()
+
+
 def agent_stopped_in_mid_run(bed):
     master = bed.master({"duration": "3s"}).moves()
     bed.agents["B"].signal(signal.SIGSTOP)
@@ -533,6 +542,16 @@ def master_interrupted(bed):
     return master.done()
 
 
+def master_hung_up(bed):
+    """Its terminal is gone, which is told twice."""
+    under = ["env", "--default-signal=HUP"]  # whoever runs the tests may ignore it
+    master = bed.master({"duration": "60s"}, under=under).moves()
+    master.process.signal(signal.SIGHUP)
+    master.said("interrupted")
+    master.process.signal(signal.SIGHUP)
+    return master.done()
+
+
 def master_interrupted_twice(bed):
     """An agent hangs, so that once is not enough."""
     master = bed.master({"duration": "60s"}).moves()
@@ -599,6 +618,13 @@ def lost_agent(outcome):
     assert flow.result.status == PARTIAL and hosts["B"].mgmt in flow.result.error
     assert len(flow.TxTCPInfo) == flow.result.src.samples_taken + 1
     assert not flow.result.HasField("dst")
+
+
+def samples_alone(outcome):
+    flow = outcome.flows[1]
+    assert not flow.result.HasField("src") and not flow.result.HasField("dst")
+    assert flow.RxTCPInfo[-1].ThruBytesReceived > 1_000_000
+    assert flow.result.status == PARTIAL and "lost" in flow.result.error
 
 
 def other_flow(outcome):
@@ -716,6 +742,7 @@ MATRIX = [
         other_flow, within=25,
     ),
     Row(agent_killed, 1, "agent 127.0.0.1:8842 is lost: .*refused", lost_agent, dead="B"),
+    Row(agent_of_both_ends_killed, 1, "lost: ", samples_alone, dead="B"),
     Row(agent_stopped_in_mid_run, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
     Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
     Row(agent_cut_off_for_2_s, 0, "", whole),
@@ -737,6 +764,7 @@ MATRIX = [
     ),
     Row(results_cannot_be_written, 1, r"/dev/full: cannot write the results: No space", unwritten),
     Row(master_interrupted, 130, "interrupted: the flows are stopped", interrupted_run),
+    Row(master_hung_up, 130, "interrupted: the flows are stopped", interrupted_run),
     Row(
         master_interrupted_twice, 130,
         r"agents keep .* tcp-flowgen-\w+-\*\.spool",

@@ -129,7 +129,7 @@ static void failed(void *arg, const char *why, uint64_t samples)
 static void finished(void *arg)
 {
     struct fixture *fixture = arg;
-    while (!spool_end(fixture->spool))
+    while (!spool_end(fixture->spool, 0))
         usleep(1000);
     atomic_store(&fixture->finished, true);
 }

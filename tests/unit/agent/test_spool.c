@@ -123,8 +123,8 @@ static void test_records_and_the_last(void **state)
     spool_append(fixture->spool, &framed);
     assert_int_equal(fixture->grown, 1);
     spool_append(fixture->spool, &framed);
-    assert_true(spool_end(fixture->spool));
-    assert_true(spool_end(fixture->spool));
+    assert_true(spool_end(fixture->spool, 0));
+    assert_true(spool_end(fixture->spool, 0));
     struct seen seen = look(fixture);
     assert_int_equal(seen.ready, 2);
     assert_int_equal(seen.samples, 20);
@@ -148,7 +148,7 @@ static void test_disk_full_for_a_while(void **state)
     spool_retry(fixture->spool);
     assert_int_equal(segment_waiting(spool_segment(fixture->spool)), 0);
     spool_append(fixture->spool, &framed);
-    assert_true(spool_end(fixture->spool));
+    assert_true(spool_end(fixture->spool, 0));
     struct seen seen = look(fixture);
     assert_int_equal(seen.samples, 20);
     assert_non_null(strstr(seen.problem, "; 0 samples were lost"));
@@ -171,7 +171,7 @@ static void test_disk_full_for_long(void **state)
         with_samples += !dropped;
     }
     assert_true(appended < 1000 && with_samples > 0);
-    assert_true(spool_end(fixture->spool));
+    assert_true(spool_end(fixture->spool, 0));
     empty_disk(fixture);
     struct seen seen = look(fixture);
     assert_int_equal(seen.samples, with_samples * SPOOL_ROWS_MAX);
@@ -188,7 +188,7 @@ static void test_first_reason_stays(void **state)
     spool_fail(fixture->spool, "first", 2);
     spool_fail(fixture->spool, "second", 3);
     assert_string_equal(spool_failure(fixture->spool), "first");
-    assert_true(spool_end(fixture->spool));
+    assert_true(spool_end(fixture->spool, 0));
     assert_string_equal(look(fixture).problem, "first; 5 samples were lost");
 }
 

@@ -169,11 +169,12 @@ static void test_events_come_back(void **state)
     assert_int_equal(head.t_ns, -5);
 
     buffer_clear(&record);
-    assert_int_equal(spool_record_run_end(&record, 99, "a full disk"), 0);
+    assert_int_equal(spool_record_run_end(&record, 99, 3, "a full disk"), 0);
     assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
     assert_int_equal(head.kind, SPOOL_RUN_END);
     assert_int_equal(head.t_ns, 99);
     assert_string_equal(head.problem, "a full disk");
+    assert_int_equal(head.other_runs, 3);
     buffer_fini(&record);
 }
 
