@@ -102,7 +102,16 @@ static double share_of_ns(int64_t begin_ns, int64_t stop_ns, double span_ns, dou
     return within(((double)stop_ns - (double)begin_ns) / span_ns, limit);
 }
 
-static struct times times_of(const struct end_report *source, double span_ns)
+/* A worker that sleeps is woken at once when the buffer has room: so it is late for no longer than
+ * it ran and waited for a core.  What is beyond it looked late because much was acknowledged at
+ * once, and the buffer that had been full was then nearly empty. */
+static double late_at_most(struct worker_share worker)
+{
+    return worker.cpu < 0 ? 1 : awake(worker);
+}
+
+static struct times times_of(const struct end_report *source, struct worker_share worker,
+                             double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
@@ -113,6 +122,9 @@ static struct times times_of(const struct end_report *source, double span_ns)
     at.held = share_of_ns(begin->held_ns, stop->held_ns, span_ns, busy - at.window);
     const double late = share_of_ns(begin->late_ns, stop->late_ns, span_ns, 1);
     at.late = within(late - at.idle, busy - at.window - at.held);
+    const double known = within(at.late, late_at_most(worker));
+    at.held += at.late - known;
+    at.late = known;
     at.other = busy - at.window - at.held - at.late;
     return at;
 }
@@ -166,7 +178,7 @@ static double fill_shares(struct verdict *out, const struct end_report *source,
     const struct reading *stop = &source->reading[READ_STOP];
     const bool path_fills_window = has_queue(source, span_ns, sink ? sink->receive_buffer : 0);
     const bool path_fills_buffer = has_queue(source, span_ns, stop->send_buffer);
-    struct times at = times_of(source, span_ns);
+    struct times at = times_of(source, out->source, span_ns);
     const double rest = take_rest(&at, share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1));
     const double paced = is_paced(source, span_ns) ? at.other : 0;
     const double unread = path_fills_window ? 0 : starved(out, at.window);

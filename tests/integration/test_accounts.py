@@ -245,6 +245,24 @@ def test_a_small_buffer_that_fills_the_link_does_not_limit_it(lab, figure, flow)
     check_limit(lab, near, figure, flow, "NETWORK")
 
 
+@pytest.mark.parametrize("algorithm", ["reno", "cubic"])
+def test_acknowledgements_that_wait_in_a_queue(lab, figure, algorithm):
+    """Those of the measured flow queue behind another flow on the way back, and come in lumps: the
+    source is woken when its buffer is nearly empty, and is not to blame for that."""
+    near, far = lab.namespace("near"), lab.namespace("far")
+    cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24")
+    cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
+    slow = ["tbf", "rate", "50mbit", "burst", "15k", "limit", "150k"]
+    run(*far.enter(), "tc", "qdisc", "add", "dev", "cable", "root", *slow)
+    agents(lab, near, far)
+    back = {"src": "B", "dst": "A", "duration": "4s"}
+    flow = {"start": "500ms", "duration": "3s", "ccalg": algorithm}
+    _, measured = lab.run(near, scenario(back, flow)).must(0).flows
+    found, reason = limit_of(measured)
+    figure(f"verdict, {algorithm}, ACKs queue", found, "NETWORK")
+    assert found == "NETWORK" or INSTRUMENTED, reason
+
+
 @contextlib.contextmanager
 def hogs(count, seconds):
     """Programs that want all of core 0."""

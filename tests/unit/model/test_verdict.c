@@ -101,7 +101,9 @@ static void test_each_limit(void **state)
 
     second = idle_workers;
     second.late_ms = 600;
+    second.src_cpu_ms = 600;
     is(&second, LIMIT_HOST, 0.6, "without data 60 % of the time");
+    second.src_cpu_ms = 50;
     second.src_wait_ms = 550;
     is(&second, LIMIT_HOST, 0.6,
        "without data 60 % of the time; its worker waited for a core 55 %");
@@ -209,7 +211,22 @@ static void test_lateness_counts_once(void **state)
     struct second second = idle_workers;
     second.busy_ms = 700;
     second.late_ms = 400;
+    second.src_cpu_ms = 400;
     assert_float_equal(judge(&second).share[LIMIT_HOST], 0.4, 1e-9);
+}
+
+/* What looks late beyond the time that the worker was awake is a buffer that was emptied at once.
+ */
+static void test_who_sleeps_is_not_late(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.held_ms = 300;
+    second.late_ms = 620;
+    second.src_cpu_ms = 30;
+    second.src_wait_ms = 20;
+    is(&second, LIMIT_SEND_BUFFER, 0.87, "was under way 87 %");
+    assert_float_equal(judge(&second).share[LIMIT_HOST], 0.05, 1e-9);
 }
 
 /* The window or the buffer is full of what stands in a queue: the link is what is slow. */
@@ -331,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_a_receiver_that_waits_for_a_core),
         cmocka_unit_test(test_rest_excuses_silence),
         cmocka_unit_test(test_lateness_counts_once),
+        cmocka_unit_test(test_who_sleeps_is_not_late),
         cmocka_unit_test(test_queues_are_the_networks),
         cmocka_unit_test(test_what_waits_at_the_peer_is_no_queue),
         cmocka_unit_test(test_pacing_is_the_traffics),
