@@ -73,7 +73,7 @@ int command_parse(const struct command *command, int argc, char **argv, union ar
     if (!stop)
         stop = take_operand(command, &operands, arguments, err);
     if (!stop && operands.count && !rest)
-        stop = error_set(err, ERROR_INPUT, NULL, "'%s' is too much", operands.words[0]);
+        stop = error_set(err, ERROR_INPUT, NULL, "'%s' is one word too many", operands.words[0]);
     if (!stop && rest)
         *rest = operands;
     return stop;

@@ -66,14 +66,3 @@ int algorithm_check(const char *name, struct error *err)
     return error_set_errno(err, ERROR_AGENT, errno, NULL,
                            "cannot use the congestion control algorithm \"%s\"", name);
 }
-
-bool algorithm_needs_ecn(const char *name)
-{
-    static const char *const names[] = {"dctcp", "prague"};
-
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    }
-    return false;
-}

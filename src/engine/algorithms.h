@@ -17,7 +17,4 @@ int algorithms_available(char out[ALGORITHMS_MAX][CCALG_MAX]);
  * net.ipv4.tcp_allowed_congestion_control). */
 int algorithm_check(const char *name, struct error *err);
 
-/* Whether the algorithm negotiates ECN in the handshake, so that the listener must have it too. */
-bool algorithm_needs_ecn(const char *name);
-
 #endif

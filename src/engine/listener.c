@@ -10,10 +10,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "engine/algorithms.h"
 #include "engine/end.h"
 #include "engine/tuning.h"
 #include "engine/worker.h"
+#include "model/ccalg.h"
 #include "util/clock.h"
 
 #define PATIENCE_NS    (5 * NS_PER_S)
@@ -319,7 +319,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     struct listener wanted = {.fd = -1, .family = end->peer.storage.ss_family};
     memcpy(wanted.local, spec->local_address, sizeof wanted.local);
     memcpy(wanted.device, spec->device, sizeof wanted.device);
-    if (*spec->ccalg && algorithm_needs_ecn(spec->ccalg))
+    if (*spec->ccalg && ccalg_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
     wanted.handshake = tuning_handshake(spec);
     wanted.sole = spec->capture != CAPTURE_NONE;

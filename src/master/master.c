@@ -117,6 +117,13 @@ static void look_at_failures(struct session *session)
             session_agent_problem(&session->agents[i], "%s", session->agents[i].info.lost);
 }
 
+static bool names_device(const struct session *session, size_t flow)
+{
+    const struct plan *plan = session->plan;
+    return plan->hosts[plan->flows[flow].src].device[0] ||
+           plan->hosts[plan->flows[flow].dst].device[0];
+}
+
 /* One problem, for all will have the same cause. */
 static void tell_unconnected(struct session *session, int64_t waited_ns)
 {
@@ -132,9 +139,12 @@ static void tell_unconnected(struct session *session, int64_t waited_ns)
     session_problem(
         session, where,
         "its connection to %s port %u does not stand after %lld s, as %zu of %zu do not: "
-        "does a firewall drop it? Agents have --data-ports for that",
+        "does a firewall drop it? Agents have --data-ports for that%s",
         session->flows[first].address[END_DST], session->flows[first].port,
-        (long long)(waited_ns / NS_PER_S), count, session->plan->flow_count);
+        (long long)(waited_ns / NS_PER_S), count, session->plan->flow_count,
+        names_device(session, first)
+            ? "; or can the peer not be reached by the \"device\" of a host?"
+            : "");
 }
 
 static bool ready_or_hopeless(struct session *session)

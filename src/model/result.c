@@ -125,11 +125,19 @@ static const char *reason(enum end_status status)
     return NULL;
 }
 
+static bool never_began(const struct flow_result *flow, enum flow_end end)
+{
+    const struct end_report *report = &flow->report[end];
+    return report->status == END_STOPPED && (report->times >> T_CLOSED & 1) &&
+           report->at[T_CLOSED] < flow->start_ns;
+}
+
 /* Writes why an end without an error of its own is not complete; false: it is. */
 static bool explain_end(struct flow_result *flow, enum flow_end end)
 {
     const char *name = end == END_SRC ? "src" : "dst";
-    const char *why = reason(flow->report[end].status);
+    const char *why =
+        never_began(flow, end) ? "was stopped before its start" : reason(flow->report[end].status);
     if (!flow->has_report[end])
         snprintf(flow->error, sizeof flow->error,
                  "the report of the %s end is missing: the agent of host %s did not send it", name,

@@ -299,7 +299,7 @@ static void print_agents(const struct summary *summary, FILE *out,
 static bool is_new(const struct warnings *of_runs, size_t run, const char *text)
 {
     for (size_t r = 0; r < run; r++)
-        if (warnings_have(&of_runs[r], text))
+        if (warnings_have_like(&of_runs[r], text))
             return false;
     return true;
 }
@@ -307,12 +307,17 @@ static bool is_new(const struct warnings *of_runs, size_t run, const char *text)
 static void print_warning(const struct warnings *of_runs, size_t count, size_t run,
                           const char *text, FILE *out)
 {
-    size_t runs = 0;
-    char only[48] = "", some[64] = "";
-    for (size_t r = run; r < count; r++)
-        runs += warnings_have(&of_runs[r], text);
+    size_t runs = 0, same = 0;
+    char only[48] = "", some[112] = "";
+    for (size_t r = run; r < count; r++) {
+        runs += warnings_have_like(&of_runs[r], text);
+        same += warnings_have(&of_runs[r], text);
+    }
     if (runs == 1)
         snprintf(only, sizeof only, "run %zu: ", run + 1);
+    else if (same < runs)
+        snprintf(some, sizeof some, " (in run %zu, and the like in %zu more of %zu)", run + 1,
+                 runs - 1, count);
     else if (runs < count)
         snprintf(some, sizeof some, " (in %zu of %zu runs)", runs, count);
     paragraph_print(out, "warning: %s%s%s", only, text, some);
@@ -338,12 +343,48 @@ static void print_warnings(const struct summary *summary, FILE *out)
     free(of_runs);
 }
 
+static const char *label_of(const struct summary *summary, size_t run)
+{
+    const char *label = summary->runs[run].run.label;
+    return label && label[0] ? label : "-";
+}
+
+static size_t runs_labelled(const struct summary *summary, size_t end, const char *label)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < end; r++)
+        count += strcmp(label_of(summary, r), label) == 0;
+    return count;
+}
+
+/* "run: label", or where there are several "runs: one (3), other (2)". */
+static void print_labels(const struct summary *summary, FILE *out)
+{
+    const char *first = label_of(summary, 0);
+    if (runs_labelled(summary, summary->run_count, first) == summary->run_count) {
+        if (strcmp(first, "-") != 0)
+            paragraph_print(out, "run: %s", first);
+        return;
+    }
+    char *text = NULL;
+    size_t size;
+    FILE *list = open_memstream(&text, &size);
+    for (size_t r = 0; list && r < summary->run_count; r++) {
+        const char *label = label_of(summary, r);
+        if (runs_labelled(summary, r, label) == 0)
+            fprintf(list, "%s%s (%zu)", r ? ", " : "", label,
+                    runs_labelled(summary, summary->run_count, label));
+    }
+    if (list)
+        fclose(list);
+    paragraph_print(out, "runs: %s", text ? text : "");
+    free(text);
+}
+
 void repeats_text(const struct summary *summary, FILE *out, size_t max_flows)
 {
     bool all = max_flows == 0 || max_flows > summary->repeat_count;
-    const char *label = summary->runs[0].run.label;
-    if (label && label[0])
-        paragraph_print(out, "run: %s", label);
+    print_labels(summary, out);
     print_flows(summary, all ? summary->repeat_count : max_flows, out);
     fprintf(out, "\n");
     print_totals(summary, out);

@@ -253,13 +253,13 @@ static json_t *flow_json(const struct flow_summary *summary)
 static json_t *totals_json(const struct run_summary *run)
 {
     const struct totals totals = totals_of(run);
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "flows",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "flows",
                      (json_int_t)run->flow_count, "complete", (json_int_t)run->complete, "partial",
                      (json_int_t)run->partial, "failed", (json_int_t)run->failed, "together_bps",
                      real(totals.has_goodput, totals.bps), "together_ns",
                      integer(totals.has_goodput, totals.time_ns), "payload_bytes",
-                     (json_int_t)totals.payload_bytes, "retransmits",
-                     (json_int_t)totals.retransmits, "ce_marks", (json_int_t)totals.ce_marks);
+                     counter_json(totals.payload_bytes), "retransmits",
+                     counter_json(totals.retransmits), "ce_marks", counter_json(totals.ce_marks));
 }
 
 /* All that the text warns of: run.warnings, and what the figures give reason to. */

@@ -191,22 +191,47 @@ static void print_flows(const struct run_summary *run, size_t rows, FILE *out)
 
 /* ---- below the table ---- */
 
+/* "; 5 retransmits"; nothing of what is neither there nor wanted. */
+static void print_count(struct counted counter, bool wanted, const char *one, const char *more,
+                        FILE *out)
+{
+    if (counter.value || (counter.known && wanted))
+        fprintf(out, "; %" PRIu64 " %s%s", counter.value, counter.value == 1 ? one : more,
+                counter.known ? "" : " or more");
+    else if (wanted)
+        fprintf(out, "; %s not known", more);
+}
+
+/* An echo that goes on until it is answered does not count marks. */
+static char *counters_text(const struct totals *totals)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    const struct counted marks = {totals->ce_marks.known, totals->ce_marks.value - totals->echoes};
+    const struct counted echoes = {totals->ce_marks.known, totals->echoes};
+    print_count(totals->retransmits, true, "retransmit", "retransmits", out);
+    print_count(marks, false, "CE mark", "CE marks", out);
+    print_count(echoes, false, "ECN echo", "ECN echoes", out);
+    fclose(out);
+    return text;
+}
+
 static void print_totals(const struct run_summary *run, FILE *out)
 {
     const struct totals totals = totals_of(run);
-    char counts[96] = "", rate[UNITS_TEXT_MAX], text[160] = "", marks[64] = "";
+    char counts[96] = "", rate[UNITS_TEXT_MAX], text[160] = "", *counters = counters_text(&totals);
     if (run->complete + run->partial + run->failed > 0)
         snprintf(counts, sizeof counts, ": %zu complete, %zu partial, %zu failed", run->complete,
                  run->partial, run->failed);
     if (totals.has_goodput)
         snprintf(text, sizeof text, "; together %s over %.4g s", units_rate(totals.bps, rate),
                  (double)totals.time_ns / 1e9);
-    if (totals.ce_marks)
-        snprintf(marks, sizeof marks, "; %" PRIu64 " CE mark%s", totals.ce_marks,
-                 plural(totals.ce_marks));
-    paragraph_print(out, "%zu flow%s%s%s; %" PRIu64 " retransmit%s%s", run->flow_count,
-                    plural(run->flow_count), counts, text, totals.retransmits,
-                    plural(totals.retransmits), marks);
+    paragraph_print(out, "%zu flow%s%s%s%s", run->flow_count, plural(run->flow_count), counts, text,
+                    counters ? counters : "");
+    free(counters);
 }
 
 /* The kernel counts every segment, the ledger bytes of payload: one may have what the other lacks.

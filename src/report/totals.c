@@ -1,16 +1,36 @@
 #include "report/totals.h"
 
+#include "model/ccalg.h"
 #include "model/goodput.h"
+
+static void add_counted(struct counted *sum, const struct flow_summary *flow, struct counted more)
+{
+    sum->known &= more.known || !flow->has_begin;
+    sum->value += more.value;
+}
+
+static void add_counters(struct totals *totals, const struct flow_summary *flow)
+{
+    const struct flow_result *result = &flow->flow;
+    const struct counted payload = {result->has_report[END_DST],
+                                    result->report[END_DST].payload_bytes};
+    add_counted(&totals->payload_bytes, flow, payload);
+    add_counted(&totals->retransmits, flow, flow->retransmits);
+    add_counted(&totals->ce_marks, flow, flow->ce_marks);
+    if (!ccalg_needs_ecn(result->report[END_SRC].ccalg))
+        totals->echoes += flow->ce_marks.value;
+}
 
 struct totals totals_of(const struct run_summary *run)
 {
-    struct totals totals = {.whole = true};
+    struct totals totals = {.whole = true,
+                            .payload_bytes.known = true,
+                            .retransmits.known = true,
+                            .ce_marks.known = true};
     int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
     for (size_t i = 0; i < run->flow_count; i++) {
         const struct flow_summary *flow = &run->flows[i];
-        totals.payload_bytes += flow->flow.report[END_DST].payload_bytes;
-        totals.retransmits += flow->retransmits.value;
-        totals.ce_marks += flow->ce_marks.value;
+        add_counters(&totals, flow);
         totals.whole &= flow->has_goodput || !flow->has_begin;
         if (!flow->has_goodput)
             continue;

@@ -12,7 +12,9 @@ struct totals {
     uint64_t bytes;   /* that the flows' goodputs are of */
     int64_t time_ns;  /* from where the first of these begins to where the last ends */
     double bps;       /* bytes by time */
-    uint64_t payload_bytes, retransmits, ce_marks;
+    /* Of all flows; known if they are of each flow that moved data. */
+    struct counted payload_bytes, retransmits, ce_marks;
+    uint64_t echoes; /* of ce_marks, those of flows whose echoes go on until they are answered */
 };
 
 struct totals totals_of(const struct run_summary *run);

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/duration.h"
+#include "util/units.h"
 
 #define LEDGERS_MAX 10 /* that are told one by one */
 
@@ -41,6 +43,38 @@ bool warnings_have(const struct warnings *warnings, const char *text)
     return false;
 }
 
+/* Behind a number that is a figure; NULL: there is none here. */
+static const char *behind_figure(const char *text)
+{
+    static const char *const units[] = {" %", " ms", " us", " s", " of ", " flows", ")"};
+    const size_t size = strspn(text, ".0123456789");
+    for (size_t i = 0; size && i < COUNT_OF(units); i++)
+        if (strncmp(text + size, units[i], strlen(units[i])) == 0)
+            return text + size;
+    return NULL;
+}
+
+static bool alike(const char *a, const char *b)
+{
+    for (bool begins = true; *a && *b; begins = *a == ' ' || *a == '(', a++, b++) {
+        const char *behind_a = begins ? behind_figure(a) : NULL;
+        const char *behind_b = begins ? behind_figure(b) : NULL;
+        a = behind_a && behind_b ? behind_a : a;
+        b = behind_a && behind_b ? behind_b : b;
+        if (*a != *b)
+            return false;
+    }
+    return *a == *b;
+}
+
+bool warnings_have_like(const struct warnings *warnings, const char *text)
+{
+    for (size_t i = 0; i < warnings->count; i++)
+        if (alike(warnings->texts[i], text))
+            return true;
+    return false;
+}
+
 void warnings_fini(struct warnings *warnings)
 {
     for (size_t i = 0; i < warnings->count; i++)
@@ -62,7 +96,10 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
     for (size_t i = 0; i < run->agent_count; i++) {
         const struct run_agent *agent = &run->agents[i];
         if (agent->lost && agent->lost[0])
-            add(out, "agent %s was lost: %s", agent->mgmt ? agent->mgmt : "", agent->lost);
+            add(out,
+                "agent %s was lost: %s; its spool on its machine, if it is there, has all until "
+                "then: see tcp-flowgen recover",
+                agent->mgmt ? agent->mgmt : "", agent->lost);
         if (agent->other_runs)
             add(out,
                 "agent %s: %" PRIu32 " other run%s had flows there meanwhile: they shared its "
@@ -280,6 +317,25 @@ static void add_skipped(struct warnings *out, const struct run_summary *run)
             worst.flows, run->flow_count, worst.flow->id, worst.value * 100);
 }
 
+/* The kernel does not call it a retransmit when the sender's own queue dropped a segment. */
+static void add_requeued(struct warnings *out, const struct run_summary *run)
+{
+    uint64_t bytes = 0;
+    size_t count = 0;
+    char text[UNITS_TEXT_MAX];
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct ledger *ledger = &run->flows[i].flow.ledger;
+        const bool some = ledger->state == LEDGER_RECONCILES && ledger->requeued > 0;
+        count += some;
+        bytes += some ? ledger->requeued : 0;
+    }
+    if (count)
+        add(out,
+            FLOWS_FORMAT "%s were sent again because the sender's own queue had dropped them, "
+                         "which the kernel does not count as retransmits",
+            count, run->flow_count, units_bytes(bytes, text));
+}
+
 static void add_short(struct warnings *out, const struct run_summary *run)
 {
     char text[DURATION_TEXT_MAX];
@@ -302,5 +358,6 @@ void warnings_of(struct warnings *out, const struct run_summary *run)
     add_waits(out, run);
     add_first_reads(out, run);
     add_skipped(out, run);
+    add_requeued(out, run);
     add_short(out, run);
 }

@@ -18,6 +18,8 @@ struct warnings {
 /* Appends those of the run. */
 void warnings_of(struct warnings *out, const struct run_summary *run);
 bool warnings_have(const struct warnings *warnings, const char *text);
+/* Or one that differs only in figures, not in what it is of: "12 %" but not "flow 12". */
+bool warnings_have_like(const struct warnings *warnings, const char *text);
 void warnings_fini(struct warnings *warnings);
 
 #endif

@@ -169,7 +169,8 @@ static int explain(enum fault fault, const char *text, const char *at, struct er
                   more);
         if (*at)
             return error_cure(err, "write a unit before \"%.20s\" too, as in \"1m30s\"", at);
-        return error_cure(err, "write \"%.*s%ss\" for seconds", SHOWN, text, more);
+        return error_cure(err, "write \"%.*s%ss\" for seconds, or \"%.*s%sms\"", SHOWN, text, more,
+                          SHOWN, text, more);
     case FAULT_UNIT:
         snprintf(unit, sizeof unit, "%.*s", (int)strcspn(at, ".0123456789"), *at ? at : "");
         error_set(err, ERROR_INPUT, NULL, "\"%.*s%s\" is no duration: unknown unit \"%s\"", SHOWN,

@@ -262,7 +262,7 @@ static void wrong_usage(void **state)
     assert_int_equal(program("run", NULL), 2);
     assert_says(errors, "run: SCENARIO is missing; see");
     assert_int_equal(program("plan", "a", "b", NULL), 2);
-    assert_says(errors, "plan: 'b' is too much; see");
+    assert_says(errors, "plan: 'b' is one word too many; see");
     assert_int_equal(program("agent", "a", NULL), 2);
     assert_int_equal(program("plan", "", NULL), 2);
     assert_int_equal(program("help", "aget", NULL), 2);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/algorithms.h"
+#include "model/ccalg.h"
 #include "util/cleanup.h"
 
 static void test_available(void **state)
@@ -88,10 +89,10 @@ static void test_forbidden(void **state)
 static void test_needs_ecn(void **state)
 {
     (void)state;
-    assert_true(algorithm_needs_ecn("dctcp"));
-    assert_true(algorithm_needs_ecn("prague"));
-    assert_false(algorithm_needs_ecn("cubic"));
-    assert_false(algorithm_needs_ecn(""));
+    assert_true(ccalg_needs_ecn("dctcp"));
+    assert_true(ccalg_needs_ecn("prague"));
+    assert_false(ccalg_needs_ecn("cubic"));
+    assert_false(ccalg_needs_ecn(""));
 }
 
 int main(void)

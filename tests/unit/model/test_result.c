@@ -156,6 +156,20 @@ static void judges_flows(void **state)
     }
 }
 
+static void tells_flows_that_never_began(void **state)
+{
+    (void)state;
+    struct flow_result flow = {.has_report = {true, true}, .start_ns = 6000};
+    for (int end = 0; end < 2; end++) {
+        flow.report[end].status = END_STOPPED;
+        flow.report[end].times = 1u << T_CLOSED;
+        flow.report[end].at[T_CLOSED] = 4000;
+    }
+    flow_result_judge(&flow);
+    assert_int_equal(flow.status, FLOW_FAILED);
+    assert_string_equal(flow.error, "the src end was stopped before its start");
+}
+
 static void long_errors_are_cut(void **state)
 {
     (void)state;
@@ -174,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_owns_what_it_is_given),
         cmocka_unit_test(judges_flows),
+        cmocka_unit_test(tells_flows_that_never_began),
         cmocka_unit_test(long_errors_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "report/totals.h"
 #include "report/trouble.h"
 #include "report/warnings.h"
+#include "util/cleanup.h"
 
 #define MS INT64_C(1000000)
 
@@ -159,6 +160,46 @@ static void test_flows_shorter_than_the_warm_up(void **state)
     assert_int_equal(warnings.count, 0);
 }
 
+static void test_what_the_senders_queue_dropped(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.ledger = (struct ledger){.state = LEDGER_RECONCILES, .requeued = 942648};
+    expect(&flow, "1 of 2 flows: 943 kB were sent again because the sender's own queue had dropped "
+                  "them, which the kernel does not count as retransmits");
+}
+
+static void test_an_agent_that_had_other_runs(void **state)
+{
+    (void)state;
+    struct run_agent agent = {.mgmt = (char[]){"h:1"}, .other_runs = 2};
+    const struct run_summary run = {.run = {.agents = &agent, .agent_count = 1}};
+    struct warnings warnings = {0};
+    warnings_of(&warnings, &run);
+    assert_true(warnings_have(&warnings,
+                              "agent h:1: 2 other runs had flows there meanwhile: they shared its "
+                              "machine and its networks"));
+    warnings_fini(&warnings);
+}
+
+static void test_warnings_that_differ_in_figures(void **state)
+{
+    (void)state;
+    char text[] = "1 of 5 flows: late; the worst is flow 4 at h:88, by 60.9 % (12 of 102)";
+    const struct warnings warnings = {&(char *){text}, 1, false};
+    const char *like = "2 of 5 flows: late; the worst is flow 4 at h:88, by 7 % (120 of 9)";
+    assert_false(warnings_have(&warnings, like));
+    assert_true(warnings_have_like(&warnings, like));
+    static const char *const other[] = {
+        "1 of 5 flows: late; the worst is flow 5 at h:88, by 60.9 % (12 of 102)",
+        "1 of 5 flows: late; the worst is flow 4 at h:89, by 60.9 % (12 of 102)",
+        "1 of 5 flows: late; the worst is flow 4 at h:88, by 60.9 %",
+        "",
+    };
+    for (size_t i = 0; i < COUNT_OF(other); i++)
+        assert_false(warnings_have_like(&warnings, other[i]));
+}
+
 /* ---- together ---- */
 
 static struct flow_summary moved(int64_t from_ms, int64_t to_ms, uint64_t bytes)
@@ -186,6 +227,43 @@ static void test_flows_that_follow_one_another(void **state)
     assert_true(totals.has_goodput && !totals.whole && totals.bps == 8000);
     flows[0].has_goodput = false;
     assert_false(totals_of(&run).has_goodput);
+}
+
+/* What is not known of a flow that moved data is not known of all. */
+static void test_sums_of_what_is_not_known(void **state)
+{
+    (void)state;
+    struct flow_summary flows[3] = {moved(0, 1000, 1000), moved(0, 1000, 3000)};
+    struct run_summary run = {.flows = flows, .flow_count = 3};
+    for (int i = 0; i < 2; i++) {
+        flows[i].flow.has_report[END_DST] = true;
+        flows[i].flow.report[END_DST].payload_bytes = 1000;
+        flows[i].retransmits = (struct counted){true, 7};
+    }
+    struct totals totals = totals_of(&run);
+    assert_true(totals.payload_bytes.known && totals.payload_bytes.value == 2000);
+    assert_true(totals.retransmits.known && totals.retransmits.value == 14);
+    assert_false(totals.ce_marks.known);
+    flows[0].flow.has_report[END_DST] = false;
+    flows[1].retransmits.known = false;
+    totals = totals_of(&run);
+    assert_false(totals.payload_bytes.known || totals.retransmits.known);
+}
+
+/* Those of DCTCP are marks; others echo until they are answered. */
+static void test_marks_and_echoes(void **state)
+{
+    (void)state;
+    struct flow_summary flows[] = {moved(0, 1000, 1000), moved(0, 1000, 3000)};
+    const struct run_summary run = {.flows = flows, .flow_count = 2};
+    strcpy(flows[0].flow.report[END_SRC].ccalg, "dctcp");
+    strcpy(flows[1].flow.report[END_SRC].ccalg, "cubic");
+    flows[0].ce_marks = (struct counted){true, 267};
+    flows[1].ce_marks = (struct counted){true, 575};
+    const struct totals totals = totals_of(&run);
+    assert_true(totals.ce_marks.known);
+    assert_int_equal(totals.ce_marks.value, 842);
+    assert_int_equal(totals.echoes, 575);
 }
 
 /* ---- trouble ---- */
@@ -231,7 +309,12 @@ int main(void)
         cmocka_unit_test(test_a_late_first_read),
         cmocka_unit_test(test_a_rate_that_was_not_taken),
         cmocka_unit_test(test_flows_shorter_than_the_warm_up),
+        cmocka_unit_test(test_what_the_senders_queue_dropped),
+        cmocka_unit_test(test_an_agent_that_had_other_runs),
+        cmocka_unit_test(test_warnings_that_differ_in_figures),
         cmocka_unit_test(test_flows_that_follow_one_another),
+        cmocka_unit_test(test_sums_of_what_is_not_known),
+        cmocka_unit_test(test_marks_and_echoes),
         cmocka_unit_test(test_a_reason_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,7 @@ static void says_what_would_be_right(void **state)
     } rows[] = {
         {"", "\"\" is no duration: a number is missing",
          "write for example \"10s\", \"250ms\" or \"1m30s\""},
-        {"3", "\"3\" is no duration: missing unit", "write \"3s\" for seconds"},
+        {"3", "\"3\" is no duration: missing unit", "write \"3s\" for seconds, or \"3ms\""},
         {"1.5.5s", "\"1.5.5s\" is no duration: missing unit",
          "write a unit before \".5s\" too, as in \"1m30s\""},
         {"s", "\"s\" is no duration: a number is missing before \"s\"",
