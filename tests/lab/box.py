@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -19,9 +20,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 import uml
 from bed import Bed
-from dumbbell import NAMESPACES, ROUTERS
+from dumbbell import HOSTS, NAMESPACES, ROUTERS
 
 EXAMPLE = "examples/lab.json"
+HOST_LINES = """\
+Hosts in a scenario:
+  "A": {"mgmt": "10.9.1.1:8840", "host": "10.1.0.1"}
+  "B": {"mgmt": "10.9.2.1:8840", "host": "10.2.0.2"}
+and, to have the queues of the narrow link recorded towards B and towards A:
+  "R1": {"mgmt": "10.9.3.1:8840", "host": "10.3.0.1", "sample": true}
+  "R2": {"mgmt": "10.9.4.1:8840", "host": "10.3.0.2", "sample": true}"""
 ABOUT = f"""\
 A network in a box: hosts a and b, routers r1 and r2, and a narrow link between these, in a Linux of
 its own.  An agent runs on each of the four.  With SCENARIO it is run there, with what follows
@@ -31,12 +39,7 @@ it as further options of `tcp-flowgen run`; without, a shell opens.
   scripts/lab --queue "fq_codel" {EXAMPLE}
   scripts/lab
 
-Hosts in a scenario:
-  "A": {{"mgmt": "10.9.1.1:8840", "host": "10.1.0.1"}}
-  "B": {{"mgmt": "10.9.2.1:8840", "host": "10.2.0.2"}}
-and, to have the queues of the narrow link recorded towards B and towards A:
-  "R1": {{"mgmt": "10.9.3.1:8840", "host": "10.3.0.1", "sample": true}}
-  "R2": {{"mgmt": "10.9.4.1:8840", "host": "10.3.0.2", "sample": true}}
+{HOST_LINES}
 
 docs/lab.md tells more."""
 WELCOME = """
@@ -172,10 +175,17 @@ def terminal():
 
 
 def check_scenario(name):
-    """Ends this with what is wrong with it, as `plan` says it: before the machine boots."""
-    done = subprocess.run([Bed.program, "plan", os.path.abspath(name)], stdout=subprocess.DEVNULL)
+    """Ends this with what is wrong with it, before the machine boots: as `plan` says it, or hosts
+    that no agent of the lab is on."""
+    words = [Bed.program, "plan", "--json", os.path.abspath(name)]
+    done = subprocess.run(words, stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit(done.returncode)
+    agents = {host["mgmt"] for host in (HOSTS | ROUTERS).values()}
+    for host, about in json.loads(done.stdout)["hosts"].items():
+        if about["mgmt"] not in agents:
+            problem = f'host {host}: the lab has no agent "{about["mgmt"]}"'
+            sys.exit(f"scripts/lab: {name}: {problem}\n\n{HOST_LINES}")
 
 
 def shape(net, options):

@@ -48,6 +48,9 @@ def test_scenario_in_the_box(tmp_path):
 def test_what_it_refuses(tmp_path):
     """At once, before a machine boots."""
     (tmp_path / "wrong.json").write_text('{"hosts": {},}')
+    scenario = json.loads(SCENARIO.read_text())
+    scenario["hosts"]["B"] = {"mgmt": "192.0.2.1:8840", "host": "192.0.2.1"}
+    (tmp_path / "strange.json").write_text(json.dumps(scenario))
     for words, said in (
         (("--rtt", "20"), "no time"),
         (("--loss", "101"), "0 to 100"),
@@ -57,6 +60,8 @@ def test_what_it_refuses(tmp_path):
         (("--memory", "512"), "no size"),
         (("missing.json",), "missing.json: the file cannot be opened"),
         (("wrong.json", "-o", "r.pb"), "wrong.json: line 1, column 13: a comma"),
+        (("strange.json",), 'strange.json: host B: the lab has no agent "192.0.2.1:8840"'),
+        (("strange.json",), '"B": {"mgmt": "10.9.2.1:8840", "host": "10.2.0.2"}'),
         ((), "terminal" if not uml.why_not() else "lab: "),
     ):
         begin = time.monotonic()

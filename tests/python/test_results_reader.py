@@ -278,6 +278,62 @@ def test_the_example_draws_the_flows(pb, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.fixture
+def drawn(reader, tmp_path):
+    """Draws flows: a panel's lines as (colour, points), for each panel, and the legend's names."""
+    pytest.importorskip("matplotlib")
+    import plot_results
+
+    def draw(*flows):
+        path = write(tmp_path / "results", *flows)
+        figure, panels = plot_results.pyplot.subplots(3)
+        _, names = plot_results.draw_all(panels, plot_results.flows_by_name(path))
+        lines = [
+            [(line.get_color(), line.get_xydata().tolist()) for line in panel.lines]
+            for panel in panels
+        ]
+        plot_results.pyplot.close(figure)
+        return lines, names
+
+    return draw
+
+
+def test_the_plot_ends_before_the_close(pb, drawn):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25, 0.251], snd_cwnd=[10, 20, 1])
+    put_samples(flow, "dst", [0.0, 0.25, 0.251])
+    for row, received in zip(flow.RxTCPInfo, (0, 250000, 250001)):
+        row.ThruBytesReceived = received
+    failed = a_flow(pb, 2, last=True)  # without samples
+    ((rate, no_rate), (window, no_window), (rtt, no_rtt)), _ = drawn(flow, failed)
+    assert rate[1] == [[0.25, 8.0]]
+    assert window[1] == [[0.0, 10.0], [0.25, 20.0]]
+    assert rtt[1] == [[0.0, 0.0], [0.25, 2.5]]
+    assert no_rate[1] == no_window[1] == no_rtt[1] == []
+
+
+def test_the_plot_of_a_flow_that_was_not_closed(pb, drawn):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.25], snd_cwnd=[10, 20])
+    flow.src_columns[0].tick[:] = [0, 1]
+    (_, ((_, points),), _), _ = drawn(flow)
+    assert points == [[0.0, 10.0], [0.25, 20.0]]
+
+
+def test_the_plot_has_a_colour_for_each_flow(pb, drawn):
+    runs = [a_flow(pb, number, last=True) for _ in range(3) for number in (1, 2)]
+    (rate, _, _), names = drawn(*runs)
+    assert names == ["1: A to B, 3 runs", "2: A to B, 3 runs"]
+    assert [colour for colour, _ in rate] == ["C0"] * 3 + ["C1"] * 3
+
+
+def test_the_plot_names_only_some_of_many_flows(pb, drawn):
+    (rate, _, _), names = drawn(*[a_flow(pb, number, last=True) for number in range(40)])
+    assert len(names) == 11 and names[9] == "9: A to B" and names[10] == "and 30 more"
+    colours = [colour for colour, _ in rate]
+    assert len(set(colours[:10])) == 10 and set(colours[10:]) == {"0.7"}
+
+
 def test_the_table_is_that_of_the_program(pb, reader):
     """Names, ends and widths are those of the program's one table of fields."""
     header = (ROOT / "src/model/tcp_fields.h").read_text()
