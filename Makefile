@@ -1,6 +1,7 @@
 # Thin: meson does the work, in build/.
 BUILD ?= build
 PROTOC ?= protoc
+PREFIX ?= /usr/local
 
 # The program alone: `ninja` and `meson test` build the unit tests, which takes as long again.
 all: $(BUILD)/build.ninja python/messages_pb2.py
@@ -17,7 +18,12 @@ python/messages_pb2.py: proto/messages.proto
 check:
 	scripts/check
 
-install: all
+# Configures anew only where the prefix is another one: `sudo make install` leaves a build as it is.
+install: $(BUILD)/build.ninja
+	@meson introspect --buildoptions $(BUILD) | \
+	    grep -qF '"name": "prefix", "value": "$(PREFIX)"' || \
+	    meson configure $(BUILD) -Dprefix='$(PREFIX)'
+	$(MAKE) all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:

@@ -128,16 +128,25 @@ static const char *dashes(const struct option_table *table)
     return table->style == STYLE_GO ? "-" : "--";
 }
 
-/* shown: with its dashes; meant: the word that may be a mistyped name. */
-static int unknown(const struct reader *reader, const char *shown, const char *meant)
+#define SHOWN_MAX 64
+
+/* A word that may be a mistyped name, with its dashes, without its value. */
+static void show(char shown[SHOWN_MAX], const char *word)
+{
+    snprintf(shown, SHOWN_MAX, "%.*s", (int)strcspn(word, "="), word);
+}
+
+/* letter: what is unknown in a word of letters, unless that is like a name; NULL: it is none. */
+static int unknown(const struct reader *reader, const char *shown, const char *letter)
 {
     const struct option_table *table = reader->table;
-    struct suggestion near = {.word = meant};
+    struct suggestion near = {.word = shown + strspn(shown, "-")};
     for (size_t i = 0; i < table->count; i++)
         if (!table->rows[i].hidden)
             suggest_offer(&near, table->rows[i].name);
     suggest_offer(&near, "help");
-    error_set(reader->err, ERROR_INPUT, NULL, "unknown option '%s'", shown);
+    error_set(reader->err, ERROR_INPUT, NULL, "unknown option '%s'",
+              letter && !near.best ? letter : shown);
     if (near.best)
         error_cure(reader->err, "did you mean '%s%s'?", dashes(table), near.best);
     return ERROR_INPUT;
@@ -173,8 +182,8 @@ static int read_named(struct reader *reader, const char *word)
     const char *name = word + strspn(word, "-");
     size_t size = strcspn(name, "=");
     const char *value = name[size] ? name + size + 1 : NULL;
-    char shown[64];
-    snprintf(shown, sizeof shown, "%.*s", (int)strcspn(word, "="), word);
+    char shown[SHOWN_MAX];
+    show(shown, word);
     if (size == 4 && strncmp(name, "help", size) == 0)
         return OPTIONS_HELP;
     for (size_t i = 0; i < table->count; i++) {
@@ -182,13 +191,26 @@ static int read_named(struct reader *reader, const char *word)
         if (strlen(row->name) == size && strncmp(name, row->name, size) == 0)
             return assign(reader, row, shown, value);
     }
-    return unknown(reader, shown, shown + strspn(shown, "-"));
+    return unknown(reader, shown, NULL);
 }
 
-/* -l, -lVALUE, -abc. */
+/* A whole name behind one dash. */
+static bool is_name(const struct option_table *table, const char *shown)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (strlen(shown) > 2 && strcmp(table->rows[i].name, shown + 1) == 0)
+            return true;
+    return false;
+}
+
+/* -l, -lVALUE, -abc.  A whole name lacks a dash: -text is not -t with the value "ext". */
 static int read_letters(struct reader *reader, const char *word)
 {
     const struct option_table *table = reader->table;
+    char whole[SHOWN_MAX];
+    show(whole, word);
+    if (is_name(table, whole))
+        return unknown(reader, whole, NULL);
     for (const char *letter = word + 1; *letter; letter++) {
         if (*letter == 'h')
             return OPTIONS_HELP;
@@ -197,7 +219,7 @@ static int read_letters(struct reader *reader, const char *word)
         while (i < table->count && table->rows[i].letter != *letter)
             i++;
         if (i == table->count)
-            return unknown(reader, shown, word + 1);
+            return unknown(reader, whole, shown);
         const struct option_row *row = &table->rows[i];
         bool takes_rest = row->kind != OPTION_FLAG;
         const char *value = takes_rest && letter[1] ? letter + 1 : NULL;

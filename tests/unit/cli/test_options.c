@@ -121,7 +121,15 @@ static void gnu_mistakes_are_named(void **state)
     parse(&gnu, "-az", NULL);
     assert_refused("unknown option '-z'");
     parse(&gnu, "-all", NULL);
-    assert_refused("unknown option '-l' (did you mean '--all'?)");
+    assert_refused("unknown option '-all' (did you mean '--all'?)");
+    parse(&gnu, "-nubmer=3", NULL);
+    assert_refused("option '-n': 'ubmer=3'");
+    parse(&gnu, "-endpiont=:80", NULL);
+    assert_refused("unknown option '-endpiont' (did you mean '--endpoint'?)");
+    parse(&gnu, "-text", "x", NULL); /* and not -t ext */
+    assert_refused("unknown option '-text' (did you mean '--text'?)");
+    parse(&gnu, "-text=x", NULL);
+    assert_refused("unknown option '-text' (did you mean '--text'?)");
     parse(&gnu, "--number", NULL);
     assert_refused("option '--number' needs a value: --number N");
     parse(&gnu, "-n", NULL);
