@@ -166,16 +166,19 @@ static bool says_same(const struct error *a, const struct error *b)
 static size_t merge(struct error *const *sorted, size_t count)
 {
     struct error *head = NULL;
+    char last[WHERE_SIZE] = ""; /* both ends of a flow may say the same */
     size_t n = 0, more = 0;
     for (; n < count && says_same(sorted[n], sorted[0]); n++) {
         if (!sorted[n]->code)
             continue;
-        if (head) {
-            more += *sorted[n]->where && !add_place(head->where, sorted[n]->where);
-            sorted[n]->code = 0;
-        } else {
+        if (!head) {
             head = sorted[n];
+        } else {
+            if (strcmp(last, sorted[n]->where) != 0)
+                more += *sorted[n]->where && !add_place(head->where, sorted[n]->where);
+            sorted[n]->code = 0;
         }
+        snprintf(last, sizeof last, "%s", sorted[n]->where);
     }
     if (more) {
         const size_t used = strlen(head->where);

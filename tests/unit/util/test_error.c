@@ -144,6 +144,7 @@ static void merges_what_differs_in_place(void **state)
         char where[32];
         snprintf(where, sizeof where, "flows[%d]", i);
         add(&list, where, "agent a: no such thing");
+        add(&list, where, "agent a: no such thing"); /* the other end */
         if (i < 2)
             add(&list, where, "too long");
     }
