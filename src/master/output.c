@@ -194,7 +194,7 @@ static bool moved_payload(struct source *source, const struct flow_result *flow)
 {
     bool moved = false;
     for (int end = END_SRC; end <= END_DST; end++) {
-        const struct series *piece;
+        const struct series *piece = NULL;
         while (!flow->has_report[end] && next_piece(source, (enum flow_end)end, &piece, NULL) > 0)
             moved |= series_shows_payload(piece, (enum flow_end)end);
     }
