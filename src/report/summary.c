@@ -19,6 +19,8 @@
 /* Of the flow that is being read, over its parts. */
 struct figures {
     int64_t from_ns; /* rows before it do not count */
+    bool sampled[2]; /* each end: a row was seen, the last at: */
+    int64_t sampled_ns[2];
 
     bool has_row; /* of the src end: a row was seen */
     uint64_t acked;
@@ -118,6 +120,19 @@ static void add_dst_rows(struct figures *figures, const struct series *rows)
     }
 }
 
+static void add_gaps(struct flow_summary *flow, struct figures *figures, enum flow_end end,
+                     const struct series *rows)
+{
+    struct gap *longest = &flow->gap[end];
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct gap gap = {figures->sampled_ns[end], rows->t_ns[i] - figures->sampled_ns[end]};
+        if (figures->sampled[end] && gap.ns > longest->ns)
+            *longest = gap;
+        figures->sampled[end] = true;
+        figures->sampled_ns[end] = rows->t_ns[i];
+    }
+}
+
 static void add_rows(struct flow_summary *flow, struct figures *figures,
                      const struct series samples[2])
 {
@@ -127,6 +142,8 @@ static void add_rows(struct flow_summary *flow, struct figures *figures,
     add_counter(&flow->retransmits, &figures->retransmits_before, figures, src, TCP_total_retrans);
     add_counter(&flow->ce_marks, &figures->ce_marks_before, figures, src, TCP_delivered_ce);
     add_dst_rows(figures, &samples[END_DST]);
+    for (int end = END_SRC; end <= END_DST; end++)
+        add_gaps(flow, figures, (enum flow_end)end, &samples[end]);
 }
 
 /* ---- a flow's figures ---- */

@@ -15,6 +15,11 @@ struct counted {
     uint64_t value;
 };
 
+/* Between two samples that follow one another. */
+struct gap {
+    int64_t from_ns, ns; /* 0: there were not two */
+};
+
 struct flow_summary {
     struct flow_result flow;
     size_t run; /* index in summary.runs */
@@ -36,6 +41,7 @@ struct flow_summary {
     struct counted ce_marks; /* packets: the sender's last delivered_ce */
     uint64_t drained_bytes;  /* received after start + duration */
     size_t samples[2];       /* rows in the file, by enum flow_end */
+    struct gap gap[2];       /* the longest of each end */
     bool same_agent;         /* both ends on one agent */
 };
 

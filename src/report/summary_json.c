@@ -190,12 +190,25 @@ static json_t *counter_json(struct counted counter)
     return integer(counter.known, (int64_t)counter.value);
 }
 
+static json_t *gap_json(struct gap gap)
+{
+    return gap.ns ? json_pack("{s:I, s:I}", "gap_ns", (json_int_t)gap.ns, "from_ns",
+                              (json_int_t)gap.from_ns)
+                  : json_null();
+}
+
+static json_t *gaps_json(const struct flow_summary *flow)
+{
+    return json_pack("{s:o, s:o}", "src", gap_json(flow->gap[END_SRC]), "dst",
+                     gap_json(flow->gap[END_DST]));
+}
+
 static json_t *figures_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
     const struct end_report *dst = &flow->report[END_DST];
     bool has_dst = flow->has_report[END_DST];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
                      real(summary->has_goodput, summary->goodput_bps), "goodput_ns",
                      integer(summary->has_goodput, summary->goodput_ns), "goodput_from_ns",
                      integer(summary->has_goodput, summary->goodput_from_ns), "payload_bytes",
@@ -206,7 +219,7 @@ static json_t *figures_json(const struct flow_summary *summary)
                      counter_json(summary->retransmits), "ce_marks",
                      counter_json(summary->ce_marks), "first_byte_ns",
                      time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
-                     time_json(flow, END_DST, T_LAST_BYTE));
+                     time_json(flow, END_DST, T_LAST_BYTE), "longest_gap", gaps_json(summary));
 }
 
 static json_t *capture_json(const struct flow_result *flow, enum flow_end end)

@@ -169,7 +169,7 @@ static void add_lateness(struct warnings *out, const struct run_summary *run)
 struct worst {
     size_t flows;
     double value;
-    const struct flow_result *flow;
+    const struct flow_summary *flow;
     enum flow_end end;
 };
 
@@ -190,7 +190,7 @@ static struct worst find_worst(const struct run_summary *run, figure *get, doubl
             bad = true;
             if (!worst.flow || value > worst.value) {
                 worst.value = value;
-                worst.flow = &flow->flow;
+                worst.flow = flow;
                 worst.end = (enum flow_end)end;
             }
         }
@@ -218,12 +218,14 @@ static void add_missed(struct warnings *out, const struct run_summary *run)
     const struct worst worst = find_worst(run, missed, MISSED_SHARE);
     if (!worst.flow)
         return;
-    const struct end_report *report = &worst.flow->report[worst.end];
+    const struct end_report *report = &worst.flow->flow.report[worst.end];
+    const struct gap *gap = &worst.flow->gap[worst.end];
     add(out,
         FLOWS_FORMAT "samples were missed; " WORST_FORMAT ", with %.0f %% (%" PRIu64 " of %" PRIu64
-                     ")",
-        worst.flows, run->flow_count, end_name(worst.end), worst.flow->id, worst.value * 100,
-        report->samples_missed, report->samples_expected);
+                     "), none for %.3g s from %.3f s on",
+        worst.flows, run->flow_count, end_name(worst.end), worst.flow->flow.id, worst.value * 100,
+        report->samples_missed, report->samples_expected, (double)gap->ns / 1e9,
+        (double)gap->from_ns / 1e9);
 }
 
 /* An end that waits for its connection at the start begins when it can. */
@@ -249,10 +251,10 @@ static void add_late_turns(struct warnings *out, const struct run_summary *run)
     const struct worst stopped = find_worst(run, stop_late, TURN_LATE_NS);
     if (begun.flow)
         add(out, FLOWS_FORMAT "their begin came late; " WORST_FORMAT ", by %.0f ms", begun.flows,
-            run->flow_count, end_name(begun.end), begun.flow->id, begun.value / 1e6);
+            run->flow_count, end_name(begun.end), begun.flow->flow.id, begun.value / 1e6);
     if (stopped.flow)
         add(out, FLOWS_FORMAT "their stop came late; " WORST_FORMAT ", by %.0f ms", stopped.flows,
-            run->flow_count, end_name(stopped.end), stopped.flow->id, stopped.value / 1e6);
+            run->flow_count, end_name(stopped.end), stopped.flow->flow.id, stopped.value / 1e6);
 }
 
 /* Flows that the host limited are warned of by their verdict. */
@@ -271,7 +273,8 @@ static void add_waits(struct warnings *out, const struct run_summary *run)
         add(out,
             FLOWS_FORMAT "a worker waited long for a core; " WORST_FORMAT ", for %.0f %% of the "
                          "time: CPUs were short",
-            worst.flows, run->flow_count, end_name(worst.end), worst.flow->id, worst.value * 100);
+            worst.flows, run->flow_count, end_name(worst.end), worst.flow->flow.id,
+            worst.value * 100);
 }
 
 /* From the source's first write to the receiver's first read, where that is longer than it takes,
@@ -294,7 +297,7 @@ static void add_first_reads(struct warnings *out, const struct run_summary *run)
             FLOWS_FORMAT "the receiver read its first data late; the worst is flow %" PRId32
                          ", %.0f ms behind the first write: what had waited until then may make "
                          "the goodput too high",
-            worst.flows, run->flow_count, worst.flow->id, worst.value / 1e6);
+            worst.flows, run->flow_count, worst.flow->flow.id, worst.value / 1e6);
 }
 
 /* Of the source: a reader gives up what it was due to read also where nothing came. */
@@ -314,7 +317,7 @@ static void add_skipped(struct warnings *out, const struct run_summary *run)
             FLOWS_FORMAT "less was sent than send_rate offered; the worst is flow %" PRId32
                          ", which "
                          "skipped %.1f %% of it: the path, or the host, was too slow",
-            worst.flows, run->flow_count, worst.flow->id, worst.value * 100);
+            worst.flows, run->flow_count, worst.flow->flow.id, worst.value * 100);
 }
 
 /* The kernel does not call it a retransmit when the sender's own queue dropped a segment. */

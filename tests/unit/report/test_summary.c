@@ -251,6 +251,7 @@ static void test_figures_come_from_reports(void **state)
     assert_int_equal(flow->retransmits.value, 5);
     assert_int_equal(flow->samples[END_SRC], 6);
     assert_int_equal(flow->samples[END_DST], 1);
+    assert_true(flow->gap[END_SRC].ns > 0 && flow->gap[END_DST].ns == 0);
     assert_true(flow->same_agent);
 }
 

@@ -72,8 +72,9 @@ static void test_missed_samples(void **state)
     flow.flow.report[END_DST].samples_missed = 50;
     flow.flow.report[END_DST].samples_taken = 150;
     flow.flow.report[END_SRC].samples_missed = 3;
+    flow.gap[END_DST] = (struct gap){1200 * MS, 1050 * MS};
     expect(&flow, "1 of 2 flows: samples were missed; the worst is the dst end of flow 7, with "
-                  "25 % (50 of 200)");
+                  "25 % (50 of 200), none for 1.05 s from 1.200 s on");
     flow.flow.report[END_DST].samples_expected = 0; /* nothing can be said */
     flow.flow.report[END_DST].samples_missed = 0;
     flow.flow.report[END_SRC].samples_missed = 2;
