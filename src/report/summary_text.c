@@ -124,6 +124,8 @@ struct column {
 
 #define COLUMNS 13
 
+#define PAIRS_MAX 4 /* of hosts, that are told one by one */
+
 /* Those of the run that have something to tell. */
 struct view {
     const struct run_summary *run;
@@ -234,6 +236,22 @@ static void print_totals(const struct run_summary *run, FILE *out)
     free(counters);
 }
 
+/* What goes one way shares no queue with what comes back. */
+static void print_pairs(const struct run_summary *run, FILE *out)
+{
+    struct pair pairs[PAIRS_MAX];
+    const size_t count = totals_of_pairs(run, pairs, PAIRS_MAX);
+    char text[PAIRS_MAX * (UNITS_TEXT_MAX + 4 + 2 * sizeof run->flows->flow.src)], *at = text;
+    for (size_t i = 0; i < count; i++) {
+        char rate[UNITS_TEXT_MAX] = "-";
+        if (pairs[i].totals.has_goodput)
+            units_rate(pairs[i].totals.bps, rate);
+        at += sprintf(at, "%s%s to %s %s", i ? "; " : "", pairs[i].src, pairs[i].dst, rate);
+    }
+    if (count > 1)
+        paragraph_print(out, "%s", text);
+}
+
 /* The kernel counts every segment, the ledger bytes of payload: one may have what the other lacks.
  */
 static void print_bare_retransmits(const struct run_summary *run, FILE *out)
@@ -315,6 +333,7 @@ static void run_text(const struct summary *summary, FILE *out, size_t max_flows)
     print_flows(run, rows, out);
     fprintf(out, "\n");
     print_totals(run, out);
+    print_pairs(run, out);
     trouble_text(summary, out);
     print_bare_retransmits(run, out);
     print_warmup(run, out);

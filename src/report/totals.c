@@ -1,5 +1,7 @@
 #include "report/totals.h"
 
+#include <string.h>
+
 #include "model/ccalg.h"
 #include "model/goodput.h"
 
@@ -21,7 +23,13 @@ static void add_counters(struct totals *totals, const struct flow_summary *flow)
         totals->echoes += flow->ce_marks.value;
 }
 
-struct totals totals_of(const struct run_summary *run)
+static bool is_of(const struct flow_summary *flow, const struct pair *pair)
+{
+    return strcmp(flow->flow.src, pair->src) == 0 && strcmp(flow->flow.dst, pair->dst) == 0;
+}
+
+/* pair NULL: of all. */
+static struct totals sum(const struct run_summary *run, const struct pair *pair)
 {
     struct totals totals = {.whole = true,
                             .payload_bytes.known = true,
@@ -30,6 +38,8 @@ struct totals totals_of(const struct run_summary *run)
     int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
     for (size_t i = 0; i < run->flow_count; i++) {
         const struct flow_summary *flow = &run->flows[i];
+        if (pair && !is_of(flow, pair))
+            continue;
         add_counters(&totals, flow);
         totals.whole &= flow->has_goodput || !flow->has_begin;
         if (!flow->has_goodput)
@@ -45,4 +55,28 @@ struct totals totals_of(const struct run_summary *run)
     totals.has_goodput &=
         totals.bps >= 0 && !__builtin_sub_overflow(to_ns, from_ns, &totals.time_ns);
     return totals;
+}
+
+struct totals totals_of(const struct run_summary *run)
+{
+    return sum(run, NULL);
+}
+
+size_t totals_of_pairs(const struct run_summary *run, struct pair *pairs, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_summary *flow = &run->flows[i];
+        size_t known = 0;
+        while (known < count && !is_of(flow, &pairs[known]))
+            known++;
+        if (known < count)
+            continue;
+        if (count == max)
+            return 0;
+        pairs[count++] = (struct pair){.src = flow->flow.src, .dst = flow->flow.dst};
+    }
+    for (size_t i = 0; i < count; i++)
+        pairs[i].totals = sum(run, &pairs[i]);
+    return count;
 }

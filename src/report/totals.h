@@ -19,4 +19,14 @@ struct totals {
 
 struct totals totals_of(const struct run_summary *run);
 
+/* Of the flows from one host to another. */
+struct pair {
+    const char *src, *dst; /* the run's */
+    struct totals totals;
+};
+
+/* Fills in the pairs of hosts that have flows, in the order of these.  Returns how many; 0: more
+ * than max. */
+size_t totals_of_pairs(const struct run_summary *run, struct pair *pairs, size_t max);
+
 #endif

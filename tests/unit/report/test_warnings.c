@@ -230,6 +230,24 @@ static void test_flows_that_follow_one_another(void **state)
     assert_false(totals_of(&run).has_goodput);
 }
 
+static void test_pairs_of_hosts(void **state)
+{
+    (void)state;
+    struct flow_summary flows[] = {moved(0, 1000, 1000), moved(0, 2000, 3000),
+                                   moved(1000, 2000, 1000)};
+    const struct run_summary run = {.flows = flows, .flow_count = 3};
+    static const char *const hosts[][2] = {{"A", "B"}, {"B", "A"}, {"A", "B"}};
+    for (int i = 0; i < 3; i++) {
+        strcpy(flows[i].flow.src, hosts[i][0]);
+        strcpy(flows[i].flow.dst, hosts[i][1]);
+    }
+    struct pair pairs[2];
+    assert_int_equal(totals_of_pairs(&run, pairs, 2), 2);
+    assert_string_equal(pairs[0].src, "A");
+    assert_true(pairs[0].totals.bps == 8000 && pairs[1].totals.bps == 12000);
+    assert_int_equal(totals_of_pairs(&run, pairs, 1), 0);
+}
+
 /* What is not known of a flow that moved data is not known of all. */
 static void test_sums_of_what_is_not_known(void **state)
 {
@@ -314,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_an_agent_that_had_other_runs),
         cmocka_unit_test(test_warnings_that_differ_in_figures),
         cmocka_unit_test(test_flows_that_follow_one_another),
+        cmocka_unit_test(test_pairs_of_hosts),
         cmocka_unit_test(test_sums_of_what_is_not_known),
         cmocka_unit_test(test_marks_and_echoes),
         cmocka_unit_test(test_a_reason_is_told_once),
