@@ -51,9 +51,9 @@ static int check_place(const char *output, const char *part, struct error *err)
     }
     if (access(part, F_OK) == 0) {
         error_set(err, ERROR_INPUT, part, "it exists");
-        return error_cure(err, "another run writes it, or an earlier one left it (`tcp-flowgen "
-                               "recover` makes a result of that): move it away, or name another "
-                               "output");
+        return error_cure(err, "an earlier run may have left it (`tcp-flowgen recover` makes a "
+                               "result of that), or another one writes it: move it away, or name "
+                               "another output");
     }
     CLEANUP_FREE char *copy = strdup(part);
     if (!copy)

@@ -81,7 +81,7 @@ static void judge_machine(struct host_cpu *cpu, const struct host_series *series
     if (all <= 0)
         return;
     cpu->known = true;
-    cpu->busy = 1 - part[HOST_idle_ns] / all;
+    cpu->busy = (all - part[HOST_idle_ns]) / all; /* never less than what is a part of it */
     cpu->softirq = part[HOST_softirq_ns] / all;
     cpu->steal = part[HOST_steal_ns] / all;
 }
