@@ -30,7 +30,8 @@ void spool_fail(struct spool *spool, const char *why, uint64_t samples);
 /* Why the spool is not what it should be, or NULL.  Any thread; the text stays valid. */
 const char *spool_failure(const struct spool *spool);
 
-/* Appends the last record, which tells of failures; true if it is there now. */
+/* Appends the last record, which tells of failures, and how many other runs had flows here
+ * meanwhile; true if it is there now. */
 bool spool_end(struct spool *spool, uint32_t other_runs);
 
 struct segment *spool_segment(const struct spool *spool);
