@@ -127,7 +127,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .read_size = settings->read_size ? settings->read_size : agent->read_size,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
-        .guardian = "/proc/self/exe",
+        .guarded = true,
     };
     snprintf(options.run, sizeof options.run, "%s", run->id);
     unsigned shards = shards_wanted(settings->ends, settings->ends_here);

@@ -143,7 +143,7 @@ int seed_flow_init(struct seed_flow *flow, const struct end_spec *spec, int64_t 
         .read_size = options->read_size,
         .write_size = options->write_size,
         .run = "of an earlier master",
-        .guardian = "/proc/self/exe",
+        .guarded = true,
     };
     *flow = (struct seed_flow){
         .id = spec->id, .end = spec->end, .stride = 1, .give_up_ns = begin_ns + PATIENCE_NS};

@@ -419,7 +419,6 @@ static void set_up(struct shard *shard, const struct engine_options *options)
     setup.lead_ns = options->lead_ns;
     setup.read_size = options->read_size;
     setup.write_size = options->write_size;
-    setup.guardian = (char *)options->guardian;
     Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
     message.setup = &setup;
     request(shard, &message);

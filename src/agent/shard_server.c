@@ -105,7 +105,7 @@ static int set_up(struct server *server, const Tcpflowgen__ShardSetup *setup)
         .lead_ns = setup->lead_ns,
         .read_size = setup->read_size,
         .write_size = setup->write_size,
-        .guardian = setup->guardian[0] ? setup->guardian : NULL,
+        .guarded = true,
     };
     snprintf(options.run, sizeof options.run, "%s", setup->run);
     const struct recorder_sink sink = {

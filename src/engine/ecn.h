@@ -16,7 +16,7 @@
  * ecn_prepare() that needs something. */
 struct ecn_setup;
 
-/* guardian: the program to execute as one ("/proc/self/exe"); NULL: none. */
+/* guardian: the program to execute as one, kept as it is given: a constant; NULL: none. */
 int ecn_setup_create(struct ecn_setup **out, const char *guardian, struct error *err);
 /* Leaves nothing behind.  After all that use it; NULL is fine. */
 void ecn_setup_destroy(struct ecn_setup *setup);

@@ -10,6 +10,7 @@
 
 /* The hidden command of the program that calls ecn_guardian_run(). */
 #define ECN_GUARDIAN_COMMAND "ecn-guardian"
+#define ECN_GUARDIAN_PROGRAM "/proc/self/exe"
 #define ECN_GUARDIAN_FD      3 /* its end of the socket pair */
 
 /* Starts `program` as the guardian of the process that holds *token and of its network namespace.

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "engine/capture.h"
+#include "engine/ecn.h"
+#include "engine/ecn_guardian.h"
 #include "engine/preflight.h"
 #include "engine/worker.h"
 #include "util/cleanup.h"
@@ -107,7 +109,7 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
     if (payload == MAP_FAILED)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "no memory for the payload");
     setup->payload = payload;
-    return ecn_setup_create(&setup->ecn, options->guardian, err);
+    return ecn_setup_create(&setup->ecn, options->guarded ? ECN_GUARDIAN_PROGRAM : NULL, err);
 }
 
 /* Which of the run's workers are this engine's. */

@@ -34,7 +34,7 @@ struct engine_options {
     uint32_t read_size, write_size; /* bytes a call; 0: the engine's own (fastest) */
     int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
     char run[40];                   /* the run's id: for messages */
-    const char *guardian;           /* program to execute as ECN's guardian; NULL: none */
+    bool guarded;                   /* ECN has a guardian: this program once more */
 };
 
 #define ENGINE_WRITE_SIZE (256u << 10)

@@ -104,6 +104,23 @@ def test_more_than_one_process_may_have(lab):
     assert time_wait(crowded.where) < FEW
 
 
+def test_worker_processes_with_ecn(lab):
+    """Each changes the host's setting, and has a guardian that it did not get from a message."""
+    crowded = Crowded(lab, 330, 300, "1s")
+    crowded.where.sysctl("net.ipv4.tcp_ecn", "2")
+    wanted = [flow["id"] % 3 == 0 for flow in crowded.scenario["flows"]]
+    for flow, ecn in zip(crowded.scenario["flows"], wanted, strict=True):
+        flow["ecn"] = ecn
+    for _ in range(2):
+        outcome = lab.run(crowded.where, crowded.scenario, *FLAGS)
+        check_flows(outcome, len(wanted))
+        for flow in outcome.flows:
+            for report, _, _ in ends(flow):
+                assert report.ecn is wanted[flow.params.id]
+    assert children(crowded.agent) == []
+    assert crowded.where.sysctl("net.ipv4.tcp_ecn") == "2"
+
+
 def test_a_worker_process_is_killed(lab):
     crowded = Crowded(lab, 500, 200, "3s")
     output = lab.output()
