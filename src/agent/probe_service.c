@@ -1,28 +1,8 @@
 #include "agent/probe_service.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "util/random.h"
-
-#define ADDRESS_SIZE 64
-
-/* "ipv6:[fe80::1%eth0]:4711" -> "fe80::1%eth0"; empty: the caller has no address. */
-static void caller_address(struct rpc_call *call, char out[ADDRESS_SIZE])
-{
-    const char *name = rpc_peer_name(call);
-    const char *begin = strchr(name, ':'), *end = strrchr(name, ':');
-    out[0] = '\0';
-    if (strncmp(name, "ipv4:", 5) != 0 && strncmp(name, "ipv6:", 5) != 0)
-        return;
-    begin++;
-    if (*begin == '[') {
-        begin++;
-        end = strchr(begin, ']');
-    }
-    if (end && end > begin && end - begin < ADDRESS_SIZE)
-        snprintf(out, ADDRESS_SIZE, "%.*s", (int)(end - begin), begin);
-}
 
 static bool listens_everywhere(const char *host)
 {
@@ -36,8 +16,7 @@ void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
         rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "a Probe with a wrong run or key");
         return;
     }
-    char caller[ADDRESS_SIZE];
-    caller_address(call, caller);
+    const char *caller = rpc_caller(call)->address;
     const struct probe_announcement announcement = {
         .run = request->run,
         .key = request->key.data,

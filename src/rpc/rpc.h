@@ -100,8 +100,15 @@ void rpc_on_ready(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), 
 void rpc_on_gone(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), void *arg);
 /* CLOCK_MONOTONIC, ns, when the request came off the completion queue. */
 int64_t rpc_received_ns(const struct rpc_call *call);
-/* "ipv4:127.0.0.1:4711", "ipv6:[::1]:4711"; owned by the call. */
-const char *rpc_peer_name(struct rpc_call *call);
+
+/* Who made a call, as far as it is known. */
+struct rpc_caller {
+    char text[128];   /* for people: "192.0.2.7:4711" */
+    char key[64];     /* equal for callers that share limits: "192.0.2.7" */
+    char address[64]; /* numeric, without its port; empty: none */
+};
+/* Owned by the call. */
+const struct rpc_caller *rpc_caller(struct rpc_call *call);
 
 /* ---- client ---- */
 

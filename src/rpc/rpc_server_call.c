@@ -8,7 +8,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <grpc/support/alloc.h>
 
@@ -34,8 +36,8 @@ struct server_call {
     gpr_timespec deadline;
     grpc_byte_buffer *payload;
     int64_t received_ns;
-    char *peer_name;
-    int cancelled; /* gRPC writes it; that the call was closed says all we need */
+    struct rpc_caller caller; /* text empty: not asked for yet */
+    int cancelled;            /* gRPC writes it; that the call was closed says all we need */
 
     struct queue queue;
     bool headers_sent, sending, status_sent;
@@ -105,7 +107,6 @@ static void free_call(struct server_call *call)
         grpc_byte_buffer_destroy(call->payload);
     free_headers(call);
     grpc_slice_unref(call->text);
-    gpr_free(call->peer_name);
     free(call);
 }
 
@@ -236,14 +237,34 @@ int64_t rpc_received_ns(const struct rpc_call *base)
     return CONTAINER_OF(base, const struct server_call, base)->received_ns;
 }
 
-const char *rpc_peer_name(struct rpc_call *base)
+/* "ipv6:[fe80::1%eth0]:4711" -> "fe80::1%eth0"; empty: the caller has no address. */
+static void cut_address(const char *name, char *out, size_t size)
+{
+    const char *begin = strchr(name, ':'), *end = strrchr(name, ':');
+    if (strncmp(name, "ipv4:", 5) != 0 && strncmp(name, "ipv6:", 5) != 0)
+        return;
+    begin++;
+    if (*begin == '[') {
+        begin++;
+        end = strchr(begin, ']');
+    }
+    if (end && end > begin && end - begin < (ptrdiff_t)size)
+        snprintf(out, size, "%.*s", (int)(end - begin), begin);
+}
+
+const struct rpc_caller *rpc_caller(struct rpc_call *base)
 {
     struct server_call *call = server_call(base);
-    if (!call->peer_name && base->call) {
-        call->peer_name = grpc_call_get_peer(base->call);
-        rpc_address_unescape(call->peer_name);
-    }
-    return call->peer_name ? call->peer_name : "";
+    struct rpc_caller *caller = &call->caller;
+    if (caller->text[0] || !base->call)
+        return caller;
+    char *name = grpc_call_get_peer(base->call);
+    rpc_address_unescape(name);
+    cut_address(name, caller->address, sizeof caller->address);
+    snprintf(caller->text, sizeof caller->text, "%s", name);
+    snprintf(caller->key, sizeof caller->key, "%s", caller->address[0] ? caller->address : "?");
+    gpr_free(name);
+    return caller;
 }
 
 /* The call is over for gRPC: its status went out, or the caller went away. */
@@ -253,7 +274,7 @@ static void on_close(struct rpc_tag *tag, bool ok)
     struct server_call *call = CONTAINER_OF(tag, struct server_call, close_tag);
     bool tell = !call->finished && call->on_gone;
     if (!call->finished)
-        rpc_peer_name(&call->base); /* the last chance */
+        rpc_caller(&call->base); /* the last chance */
     call->gone = true;
     queue_clear(&call->queue);
     end_operation(call);
