@@ -33,7 +33,7 @@ LIBRARIES = {
     "grpc/": ("rpc",),
     "jansson.h": ("format", "report", "cli"),
     "libmnl/": ("host", "engine"),
-    "openssl/": ("probe",),
+    "openssl/": ("util",),
     "pcap/": ("engine",),
     "protobuf-c/": ("format", "rpc", "agent", "master", "cli"),
     "zlib.h": ("format",),

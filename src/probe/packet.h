@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/hmac.h"
+
 #define PROBE_PACKET_SIZE 56
 #define PROBE_KEY_SIZE    32
 
@@ -37,19 +39,12 @@ struct probe_packet {
     int64_t previous_sent_ns; /* as sent_ns, of the reply to sequence - 1, by the kernel's stamp */
 };
 
-/* A key, ready for use.  One thread at a time. */
-struct probe_key;
-
-/* NULL: out of memory.  The bytes are copied; wiped when it is freed (NULL is fine). */
-struct probe_key *probe_key_new(const uint8_t bytes[PROBE_KEY_SIZE]);
-void probe_key_free(struct probe_key *key);
-
 /* False: the library failed; out is not to be sent then. */
-bool probe_packet_write(const struct probe_packet *packet, struct probe_key *key,
+bool probe_packet_write(const struct probe_packet *packet, struct hmac *key,
                         uint8_t out[PROBE_PACKET_SIZE]);
 
 /* False for whatever is not a whole packet of this kind under this key. */
-bool probe_packet_read(struct probe_packet *out, enum probe_kind kind, struct probe_key *key,
+bool probe_packet_read(struct probe_packet *out, enum probe_kind kind, struct hmac *key,
                        const uint8_t *data, size_t size);
 
 #endif

@@ -33,7 +33,7 @@ struct probe_target {
     union udp_address address;
     char source[PROBE_ADDRESS_MAX];
     struct stamped_socket socket;
-    struct probe_key *key;
+    struct hmac *key;
     uint64_t sequence;           /* of the last request */
     struct clock_bracket before; /* made before it was sent */
     int64_t sent_ns;             /* just before */
@@ -317,7 +317,7 @@ const char *probe_target_source(const struct probe_target *target)
 int probe_target_aim(struct probe_target *target, uint16_t port, const uint8_t key[PROBE_KEY_SIZE],
                      struct error *err)
 {
-    target->key = probe_key_new(key);
+    target->key = hmac_new(key, PROBE_KEY_SIZE);
     if (!target->key)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     if (!port || !connect_to(target, port))
@@ -340,7 +340,7 @@ void probe_target_close(struct probe_target *target)
     }
     pthread_mutex_unlock(&prober->lock);
     stamped_socket_close(&target->socket);
-    probe_key_free(target->key);
+    hmac_free(target->key);
     free(target);
 }
 

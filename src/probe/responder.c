@@ -25,7 +25,7 @@
 
 struct probe {
     char run[RANDOM_ID_MAX];
-    struct probe_key *key;
+    struct hmac *key;
     struct stamped_socket socket;
     union udp_address sources[2];
     size_t source_count;
@@ -148,7 +148,7 @@ static void drop(struct responder *responder, size_t index)
 {
     struct probe *probe = &responder->probes[index];
     stamped_socket_close(&probe->socket);
-    probe_key_free(probe->key);
+    hmac_free(probe->key);
     *probe = responder->probes[--responder->count];
 }
 
@@ -319,7 +319,7 @@ static int make_probe(struct probe *probe, const struct probe_announcement *anno
     int failed = read_sources(probe, announcement, err);
     if (!failed)
         failed = open_socket(probe, announcement, port, err);
-    if (!failed && !(probe->key = probe_key_new(announcement->key)))
+    if (!failed && !(probe->key = hmac_new(announcement->key, PROBE_KEY_SIZE)))
         failed = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     return failed;
 }
@@ -342,7 +342,7 @@ int responder_add(struct responder *responder, const struct probe_announcement *
     eventfd_write(responder->wake, 1);
     if (failed) {
         stamped_socket_close(&probe.socket);
-        probe_key_free(probe.key);
+        hmac_free(probe.key);
     }
     return failed;
 }

@@ -77,7 +77,7 @@ def test_include_against_the_layers(tree, name, include, may):
     ("master/output.c", "jansson.h", "only format, report, cli may"),
     ("engine/ecn.c", "protobuf-c/protobuf-c.h", "only format, rpc, agent, master, cli may"),
     ("agent/agent.c", "libmnl/libmnl.h", "only host, engine may"),
-    ("agent/agent.c", "openssl/evp.h", "only probe may"),
+    ("agent/agent.c", "openssl/evp.h", "only util may"),
 ])
 def test_library_outside_its_layer(tree, name, include, who):
     expect(tree, plant(tree, name, f"#include <{include}>"), f"must not include <{include}>", who)

@@ -22,13 +22,13 @@ static const struct probe_packet reply = {
 
 static int setup(void **state)
 {
-    *state = probe_key_new(bytes);
+    *state = hmac_new(bytes, PROBE_KEY_SIZE);
     return *state ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    probe_key_free(*state);
+    hmac_free(*state);
     return 0;
 }
 
@@ -92,9 +92,9 @@ static void wrong_sizes_kinds_and_keys_are_refused(void **state)
     uint8_t other_bytes[PROBE_KEY_SIZE];
     memcpy(other_bytes, bytes, sizeof bytes);
     other_bytes[PROBE_KEY_SIZE - 1] ^= 1;
-    struct probe_key *other = probe_key_new(other_bytes);
+    struct hmac *other = hmac_new(other_bytes, PROBE_KEY_SIZE);
     assert_false(probe_packet_read(&read, PROBE_REPLY, other, data, PROBE_PACKET_SIZE));
-    probe_key_free(other);
+    hmac_free(other);
 }
 
 int main(void)

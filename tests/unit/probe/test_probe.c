@@ -30,7 +30,7 @@ static const uint8_t key_bytes[PROBE_KEY_SIZE] = {42};
 struct bed {
     struct responder *responder;
     uint16_t port;
-    struct probe_key *key;
+    struct hmac *key;
     int fd; /* a stranger's or the master's */
 };
 
@@ -102,7 +102,7 @@ static int setup_with(void **state, int64_t silence_ns)
     if (responder_create(&bed->responder, silence_ns, NULL) ||
         responder_add(bed->responder, &ours, &bed->port, NULL))
         return -1;
-    bed->key = probe_key_new(key_bytes);
+    bed->key = hmac_new(key_bytes, PROBE_KEY_SIZE);
     bed->fd = open_socket("127.0.0.1");
     *state = bed;
     return 0;
@@ -122,7 +122,7 @@ static int teardown(void **state)
 {
     struct bed *bed = *state;
     close(bed->fd);
-    probe_key_free(bed->key);
+    hmac_free(bed->key);
     responder_destroy(bed->responder);
     free(bed);
     return 0;
@@ -150,11 +150,11 @@ static void answers_nobody_else(void **state)
     must_be_silent(bed, bed->fd, data, PROBE_PACKET_SIZE);
 
     static const uint8_t other_bytes[PROBE_KEY_SIZE] = {43};
-    struct probe_key *ours = bed->key, *other = probe_key_new(other_bytes);
+    struct hmac *ours = bed->key, *other = hmac_new(other_bytes, PROBE_KEY_SIZE);
     bed->key = other;
     make_request(bed, 11, data);
     bed->key = ours;
-    probe_key_free(other);
+    hmac_free(other);
     must_be_silent(bed, bed->fd, data, PROBE_PACKET_SIZE);
 
     make_request(bed, 11, data);
