@@ -72,8 +72,12 @@ _NO_LIST = set(
 )
 
 
+_STEP = 1 << 20  # bytes
+_CRC_TAG, _CRC_SIZE = 15 << 3 | 5, 5  # Flow.crc as it ends a record
+
+
 class BrokenFile(ValueError):
-    """The file is cut, or no result file."""
+    """The file is cut or damaged, or no result file."""
 
 
 @dataclass
@@ -125,6 +129,31 @@ class Flow:
     of_run: object = None  # messages_pb2.Run that the flow is of, at every flow of it
 
 
+def _read_exactly(file, length):
+    """So many bytes, in steps: a length that lies takes no more memory than the file has bytes."""
+    if not length:
+        raise EOFError("it is empty; is this a result file?")
+    data = bytearray()
+    while len(data) < length:
+        step = file.read(min(length - len(data), _STEP))
+        if not step:
+            raise EOFError("the file ends in the middle of it")
+        data += step
+    return bytes(data)
+
+
+def _check(record, head, data):
+    """That nothing has changed since it was written; files of earlier versions do not tell."""
+    if not record.HasField("params"):
+        raise DecodeError("it is of no flow")
+    if not record.checked and not record.crc:
+        return
+    body, tail = data[:-_CRC_SIZE], data[-_CRC_SIZE:]
+    if tail != struct.pack("<BI", _CRC_TAG, zlib.crc32(body, zlib.crc32(head))):
+        raise DecodeError(f"something in it is damaged (flow {record.params.id}): its checksum is"
+                          " not that of what it holds")
+
+
 def records(name):
     """Yields the file's records as they are: messages_pb2.Flow, one or more a flow.  What is
     gzipped is found out by its first bytes, not by its name."""
@@ -138,11 +167,9 @@ def records(name):
                 head = file.read(4)
                 if not head:
                     return
-                (length,) = struct.unpack("!I", head)
-                data = file.read(length)
-                if len(data) < length:
-                    raise EOFError("the file ends in the middle of it")
+                data = _read_exactly(file, *struct.unpack("!I", head))
                 record = messages_pb2.Flow.FromString(data)
+                _check(record, head, data)
             except (EOFError, OSError, struct.error, zlib.error, DecodeError) as error:
                 raise BrokenFile(f"{name}: record {number}: {error}") from error
             yield record

@@ -208,6 +208,8 @@ int columns_fill_series(const Tcpflowgen__Columns *message, struct series *serie
     if (failed)
         return failed;
     size_t rows = message->count, have;
+    if (rows == 0) /* there may be no columns to add to */
+        return 0;
     from_deltas(series->tick + first, message->tick, rows);
     for (size_t f = 0; f < COLUMN_COUNT; f++) {
         if (f < TCP_FIELD_COUNT && columns_in_seed_row((enum tcp_field)f))
@@ -231,7 +233,7 @@ int columns_to_series(const Tcpflowgen__Columns *message, struct series *series,
     if (series_reserve(series, first + rows))
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory for samples");
     int failed = columns_fill_series(message, series, first, err);
-    if (failed)
+    if (failed || rows == 0)
         return failed;
     from_deltas(series->t_ns + first, message->t_ns, rows);
     for (size_t f = 0; f < TCP_FIELD_COUNT; f++) {

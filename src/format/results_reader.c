@@ -2,16 +2,18 @@
  * samples is given out in pieces: as soon as both ends' rows have their columns. */
 #include "format/results_reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "format/columns.h"
 #include "format/result_message.h"
+#include "format/results_crc.h"
 #include "format/results_stream.h"
 #include "format/seed_row.h"
 #include "format/wire.h"
 
-#define PIECE_ROWS 16384u     /* of an end: a record goes on in another piece after that */
-#define BARE_MAX   (4u << 20) /* rows that are held without their columns */
+#define PIECE_ROWS 16384u /* of an end: a record goes on in another piece after that */
+#define BARE_ROWS  65536u /* of an end, without columns: so many wait for them */
 
 /* Numbers of Flow in messages.proto. */
 enum {
@@ -24,6 +26,8 @@ enum {
     FLOW_SRC_COLUMNS = 7,
     FLOW_DST_COLUMNS = 8,
     FLOW_RUN = 9,
+    FLOW_CHECKED = 10,
+    FLOW_CRC = RESULTS_CRC_FIELD,
 };
 
 struct results_reader {
@@ -32,8 +36,12 @@ struct results_reader {
     struct run_info run;
     struct buffer field;
     bool in_record;
-    bool last_said, has_result, has_columns, has_run; /* in the record so far */
-    size_t covered[2];                                /* rows of the piece that have columns */
+    /* in the record so far */
+    bool last_said, has_params, has_result, has_columns, has_run;
+    bool bare; /* there are too many rows to wait for columns: there are none */
+    bool checked, has_crc,
+        wrong;           /* a checksum was announced; is there; is not that of the record */
+    size_t covered[2];   /* rows of the piece that have columns */
     struct error damage; /* to be told behind the last piece; code 0: none is known */
 };
 
@@ -99,12 +107,18 @@ static int take_params(struct results_reader *reader, struct error *err)
         flow->duration_ns = duration_ns;
     }
     tcpflowgen__flow_params__free_unpacked(params, NULL);
+    reader->has_params = true;
     return 0;
+}
+
+static size_t bare_rows(const struct results_reader *reader, enum flow_end end)
+{
+    return reader->record.samples[end].count - reader->covered[end];
 }
 
 static int take_row(struct results_reader *reader, enum flow_end end, struct error *err)
 {
-    if (reader->record.samples[end].count - reader->covered[end] >= BARE_MAX)
+    if (reader->has_columns && bare_rows(reader, end) >= BARE_ROWS)
         return broken(reader, "too many rows without columns", err);
     Tcpflowgen__TCPInfo *row =
         tcpflowgen__tcpinfo__unpack(NULL, reader->field.size, reader->field.data);
@@ -132,6 +146,8 @@ static int take_columns(struct results_reader *reader, enum flow_end end, struct
     const struct series before = *series;
     size_t first = reader->covered[end];
     Tcpflowgen__Columns *columns;
+    if (reader->bare)
+        return broken(reader, "columns stand too far behind their rows", err);
     if (columns_unpack(&columns, reader->field.data, reader->field.size, err))
         return broken(reader, err ? err->what : "", err);
     int failed = 0;
@@ -163,7 +179,10 @@ static int take_run(struct results_reader *reader, struct error *err)
 {
     if (reader->has_run)
         return broken(reader, "the run's data come a second time", err);
-    Tcpflowgen__Run *run = tcpflowgen__run__unpack(NULL, reader->field.size, reader->field.data);
+    const struct buffer *field = &reader->field;
+    Tcpflowgen__Run *run = wire_is_modest(&tcpflowgen__run__descriptor, field->data, field->size)
+                               ? tcpflowgen__run__unpack(NULL, field->size, field->data)
+                               : NULL;
     if (!run)
         return broken(reader, "the run's data are unreadable", err);
     run_info_fini(&reader->run);
@@ -223,18 +242,33 @@ static void take_number(struct results_reader *reader, unsigned number, uint64_t
         reader->record.part = (uint32_t)value;
     else if (number == FLOW_LAST)
         reader->last_said = value != 0;
+    else if (number == FLOW_CHECKED)
+        reader->checked = value != 0;
+}
+
+/* crc: of all before the field. */
+static int take_crc(struct results_reader *reader, uint32_t crc, struct error *err)
+{
+    uint32_t said;
+    int failed = results_stream_fixed32(&reader->stream, &said, err);
+    reader->has_crc = true;
+    reader->wrong |= !failed && (said != crc || reader->stream.left > 0);
+    return failed;
 }
 
 static int read_field(struct results_reader *reader, struct error *err)
 {
     struct results_stream *stream = &reader->stream;
     uint64_t tag, value = 0;
+    const uint32_t crc = stream->crc;
     int failed = results_stream_varint(stream, &tag, err);
     if (failed)
         return failed;
     if (tag >> 3 == 0 || tag > UINT32_MAX)
         return broken(reader, "this is no field of a protobuf message", err);
     unsigned number = (unsigned)(tag >> 3), type = tag & 7;
+    if (tag == RESULTS_CRC_TAG)
+        return take_crc(reader, crc, err);
     if (type == WIRE_FIXED64 || type == WIRE_FIXED32)
         return results_stream_skip(stream, type == WIRE_FIXED64 ? 8 : 4, err);
     if (type != WIRE_VARINT && type != WIRE_BYTES)
@@ -263,7 +297,9 @@ static void begin_record(struct results_reader *reader)
     record->flow = (struct flow_result){.report[END_DST].end = END_DST};
     record->part = 0;
     reader->in_record = true;
-    reader->last_said = reader->has_result = reader->has_columns = reader->has_run = false;
+    reader->last_said = reader->has_params = reader->has_result = false;
+    reader->has_columns = reader->has_run = reader->bare = false;
+    reader->checked = reader->has_crc = reader->wrong = false;
 }
 
 static void begin_piece(struct results_reader *reader)
@@ -278,15 +314,29 @@ static void begin_piece(struct results_reader *reader)
 
 static bool aligned(const struct results_reader *reader)
 {
-    const struct series *samples = reader->record.samples;
-    return reader->covered[END_SRC] == samples[END_SRC].count &&
-           reader->covered[END_DST] == samples[END_DST].count;
+    return bare_rows(reader, END_SRC) == 0 && bare_rows(reader, END_DST) == 0;
 }
 
-static bool piece_is_full(const struct results_reader *reader)
+/* Also if a record turns out to be one without columns: rows do not wait for ever. */
+static bool piece_is_full(struct results_reader *reader)
 {
+    if (!reader->has_columns &&
+        (bare_rows(reader, END_SRC) >= BARE_ROWS || bare_rows(reader, END_DST) >= BARE_ROWS)) {
+        reader->bare = true;
+        return true;
+    }
     return (reader->covered[END_SRC] >= PIECE_ROWS || reader->covered[END_DST] >= PIECE_ROWS) &&
            aligned(reader);
+}
+
+/* Nobody knows where in the record. */
+static int damaged(const struct results_reader *reader, const char *what, struct error *err)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s (flow %d): something in it is damaged", what,
+             reader->record.flow.id);
+    results_stream_bad_record(&reader->stream, text, err);
+    return error_cure(err, "the records before it are sound; copy the file again");
 }
 
 /* The seed's files know no parts, and have no columns; each part of ours with samples has. */
@@ -294,9 +344,15 @@ static int finish_record(struct results_reader *reader, struct error *err)
 {
     reader->in_record = false;
     reader->record.last = reader->last_said || !reader->has_columns;
+    if (reader->wrong)
+        return damaged(reader, "its checksum is not that of what it holds", err);
+    if (reader->checked && !reader->has_crc)
+        return damaged(reader, "its checksum is missing", err);
+    if (!reader->has_params)
+        return results_stream_bad_record(&reader->stream, "it is of no flow", err);
     return reader->has_columns && !aligned(reader)
                ? broken(reader, "rows have no columns beside them", err)
-               : 1;
+               : 0;
 }
 
 static int tell_damage(const struct results_reader *reader, struct error *err)
@@ -325,9 +381,9 @@ int results_reader_next(struct results_reader *reader, const struct results_reco
     if (reader->damage.code)
         return tell_damage(reader, err);
     if (!reader->in_record) {
-        int got = results_stream_begin(&reader->stream, err);
+        int got = results_stream_begin(&reader->stream, &reader->damage);
         if (got <= 0)
-            return got;
+            return got ? tell_damage(reader, err) : 0;
         begin_record(reader);
     }
     *record = &reader->record;
@@ -338,5 +394,5 @@ int results_reader_next(struct results_reader *reader, const struct results_reco
         if (failed)
             return give_sound(reader, err);
     }
-    return finish_record(reader, err);
+    return finish_record(reader, &reader->damage) ? tell_damage(reader, err) : 1;
 }

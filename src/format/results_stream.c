@@ -3,13 +3,21 @@
 #include "format/results_stream.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "format/results_crc.h"
+
 #define STREAM_BUFFER (256u << 10)
+
+/* Of the file, on the mean of all records: those that programs write have several times as many. */
+#define RECORD_BYTES_MIN 4
+#define FREE_RECORDS     1024
 
 static const char *name_of(const struct results_stream *stream)
 {
@@ -46,10 +54,22 @@ void results_stream_close(struct results_stream *stream)
     *stream = (struct results_stream){0};
 }
 
-int results_stream_broken(const struct results_stream *stream, const char *what, struct error *err)
+static int broken_at(const struct results_stream *stream, uint64_t at, const char *what,
+                     struct error *err)
 {
     return error_set(err, ERROR_INPUT, name_of(stream), "record %llu, byte %llu: %s",
-                     (unsigned long long)stream->record, (unsigned long long)stream->offset, what);
+                     (unsigned long long)stream->record, (unsigned long long)at, what);
+}
+
+int results_stream_broken(const struct results_stream *stream, const char *what, struct error *err)
+{
+    return broken_at(stream, stream->offset, what, err);
+}
+
+int results_stream_bad_record(const struct results_stream *stream, const char *what,
+                              struct error *err)
+{
+    return broken_at(stream, stream->begin, what, err);
 }
 
 static int cut_short(const struct results_stream *stream, struct error *err)
@@ -80,6 +100,7 @@ static int64_t take(struct results_stream *stream, void *out, size_t size, struc
             return read_failed(stream, err);
         if (got == 0)
             break;
+        stream->crc = results_crc(stream->crc, (char *)out + done, (size_t)got);
         done += (size_t)got;
         stream->offset += (uint64_t)got;
     }
@@ -94,9 +115,19 @@ static int check_end(const struct results_stream *stream, struct error *err)
     return code == Z_OK || code == Z_STREAM_END ? 0 : read_failed(stream, err);
 }
 
+/* Memory is needed by the record, and the smallest one unpacks to a thousand times its bytes: each
+ * must have some in the file.  A pipe does not tell. */
+static bool too_many(const struct results_stream *stream)
+{
+    const z_off_t read = gzoffset(stream->file);
+    return read >= 0 && stream->record > FREE_RECORDS + (uint64_t)read / RECORD_BYTES_MIN;
+}
+
 int results_stream_begin(struct results_stream *stream, struct error *err)
 {
     uint32_t length;
+    stream->begin = stream->offset;
+    stream->crc = 0;
     int64_t got = take(stream, &length, sizeof length, err);
     if (got < 0)
         return (int)got;
@@ -106,13 +137,18 @@ int results_stream_begin(struct results_stream *stream, struct error *err)
     if (got < (int64_t)sizeof length)
         return cut_short(stream, err);
     stream->left = ntohl(length);
+    if (stream->left == 0)
+        return results_stream_bad_record(stream, "an empty record; is this a result file?", err);
+    if (too_many(stream))
+        return results_stream_bad_record(stream, "more records than the file has room for", err);
     return 1;
 }
 
 int results_stream_varint(struct results_stream *stream, uint64_t *value, struct error *err)
 {
+    uint8_t bytes[10];
     *value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
+    for (unsigned i = 0; i < sizeof bytes; i++) {
         if (stream->left == 0)
             return results_stream_broken(stream, "a number goes on past the record's end", err);
         int byte = gzgetc(stream->file);
@@ -120,9 +156,12 @@ int results_stream_varint(struct results_stream *stream, uint64_t *value, struct
             return gzeof(stream->file) ? cut_short(stream, err) : read_failed(stream, err);
         stream->offset++;
         stream->left--;
-        *value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
+        bytes[i] = (uint8_t)byte;
+        *value |= (uint64_t)(byte & 0x7f) << 7 * i;
+        if (!(byte & 0x80)) {
+            stream->crc = results_crc(stream->crc, bytes, i + 1);
             return 0;
+        }
     }
     return results_stream_broken(stream, "a number is too long", err);
 }
@@ -154,6 +193,21 @@ int results_stream_bytes(struct results_stream *stream, uint64_t size, struct bu
             failed = cut_short(stream, err);
     }
     return failed;
+}
+
+int results_stream_fixed32(struct results_stream *stream, uint32_t *value, struct error *err)
+{
+    int failed = check_left(stream, sizeof *value, err);
+    if (failed)
+        return failed;
+    int64_t got = take(stream, value, sizeof *value, err);
+    if (got < 0)
+        return (int)got;
+    if (got < (int64_t)sizeof *value)
+        return cut_short(stream, err);
+    stream->left -= sizeof *value;
+    *value = le32toh(*value);
+    return 0;
 }
 
 int results_stream_skip(struct results_stream *stream, uint64_t size, struct error *err)

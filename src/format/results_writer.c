@@ -1,14 +1,17 @@
 /* A record begins with its length, so its samples are put aside, encoded, until the flow's last
  * one is there.  Concatenated protobuf messages are one message: a Flow is written as its head, a
- * small Flow for each chunk of rows, and its tail. */
+ * small Flow for each chunk of rows, its tail, and the checksum of all that. */
 #include "format/results_writer.h"
 
-#include <arpa/inet.h>
+#include <endian.h>
 #include <paths.h>
 #include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
 
 #include "format/columns.h"
 #include "format/result_message.h"
+#include "format/results_crc.h"
 #include "format/results_file.h"
 #include "format/scratch.h"
 #include "format/seed_row.h"
@@ -21,6 +24,7 @@ struct results_writer {
     struct results_file file;
     struct scratch scratch; /* the part's chunks */
     uint64_t part_max;
+    uint32_t crc;        /* of the record so far */
     struct buffer chunk; /* reused */
     Tcpflowgen__TCPInfo rows[CHUNK_ROWS];
     Tcpflowgen__TCPInfo *row_list[CHUNK_ROWS];
@@ -96,19 +100,38 @@ static int pack_head(struct flow_writer *flow, bool last)
     head.params = &flow->message.params;
     head.part = flow->part;
     head.last = last;
+    Tcpflowgen__Flow first = TCPFLOWGEN__FLOW__INIT;
+    first.checked = true;
     buffer_clear(&flow->head);
-    return wire_pack(&flow->head, &head.base);
+    return wire_pack(&flow->head, &first.base) || wire_pack(&flow->head, &head.base);
 }
 
-static int write_buffer(struct results_writer *writer, const struct buffer *buffer,
-                        struct error *err)
+/* A scratch_sink. */
+static int put(void *arg, const void *data, size_t size, struct error *err)
 {
-    return results_file_write(&writer->file, buffer->data, buffer->size, err);
+    struct results_writer *writer = arg;
+    writer->crc = results_crc(writer->crc, data, size);
+    return results_file_write(&writer->file, data, size, err);
 }
 
-static int write_file(void *arg, const void *data, size_t size, struct error *err)
+static int put_buffer(struct results_writer *writer, const struct buffer *buffer, struct error *err)
 {
-    return results_file_write(arg, data, size, err);
+    return put(writer, buffer->data, buffer->size, err);
+}
+
+static int put_length(struct results_writer *writer, uint32_t length, struct error *err)
+{
+    const uint32_t length_be = htobe32(length);
+    writer->crc = 0;
+    return put(writer, &length_be, sizeof length_be, err);
+}
+
+static int put_crc(struct results_writer *writer, struct error *err)
+{
+    uint8_t field[RESULTS_CRC_SIZE] = {RESULTS_CRC_TAG};
+    const uint32_t crc_le = htole32(writer->crc);
+    memcpy(field + 1, &crc_le, sizeof crc_le);
+    return put(writer, field, sizeof field, err);
 }
 
 static int end_part(struct flow_writer *flow, bool last, struct error *err)
@@ -117,19 +140,20 @@ static int end_part(struct flow_writer *flow, bool last, struct error *err)
     if (pack_head(flow, last))
         return no_memory(err);
     uint64_t length = flow->head.size + scratch_size(&writer->scratch) + flow->run.size +
-                      (last ? flow->result.size : 0);
+                      (last ? flow->result.size : 0) + RESULTS_CRC_SIZE;
     if (length > INT32_MAX) /* no protobuf library reads more */
         return error_set(err, ERROR_SYSTEM, writer->file.path, "a record would be too large");
-    uint32_t length_be = htonl((uint32_t)length);
-    int failed = results_file_write(&writer->file, &length_be, sizeof length_be, err);
+    int failed = put_length(writer, (uint32_t)length, err);
     if (!failed)
-        failed = write_buffer(writer, &flow->head, err);
+        failed = put_buffer(writer, &flow->head, err);
     if (!failed)
-        failed = scratch_drain(&writer->scratch, write_file, &writer->file, err);
+        failed = scratch_drain(&writer->scratch, put, writer, err);
     if (!failed && last)
-        failed = write_buffer(writer, &flow->result, err);
+        failed = put_buffer(writer, &flow->result, err);
     if (!failed)
-        failed = write_buffer(writer, &flow->run, err);
+        failed = put_buffer(writer, &flow->run, err);
+    if (!failed)
+        failed = put_crc(writer, err);
     buffer_clear(&flow->run);
     flow->part++;
     return failed;

@@ -151,7 +151,7 @@ bool segment_unframe(const struct buffer *framed, size_t *at, const uint8_t **da
     memcpy(&length, framed->data + *at, sizeof length);
     *size = be32toh(length);
     *data = framed->data + *at + FRAME_SIZE;
-    if (*size > framed->size - *at - FRAME_SIZE)
+    if (!*size || *size > framed->size - *at - FRAME_SIZE)
         return false;
     *at += FRAME_SIZE + *size;
     return true;
@@ -244,7 +244,7 @@ int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, u
     if (failed)
         return failed;
     uint32_t length = be32toh(frame[0]);
-    if (length > RECORD_MAX || length > size - offset - FRAME_SIZE)
+    if (!length || length > RECORD_MAX || length > size - offset - FRAME_SIZE)
         return error_set(err, ERROR_SYSTEM, segment->path, "a broken record at byte %llu",
                          (unsigned long long)offset);
     uint8_t *place = buffer_reserve(out, length);

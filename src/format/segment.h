@@ -1,5 +1,6 @@
 /* An append-only file of records, each [u32 length][u32 CRC-32][bytes], big-endian: the
- * agent's spool and the master's part file.
+ * agent's spool and the master's part file.  None is empty: zeros, as a disk may leave behind the
+ * last bytes that it wrote, are no records.
  *
  * One writer; readers may read what was appended before they look, from any thread. */
 #ifndef FORMAT_SEGMENT_H

@@ -11,7 +11,6 @@
 #include "proto/agent.pb-c.h"
 
 #define SMALL_MAX (64u << 10) /* a record without samples, or of host samples, which are few */
-#define ENDS_MAX  65536u      /* in one Prepare */
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
 
@@ -229,18 +228,6 @@ static const uint8_t *find_samples(const void *data, size_t size, size_t *sample
     return got < 0 ? NULL : found;
 }
 
-/* Unpacked, a message of many tiny ones takes a hundred times its size. */
-static bool has_few_ends(const struct wire_field *prepare)
-{
-    struct wire wire = {.at = prepare->data, .left = (size_t)prepare->value};
-    struct wire_field field;
-    size_t count = 0;
-    int got;
-    while ((got = wire_next(&wire, &field)) > 0)
-        count += field.type == WIRE_BYTES;
-    return got == 0 && count <= ENDS_MAX + 16;
-}
-
 Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size)
 {
     struct wire wire = {.at = data, .left = size};
@@ -248,7 +235,9 @@ Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size)
     if (size > SPOOL_RECORD_MAX)
         return NULL;
     while (wire_next(&wire, &field) > 0)
-        if (field.number == 20 && field.type == WIRE_BYTES && has_few_ends(&field))
+        if (field.number == 20 && field.type == WIRE_BYTES &&
+            wire_is_modest(&tcpflowgen__prepare_request__descriptor, field.data,
+                           (size_t)field.value))
             return tcpflowgen__prepare_request__unpack(NULL, (size_t)field.value, field.data);
     return NULL;
 }

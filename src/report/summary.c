@@ -319,7 +319,7 @@ static int no_result(const char *path, struct error *err)
     if (err)
         why = *err;
     error_set(err, ERROR_INPUT, path, "%s%s%s%s",
-              why.code ? "this is no result file, or one that is cut in its first record"
+              why.code ? "this is no result file, or one that is damaged in its first record"
                        : "the file is empty",
               why.code ? " (" : "", why.what, why.code ? ")" : "");
     return error_cure(err, "a summary is of what `tcp-flowgen run SCENARIO --output FILE` wrote; "

@@ -7,6 +7,8 @@ import re
 import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 
 import pytest
 
@@ -208,6 +210,47 @@ def test_a_cut_file_is_told(pb, reader, tmp_path, name):
         path.write_bytes(whole[:size])
         with pytest.raises(reader.BrokenFile):
             list(reader.read(path))
+
+
+def sealed(flow):
+    """The record as tcp-flowgen writes it: with its checksum."""
+    body = type(flow)(checked=True).SerializeToString() + flow.SerializeToString()
+    head = struct.pack("!I", len(body) + 5)
+    return head + body + struct.pack("<BI", 15 << 3 | 5, zlib.crc32(body, zlib.crc32(head)))
+
+
+@pytest.mark.filterwarnings("ignore:Unexpected end-group tag")
+def test_every_flipped_bit_is_told(pb, reader, tmp_path):
+    path = tmp_path / "results.bin"
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.1], snd_cwnd=[10, 20])
+    data = sealed(flow)
+    path.write_bytes(data)
+    assert len(list(reader.read(path))) == 1
+    for bit in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(reader.BrokenFile, match="record 1"):
+            list(reader.read(path))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_zeros_are_no_result(reader, tmp_path, zipped):
+    path = tmp_path / "results.bin"
+    path.write_bytes(gzip.compress(bytes(40_000_000)) if zipped else bytes(300_000))
+    with pytest.raises(reader.BrokenFile, match="record 1: it is empty"):
+        list(reader.read(path))
+
+
+def test_a_length_that_lies_takes_no_memory(reader, tmp_path):
+    path = tmp_path / "results.bin"
+    path.write_bytes(b"\xff" * 1000)
+    tracemalloc.start()
+    with pytest.raises(reader.BrokenFile, match="ends in the middle"):
+        list(reader.read(path))
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
 
 
 def test_unequal_columns_are_told(pb, reader, tmp_path):

@@ -133,6 +133,18 @@ static void test_a_changed_byte_is_found(void **state)
     assert_int_equal(read_at(fixture, 11, NULL), 1);
 }
 
+/* As a disk may leave a file's end when the power fails. */
+static void test_zeros_are_no_records(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(segment_append(fixture->segment, "one", 3, NULL, NULL), 0);
+    assert_int_equal(segment_append(fixture->segment, "three", 5, NULL, NULL), 0);
+    assert_int_equal(truncate(fixture->path, 11), 0);
+    assert_int_equal(truncate(fixture->path, 24), 0);
+    assert_int_equal(read_at(fixture, 0, NULL), 1);
+    assert_int_equal(read_at(fixture, 11, NULL), ERROR_SYSTEM);
+}
+
 static void test_a_lost_tail_is_found(void **state)
 {
     struct fixture *fixture = *state;
@@ -254,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_bytes_are_as_described, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_file_is_private_and_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_changed_byte_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zeros_are_no_records, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_tail_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_offset_between_records_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_the_disk_refuses_waits_in_memory, setup,

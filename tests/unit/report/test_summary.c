@@ -365,12 +365,12 @@ static void test_what_is_no_result(void **state)
     struct error err = {0};
     static const char scenario[] = "{\"hosts\": {}, \"flows\": []}";
     assert_int_equal(truncate(fixture->path, 20), 0);
-    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    expect_no_result(fixture, "this is no result file, or one that is damaged in its first record (");
     FILE *file = fopen(fixture->path, "w");
     assert_non_null(file);
     fputs(scenario, file);
     fclose(file);
-    expect_no_result(fixture, "this is no result file, or one that is cut in its first record (");
+    expect_no_result(fixture, "this is no result file, or one that is damaged in its first record (");
     assert_int_equal(truncate(fixture->path, 0), 0);
     expect_no_result(fixture, "the file is empty");
     const char *none = "no such file";
