@@ -15,10 +15,12 @@
 #include "agent/shard_wire.h"
 #include "engine/engine.h"
 #include "format/message.h"
+#include "format/segment.h"
 #include "proto/shard.pb-c.h"
 #include "util/self_spawn.h"
 
-#define TOTALS_MS 250
+#define TOTALS_MS    250
+#define RECORDS_SIZE (1u << 20) /* of records in a reply, the last one may pass it */
 
 struct server {
     int fd;
@@ -52,9 +54,17 @@ static void reply(struct server *server, Tcpflowgen__ShardReply *message)
 
 static bool send_records(void *arg, const struct buffer *framed)
 {
-    Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
-    message.records = (ProtobufCBinaryData){.len = framed->size, .data = framed->data};
-    reply(arg, &message);
+    const uint8_t *record;
+    size_t at = 0, size;
+    for (size_t first = 0; first < framed->size; first = at) {
+        while (at - first < RECORDS_SIZE && segment_unframe(framed, &at, &record, &size))
+            ;
+        if (at == first) /* not of segment_frame() */
+            break;
+        Tcpflowgen__ShardReply message = TCPFLOWGEN__SHARD_REPLY__INIT;
+        message.records = (ProtobufCBinaryData){.len = at - first, .data = framed->data + first};
+        reply(arg, &message);
+    }
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include <sys/time.h>
 
 #define LENGTH_SIZE sizeof(uint32_t)
-#define MESSAGE_MAX (1u << 30)
+#define STEP        (64u << 10) /* of memory, before more than that has come */
 
 static int send_all(int fd, const uint8_t *data, size_t size)
 {
@@ -24,18 +24,36 @@ static int send_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-static bool receive_all(int fd, uint8_t *data, size_t size)
+static bool receive_all(int fd, void *data, size_t size)
 {
+    uint8_t *at = data;
     while (size) {
-        ssize_t got = recv(fd, data, size, MSG_WAITALL);
+        ssize_t got = recv(fd, at, size, MSG_WAITALL);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return false;
-        data += got;
+        at += got;
         size -= (size_t)got;
     }
     return true;
+}
+
+/* As shard_wire_receive(). */
+static int receive_body(int fd, size_t size, struct buffer *out)
+{
+    buffer_clear(out);
+    while (out->size < size) {
+        const size_t step = out->size > STEP ? out->size : STEP;
+        const size_t part = size - out->size < step ? size - out->size : step;
+        uint8_t *place = buffer_reserve(out, part);
+        if (!place)
+            return -1;
+        if (!receive_all(fd, place, part))
+            return 0;
+        out->size += part;
+    }
+    return 1;
 }
 
 int shard_wire_bound(int fd, int64_t limit_ns)
@@ -49,7 +67,7 @@ int shard_wire_send(int fd, const ProtobufCMessage *message)
 {
     struct buffer packed = {0};
     size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *place = size <= MESSAGE_MAX ? buffer_reserve(&packed, LENGTH_SIZE + size) : NULL;
+    uint8_t *place = size <= SHARD_WIRE_MAX ? buffer_reserve(&packed, LENGTH_SIZE + size) : NULL;
     if (!place) {
         errno = ENOMEM;
         return -1;
@@ -66,15 +84,12 @@ int shard_wire_receive(int fd, const ProtobufCMessageDescriptor *type, struct bu
                        ProtobufCMessage **message)
 {
     uint32_t length;
-    if (!receive_all(fd, (uint8_t *)&length, LENGTH_SIZE))
+    if (!receive_all(fd, &length, LENGTH_SIZE))
         return 0;
     length = be32toh(length);
-    buffer_clear(scratch);
-    uint8_t *place = length <= MESSAGE_MAX ? buffer_reserve(scratch, length) : NULL;
-    if (!place)
-        return -1;
-    if (!receive_all(fd, place, length))
-        return 0;
-    *message = protobuf_c_message_unpack(type, NULL, length, place);
+    int got = length <= SHARD_WIRE_MAX ? receive_body(fd, length, scratch) : -1;
+    if (got <= 0)
+        return got;
+    *message = protobuf_c_message_unpack(type, NULL, scratch->size, scratch->data);
     return *message ? 1 : -1;
 }

@@ -8,15 +8,20 @@
 #include "util/buffer.h"
 #include "util/clock.h"
 
+/* Bytes of a message at most: the largest are a Prepare and a spool's record, of 4 MiB each. */
+#define SHARD_WIRE_MAX (8u << 20)
+
 /* What is sent waits no longer for a peer that does not read.  0, or -1 with errno. */
 #define SHARD_WIRE_NS (30 * NS_PER_S)
 int shard_wire_bound(int fd, int64_t limit_ns);
 
-/* 0, or -1 with errno: the other side is gone, or hangs; half a message may have been sent. */
+/* 0, or -1 with errno: it is too large, or the other side is gone, or hangs; half a message may
+ * have been sent. */
 int shard_wire_send(int fd, const ProtobufCMessage *message);
 
-/* Waits for a message, which scratch holds packed.  1 and *message (to be freed with
- * protobuf_c_message_free_unpacked()), 0 when the other side is gone, -1 for nonsense. */
+/* Waits for a message, which scratch holds packed; memory grows as its bytes arrive.  1 and
+ * *message (to be freed with protobuf_c_message_free_unpacked()), 0 when the other side is gone, -1
+ * for nonsense. */
 int shard_wire_receive(int fd, const ProtobufCMessageDescriptor *type, struct buffer *scratch,
                        ProtobufCMessage **message);
 

@@ -12,7 +12,7 @@
 #include "agent/shard_wire.h"
 #include "proto/shard.pb-c.h"
 
-#define LARGE (16u << 20) /* more than a socket holds */
+#define LARGE (6u << 20) /* more than a socket holds */
 
 static int setup(void **state)
 {
@@ -79,11 +79,53 @@ static void test_a_peer_that_is_gone(void **state)
     buffer_fini(&scratch);
 }
 
+static int receive(int fd, struct buffer *scratch)
+{
+    ProtobufCMessage *message;
+    return shard_wire_receive(fd, &tcpflowgen__shard_reply__descriptor, scratch, &message);
+}
+
+static void test_a_length_that_no_message_has(void **state)
+{
+    const int *fds = *state;
+    struct buffer scratch = {0};
+    assert_int_equal(write(fds[0], "\x3f\xff\xff\xff", 4), 4);
+    assert_int_equal(receive(fds[1], &scratch), -1);
+    assert_int_equal(scratch.capacity, 0);
+}
+
+static void test_a_length_that_lies_takes_no_memory(void **state)
+{
+    const int *fds = *state;
+    struct buffer scratch = {0};
+    assert_int_equal(write(fds[0],
+                           "\0\x7f\xff\xff"
+                           "abc",
+                           7),
+                     7);
+    shutdown(fds[0], SHUT_WR);
+    assert_int_equal(receive(fds[1], &scratch), 0);
+    assert_true(scratch.capacity <= 64 << 10);
+    buffer_fini(&scratch);
+}
+
+static void test_what_is_too_large_is_not_sent(void **state)
+{
+    const int *fds = *state;
+    uint8_t *data = calloc(1, SHARD_WIRE_MAX);
+    assert_non_null(data);
+    assert_int_equal(send_records(fds[0], data, SHARD_WIRE_MAX), -1);
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_peer_that_does_not_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_length_that_no_message_has, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_length_that_lies_takes_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_too_large_is_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_peer_that_is_gone, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
