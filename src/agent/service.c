@@ -19,7 +19,7 @@
 #include "util/log.h"
 
 #define IO_SIZE_MAX 16777216u /* bytes a read or write */
-#define PIECE_MAX   65536     /* ends in one Prepare */
+#define PIECE_MAX   8192      /* ends in one Prepare */
 #define ENDS_MAX    (UINT64_C(2) * SCENARIO_FLOWS_MAX)
 
 struct service {

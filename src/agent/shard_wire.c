@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "format/unpack.h"
+
 #define LENGTH_SIZE sizeof(uint32_t)
 #define STEP        (64u << 10) /* of memory, before more than that has come */
 
@@ -90,6 +92,6 @@ int shard_wire_receive(int fd, const ProtobufCMessageDescriptor *type, struct bu
     int got = length <= SHARD_WIRE_MAX ? receive_body(fd, length, scratch) : -1;
     if (got <= 0)
         return got;
-    *message = protobuf_c_message_unpack(type, NULL, scratch->size, scratch->data);
+    *message = unpack_message(type, scratch->data, scratch->size, UNPACK_USUAL(scratch->size));
     return *message ? 1 : -1;
 }

@@ -10,6 +10,7 @@
 #include "format/results_crc.h"
 #include "format/results_stream.h"
 #include "format/seed_row.h"
+#include "format/unpack.h"
 #include "format/wire.h"
 
 #define PIECE_ROWS 16384u /* of an end: a record goes on in another piece after that */
@@ -180,9 +181,8 @@ static int take_run(struct results_reader *reader, struct error *err)
     if (reader->has_run)
         return broken(reader, "the run's data come a second time", err);
     const struct buffer *field = &reader->field;
-    Tcpflowgen__Run *run = wire_is_modest(&tcpflowgen__run__descriptor, field->data, field->size)
-                               ? tcpflowgen__run__unpack(NULL, field->size, field->data)
-                               : NULL;
+    Tcpflowgen__Run *run = (Tcpflowgen__Run *)unpack_message(
+        &tcpflowgen__run__descriptor, field->data, field->size, UNPACK_USUAL(field->size));
     if (!run)
         return broken(reader, "the run's data are unreadable", err);
     run_info_fini(&reader->run);

@@ -6,11 +6,15 @@
 #include "format/host_message.h"
 #include "format/message.h"
 #include "format/report_message.h"
+#include "format/unpack.h"
 #include "format/utf8.h"
 #include "format/wire.h"
 #include "proto/agent.pb-c.h"
 
 #define SMALL_MAX (64u << 10) /* a record without samples, or of host samples, which are few */
+/* Bytes of heap: of such a record, and of a Prepare. */
+#define SMALL_UNPACKED_MAX   (2u << 20)
+#define PREPARE_UNPACKED_MAX (16u << 20)
 
 _Static_assert(SPOOL_ROWS_MAX == COLUMNS_ROWS_MAX, "a record holds one message of columns");
 
@@ -170,6 +174,14 @@ static uint32_t count_rows(const struct wire_field *columns)
     return counted ? (uint32_t)field.value : 0;
 }
 
+static Tcpflowgen__SpoolRecord *unpack_small(const void *data, size_t size)
+{
+    if (size > SMALL_MAX)
+        return NULL;
+    return (Tcpflowgen__SpoolRecord *)unpack_message(&tcpflowgen__spool_record__descriptor, data,
+                                                     size, SMALL_UNPACKED_MAX);
+}
+
 /* Samples and packets, which are most records, are recognised by their tags alone. */
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
 {
@@ -203,8 +215,7 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
     if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS || out->kind == SPOOL_PREPARE ||
         out->kind == SPOOL_HOST)
         return 0;
-    Tcpflowgen__SpoolRecord *record =
-        size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
+    Tcpflowgen__SpoolRecord *record = unpack_small(data, size);
     if (!record)
         return broken(err);
     take_message(out, record);
@@ -235,10 +246,10 @@ Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size)
     if (size > SPOOL_RECORD_MAX)
         return NULL;
     while (wire_next(&wire, &field) > 0)
-        if (field.number == 20 && field.type == WIRE_BYTES &&
-            wire_is_modest(&tcpflowgen__prepare_request__descriptor, field.data,
-                           (size_t)field.value))
-            return tcpflowgen__prepare_request__unpack(NULL, (size_t)field.value, field.data);
+        if (field.number == 20 && field.type == WIRE_BYTES)
+            return (Tcpflowgen__PrepareRequest *)unpack_message(
+                &tcpflowgen__prepare_request__descriptor, field.data, (size_t)field.value,
+                PREPARE_UNPACKED_MAX);
     return NULL;
 }
 
@@ -324,8 +335,7 @@ int spool_record_rows(const void *data, size_t size, struct series *series, stru
 int spool_record_host_rows(const void *data, size_t size, struct host_series *series, size_t limit,
                            struct error *err)
 {
-    Tcpflowgen__SpoolRecord *record =
-        size > SMALL_MAX ? NULL : tcpflowgen__spool_record__unpack(NULL, size, data);
+    Tcpflowgen__SpoolRecord *record = unpack_small(data, size);
     int failed = record && record->host_samples
                      ? host_samples_from_message(series, record->host_samples, limit, err)
                      : broken(err);

@@ -1,12 +1,5 @@
 #include "format/wire.h"
 
-/* Of memory, for a message of so many bytes; what we write needs half of it at most. */
-#define MODEST_FREE  (1u << 20)
-#define MODEST_RATIO 16u
-/* What protobuf-c needs of it for a field, and for one that it does not know. */
-#define FIELD_COST   48u
-#define UNKNOWN_COST 96u
-
 /* 1, or -1. */
 static int get_varint(struct wire *wire, uint64_t *value)
 {
@@ -68,34 +61,6 @@ int wire_next_sint64(struct wire *packed, int64_t *value)
         return -1;
     *value = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
     return 1;
-}
-
-/* Takes what unpacking costs from *left; false when that is not enough. */
-static bool afford(const ProtobufCMessageDescriptor *type, struct wire wire, uint64_t *left)
-{
-    struct wire_field field;
-    int got;
-    while ((got = wire_next(&wire, &field)) > 0) {
-        const ProtobufCFieldDescriptor *known =
-            protobuf_c_message_descriptor_get_field(type, field.number);
-        const bool nested = known && known->type == PROTOBUF_C_TYPE_MESSAGE;
-        const ProtobufCMessageDescriptor *inner = nested ? known->descriptor : NULL;
-        const uint64_t cost =
-            known ? FIELD_COST + (nested ? inner->sizeof_message : 0) : UNKNOWN_COST;
-        if (cost > *left)
-            return false;
-        *left -= cost;
-        const struct wire within = {.at = field.data, .left = (size_t)field.value};
-        if (nested && field.type == WIRE_BYTES && !afford(inner, within, left))
-            return false;
-    }
-    return got == 0;
-}
-
-bool wire_is_modest(const ProtobufCMessageDescriptor *type, const void *data, size_t size)
-{
-    uint64_t left = MODEST_FREE + (uint64_t)size * MODEST_RATIO;
-    return afford(type, (struct wire){.at = data, .left = size}, &left);
 }
 
 int wire_pack(struct buffer *out, const ProtobufCMessage *message)

@@ -31,11 +31,6 @@ int wire_next(struct wire *wire, struct wire_field *field);
 /* The next of a packed field's sint64 values.  1, 0 at the end, -1 if it is broken. */
 int wire_next_sint64(struct wire *packed, int64_t *value);
 
-/* Whether a message can be unpacked in a small multiple of its bytes: two bytes, a sub-message
- * without fields, may become hundreds.  Looks into sub-messages, too.  False also if it is broken.
- */
-bool wire_is_modest(const ProtobufCMessageDescriptor *type, const void *data, size_t size);
-
 /* Appends the message, packed.  0, or -1 when out of memory (unchanged then). */
 int wire_pack(struct buffer *out, const ProtobufCMessage *message);
 

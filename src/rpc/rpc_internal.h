@@ -40,7 +40,8 @@ gpr_timespec rpc_time(int64_t monotonic_ns); /* INT64_MAX: for ever */
 void rpc_submit(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_tag *tag);
 
 grpc_byte_buffer *rpc_encode(const ProtobufCMessage *message);
-/* Takes the bytes; NULL if they are no such message, one of too many fields, or out of memory. */
+/* Takes the bytes; NULL if they are no such message, one that would take too much memory, or out of
+ * memory. */
 ProtobufCMessage *rpc_decode(const ProtobufCMessageDescriptor *type, grpc_byte_buffer *bytes);
 
 /* ---- arguments of channels and servers ---- */

@@ -7,11 +7,11 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 
-#include "format/wire.h"
+#include "format/unpack.h"
 
 #define KEEPALIVE_MS         10000
 #define KEEPALIVE_TIMEOUT_MS 5000
-#define FIELDS_MAX           (1u << 17) /* of one message, not counting those within its fields */
+#define UNPACKED_MAX         (32u << 20) /* bytes of heap that a message may take */
 
 void rpc_submit(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_tag *tag)
 {
@@ -29,27 +29,14 @@ grpc_byte_buffer *rpc_encode(const ProtobufCMessage *message)
     return bytes;
 }
 
-/* protobuf-c needs memory by the field: a message of millions of empty ones would take a hundred
- * times its own size. */
-static bool is_flood(const grpc_slice *slice)
-{
-    struct wire wire = {.at = GRPC_SLICE_START_PTR(*slice), .left = GRPC_SLICE_LENGTH(*slice)};
-    struct wire_field field;
-    size_t fields = 0;
-    while (fields <= FIELDS_MAX && wire_next(&wire, &field) > 0)
-        fields++;
-    return fields > FIELDS_MAX;
-}
-
 ProtobufCMessage *rpc_decode(const ProtobufCMessageDescriptor *type, grpc_byte_buffer *bytes)
 {
     ProtobufCMessage *message = NULL;
     grpc_byte_buffer_reader reader;
     if (grpc_byte_buffer_reader_init(&reader, bytes)) {
         grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
-        if (!is_flood(&slice))
-            message = protobuf_c_message_unpack(type, NULL, GRPC_SLICE_LENGTH(slice),
-                                                GRPC_SLICE_START_PTR(slice));
+        message = unpack_message(type, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice),
+                                 UNPACKED_MAX);
         grpc_slice_unref(slice);
         grpc_byte_buffer_reader_destroy(&reader);
     }
