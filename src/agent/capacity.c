@@ -52,25 +52,25 @@ uint64_t capacity_ends(uint64_t wanted, char *reason, size_t size)
     return memory;
 }
 
-int capacity_check(uint64_t wanted, uint64_t announced, uint64_t open, struct error *err)
+int capacity_check(uint64_t wanted, uint64_t taken, uint64_t open, struct error *err)
 {
     char reason[256];
-    const uint64_t total = announced + wanted;
+    const uint64_t total = taken + wanted;
     uint64_t most = capacity_ends(total, reason, sizeof reason);
     /* What memory and files there are is beside those that are open. */
     if (most < shards_ends_max())
         most = most + open < shards_ends_max() ? most + open : shards_ends_max();
     if (total <= most)
         return 0;
-    if (!announced) {
+    if (!taken) {
         error_set(err, ERROR_AGENT, NULL,
                   "%" PRIu64 " ends of flows are more than this agent can have, %" PRIu64, wanted,
                   most);
         return error_cure(err, "%s", reason);
     }
     error_set(err, ERROR_AGENT, NULL,
-              "there is no room for %" PRIu64 " ends of flows more: other runs have %" PRIu64
-              " of the %" PRIu64 " that this agent can have",
-              wanted, announced, most);
-    return error_cure(err, "wait until these are over, or %s", reason);
+              "there is no room for %" PRIu64 " ends of flows more: %" PRIu64 " of the %" PRIu64
+              " that this agent can have are taken",
+              wanted, taken, most);
+    return error_cure(err, "wait until other runs are over, or %s", reason);
 }

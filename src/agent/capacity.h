@@ -11,8 +11,8 @@
  * have `wanted`. */
 uint64_t capacity_ends(uint64_t wanted, char *reason, size_t size);
 
-/* Whether there is room for `wanted` more, where `announced` ends of other runs have their place
- * already, of which `open` are.  0, or ERROR_AGENT with the cure. */
-int capacity_check(uint64_t wanted, uint64_t announced, uint64_t open, struct error *err);
+/* Whether there is room for `wanted` more, where `taken` ends have their place already, of which
+ * `open` are.  0, or ERROR_AGENT with the cure. */
+int capacity_check(uint64_t wanted, uint64_t taken, uint64_t open, struct error *err);
 
 #endif

@@ -133,7 +133,7 @@ int run_create(struct run **out, const struct run_settings *settings,
     unsigned shards = shards_wanted(settings->ends, settings->ends_here);
     int failed = open_spool(run, agent, grew, arg, err);
     if (!failed && shards)
-        failed = shards_create(&run->shards, shards, &options, run->spool, err);
+        failed = shards_create(&run->shards, shards, settings->ends, &options, run->spool, err);
     else if (!failed)
         failed = start_engine(run, &options, err);
     if (failed) {

@@ -35,9 +35,9 @@ const char *run_spool_directory(const struct agent_options *agent);
 /* 0, or ERROR_INPUT if no file can be made there. */
 int run_spool_check(const struct agent_options *agent, struct error *err);
 
-/* Makes the spool's file, and the engine, or where one process cannot have so many ends open, the
- * processes that have one each.  grew(arg) is called on another thread when the spool has
- * grown, until run_settle() said that the run is over or run_destroy() returned. */
+/* Makes the spool's file, and the engine; where one process cannot have so many ends open, ends
+ * will come to processes that have one each.  grew(arg) is called on another thread when the spool
+ * has grown, until run_settle() said that the run is over or run_destroy() returned. */
 int run_create(struct run **out, const struct run_settings *settings,
                const struct agent_options *agent, void (*grew)(void *arg), void *arg,
                struct error *err);

@@ -1,5 +1,6 @@
 #include "agent/runs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,8 +224,8 @@ static struct hosted *oldest_over(const struct runs *runs)
 
 /* What the runs that are not over have. */
 struct held {
-    uint64_t announced, open; /* ends */
-    uint64_t here;            /* announced, in this process */
+    uint64_t ends, open; /* that arrived, of which so many are open */
+    uint64_t here;       /* that arrived, in this process */
     size_t captures;
 };
 
@@ -235,7 +236,7 @@ static struct held add_up(const struct runs *runs)
         const struct hosted *hosted = runs->items[i];
         if (hosted->over)
             continue;
-        held.announced += hosted->ends;
+        held.ends += hosted->ends;
         held.captures += hosted->captures;
         held.open += run_totals(hosted->run).ends;
         held.here += run_is_sharded(hosted->run) ? 0 : hosted->ends;
@@ -259,6 +260,20 @@ int hosted_capture(struct hosted *hosted, struct error *err)
                                : "leave \"capture\" out of the other flows");
 }
 
+int hosted_reserve(struct hosted *hosted, uint64_t ends, struct error *err)
+{
+    const struct held held = add_up(hosted->runs);
+    int failed = capacity_check(ends, held.ends, held.open, err);
+    if (!failed && !run_is_sharded(hosted->run) && held.here + ends > engine_ends_max()) {
+        /* Both announced when there was room for either. */
+        error_set(err, ERROR_AGENT, NULL,
+                  "another run has taken the place of these %" PRIu64 " ends meanwhile", ends);
+        failed = error_cure(err, "run it again");
+    }
+    hosted->ends += failed ? 0 : ends;
+    return failed;
+}
+
 /* Makes a place in the table. */
 static int make_room(struct runs *runs, struct error *err)
 {
@@ -276,14 +291,14 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct
 {
     const struct held held = add_up(runs);
     settings->ends_here = held.here;
-    if (capacity_check(settings->ends, held.announced, held.open, err) || make_room(runs, err))
+    if (capacity_check(settings->ends, held.ends, held.open, err) || make_room(runs, err))
         return NULL;
     struct hosted *hosted = malloc(sizeof *hosted);
     if (!hosted) {
         error_set(err, ERROR_SYSTEM, NULL, "out of memory");
         return NULL;
     }
-    *hosted = (struct hosted){.runs = runs, .ends = settings->ends, .watched_ns = clock_now()};
+    *hosted = (struct hosted){.runs = runs, .watched_ns = clock_now()};
     if (run_create(&hosted->run, settings, runs->options, spool_grew, runs, err)) {
         free(hosted);
         return NULL;

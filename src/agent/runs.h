@@ -24,7 +24,7 @@ struct hosted {
     struct runs *runs;
     struct run *run;
     struct watcher *watchers;
-    uint64_t ends;      /* announced */
+    uint64_t ends;      /* that arrived: a place is kept for them */
     size_t captures;    /* ends that are captured */
     int64_t watched_ns; /* when a master was last there */
     bool over, failure_told;
@@ -76,6 +76,10 @@ void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(vo
 /* Counts an end more that is captured, if there is room for it beside those of all runs under way:
  * a tap takes much of the kernel's memory.  0, or ERROR_FLOW. */
 int hosted_capture(struct hosted *hosted, struct error *err);
+
+/* Keeps a place for so many ends that arrived; what is announced has none.  0, or ERROR_AGENT if
+ * others have the room. */
+int hosted_reserve(struct hosted *hosted, uint64_t ends, struct error *err);
 
 /* The run may be gone afterwards. */
 void hosted_come_back(struct hosted *hosted);

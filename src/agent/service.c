@@ -134,14 +134,15 @@ static void answer(struct preparing *this)
     metrics_free(reply->metrics, reply->n_metrics);
 }
 
-/* What of it is not captured after all. */
-static size_t count_uncaptured(const struct preparing *this)
+/* What of it does not run after all has no place any more. */
+static void give_back(const struct preparing *this)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < this->p.count; i++)
-        if (this->p.specs[i].capture != CAPTURE_NONE)
-            count += this->failed || !this->p.answers[i].runs;
-    return count;
+    for (size_t i = 0; i < this->p.count; i++) {
+        const bool runs = !this->failed && this->p.answers[i].runs;
+        this->hosted->ends -= !runs;
+        this->hosted->captures -= !runs && this->p.specs[i].capture != CAPTURE_NONE;
+    }
+    this->hosted->ends -= this->p.refused;
 }
 
 static void has_prepared(void *arg)
@@ -155,7 +156,7 @@ static void has_prepared(void *arg)
     else
         answer(this);
     hosted->stop |= this->failed == ERROR_SYSTEM;
-    hosted->captures -= count_uncaptured(this);
+    give_back(this);
     free_preparing(this);
     hosted_come_back(hosted);
 }
@@ -204,6 +205,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
     struct hosted *hosted = failed ? NULL : run_to_prepare(service, request, &err);
+    if (hosted && hosted_reserve(hosted, request->n_ends, &err))
+        hosted = NULL;
     if (!this || !hosted) {
         char text[512];
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, error_text(&err, text, sizeof text));

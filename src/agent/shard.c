@@ -18,6 +18,7 @@
 #include "proto/shard.pb-c.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/number_map.h"
 #include "util/self_spawn.h"
 
 #define ANSWER_NS  (30 * NS_PER_S) /* a master waits longer */
@@ -25,7 +26,7 @@
 
 struct shard {
     pid_t pid;
-    int fd;
+    int fd, its_fd;
     struct spool *spool;
     int64_t asked_ns, dismissed_ns; /* what it is given so much time for */
     atomic_bool dismissed;
@@ -34,6 +35,8 @@ struct shard {
     /* between threads */
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    bool tried;                     /* to start the process */
+    int not_started;                /* the reason; 0: it runs */
     bool finished;                  /* it said so */
     bool ended;                     /* its process */
     bool reaped;                    /* its pid may be another's */
@@ -42,8 +45,7 @@ struct shard {
     struct engine_totals totals;
     struct own_end *ends; /* that were prepared */
     size_t end_count, end_capacity;
-    uint32_t *index; /* by flow * 2 + end: place in ends, plus one */
-    size_t index_size;
+    struct number_map places; /* in ends, by flow * 2 + end */
 };
 
 struct own_end {
@@ -55,53 +57,42 @@ struct own_end {
 
 /* ---- which ends are open; with the lock ---- */
 
-static size_t place_of(uint32_t flow, enum flow_end end)
+static uint32_t key_of(uint32_t flow, enum flow_end end)
 {
-    return (size_t)flow * 2 + end;
+    return flow * 2 + end;
 }
 
 /* NULL: it is not of this shard. */
 static struct own_end *find_end(struct shard *shard, uint32_t flow, enum flow_end end)
 {
-    size_t place = place_of(flow, end);
-    uint32_t found = place < shard->index_size ? shard->index[place] : 0;
-    return found ? &shard->ends[found - 1] : NULL;
+    uint32_t place;
+    return number_map_get(&shard->places, key_of(flow, end), &place) ? &shard->ends[place] : NULL;
 }
 
-static bool make_room(struct shard *shard, size_t place)
+static bool make_room(struct shard *shard)
 {
-    if (place >= shard->index_size) {
-        size_t size = (place + 1) * 2;
-        uint32_t *index = reallocarray(shard->index, size, sizeof *index);
-        if (!index)
-            return false;
-        memset(index + shard->index_size, 0, (size - shard->index_size) * sizeof *index);
-        shard->index = index;
-        shard->index_size = size;
-    }
-    if (!shard->ends || shard->end_count == shard->end_capacity) {
-        size_t capacity = shard->end_capacity ? shard->end_capacity * 2 : 64;
-        struct own_end *ends = reallocarray(shard->ends, capacity, sizeof *ends);
-        if (!ends)
-            return false;
-        shard->ends = ends;
-        shard->end_capacity = capacity;
-    }
+    if (shard->ends && shard->end_count < shard->end_capacity)
+        return true;
+    size_t capacity = shard->end_capacity ? shard->end_capacity * 2 : 64;
+    struct own_end *ends = reallocarray(shard->ends, capacity, sizeof *ends);
+    if (!ends)
+        return false;
+    shard->ends = ends;
+    shard->end_capacity = capacity;
     return true;
 }
 
 static bool set_open(struct shard *shard, uint32_t flow, enum flow_end end)
 {
-    size_t place = place_of(flow, end);
     struct own_end *known = find_end(shard, flow, end);
     if (known) {
         known->open = true;
         return true;
     }
-    if (!make_room(shard, place) || !shard->ends || !shard->index)
+    if (!make_room(shard) ||
+        number_map_set(&shard->places, key_of(flow, end), (uint32_t)shard->end_count))
         return false;
     shard->ends[shard->end_count++] = (struct own_end){.flow = flow, .end = end, .open = true};
-    shard->index[place] = (uint32_t)shard->end_count;
     return true;
 }
 
@@ -235,11 +226,27 @@ static void bury(struct shard *shard)
     spool_nudge(shard->spool);
 }
 
+/* The process dies with the thread that started it (PR_SET_PDEATHSIG): this one, which stays until
+ * that has ended. */
+static bool start_process(struct shard *shard)
+{
+    const char *const argv[] = {"tcp-flowgen", "shard", NULL};
+    pthread_mutex_lock(&shard->lock);
+    shard->not_started = self_spawn(&shard->pid, argv, shard->its_fd);
+    shard->tried = true;
+    close(shard->its_fd);
+    pthread_cond_signal(&shard->changed);
+    pthread_mutex_unlock(&shard->lock);
+    return !shard->not_started;
+}
+
 static void *read_replies(void *arg)
 {
     struct shard *shard = arg;
     struct buffer scratch = {0};
     ProtobufCMessage *message;
+    if (!start_process(shard))
+        return NULL;
     while (shard_wire_receive(shard->fd, &tcpflowgen__shard_reply__descriptor, &scratch, &message) >
            0)
         take_reply(shard, (Tcpflowgen__ShardReply *)message);
@@ -426,24 +433,28 @@ static void set_up(struct shard *shard, const struct engine_options *options)
 
 static int spawn(struct shard *shard, struct error *err)
 {
-    const char *const argv[] = {"tcp-flowgen", "shard", NULL};
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a socket pair");
     shard->fd = fds[0];
+    shard->its_fd = fds[1];
     shard_wire_bound(shard->fd, SHARD_WIRE_NS);
-    int failed = self_spawn(&shard->pid, argv, fds[1]);
-    close(fds[1]);
-    if (failed)
-        return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start a worker process");
-    failed = pthread_create(&shard->reader, NULL, read_replies, shard);
-    if (!failed) {
-        shard->has_reader = true;
-        return 0;
+    int failed = pthread_create(&shard->reader, NULL, read_replies, shard);
+    if (failed) {
+        close(shard->its_fd);
+        return error_set_errno(err, ERROR_SYSTEM, failed, NULL,
+                               "cannot start a thread for a shard");
     }
-    kill(shard->pid, SIGKILL);
-    waitpid(shard->pid, NULL, 0);
-    return error_set_errno(err, ERROR_SYSTEM, failed, NULL, "cannot start a thread for a shard");
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->tried)
+        pthread_cond_wait(&shard->changed, &shard->lock);
+    pthread_mutex_unlock(&shard->lock);
+    shard->has_reader = !shard->not_started;
+    if (shard->has_reader)
+        return 0;
+    pthread_join(shard->reader, NULL);
+    return error_set_errno(err, ERROR_SYSTEM, shard->not_started, NULL,
+                           "cannot start a worker process");
 }
 
 int shard_create(struct shard **out, const struct engine_options *options, struct spool *spool,
@@ -491,6 +502,6 @@ void shard_destroy(struct shard *shard)
     pthread_cond_destroy(&shard->changed);
     pthread_mutex_destroy(&shard->lock);
     free(shard->ends);
-    free(shard->index);
+    number_map_fini(&shard->places);
     free(shard);
 }

@@ -1,8 +1,8 @@
 /* The agent's side of one shard: a child process that has an engine for a part of a run's ends and
  * sends what that puts out.
  *
- * All functions on the agent's main thread; a thread for each shard moves its records into the
- * spool. */
+ * All functions on the agent's main thread, or on that of the errand that has the run; a thread for
+ * each shard starts the process and moves its records into the spool. */
 #ifndef AGENT_SHARD_H
 #define AGENT_SHARD_H
 

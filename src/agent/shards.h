@@ -1,5 +1,7 @@
 /* The shards of a run: its ends spread over child processes, where one process cannot have
- * descriptors enough for them.  Main thread. */
+ * descriptors enough for them.  A process is started when the first flow comes that it is to have:
+ * ends that are only announced cost nothing.  Main thread, or that of the errand that has the run;
+ * shards_totals() and shards_are_over() meanwhile, too. */
 #ifndef AGENT_SHARDS_H
 #define AGENT_SHARDS_H
 
@@ -22,9 +24,10 @@ uint64_t shards_ends_max(void);
 /* The limit of descriptors that so many ends need. */
 uint64_t shards_descriptors(uint64_t ends);
 
-/* options as for one engine that had all workers and ports. */
-int shards_create(struct shards **out, unsigned count, const struct engine_options *options,
-                  struct spool *spool, struct error *err);
+/* At most count of them, for so many ends; none is started yet.  options as for one engine that had
+ * all workers and ports. */
+int shards_create(struct shards **out, unsigned count, uint64_t ends,
+                  const struct engine_options *options, struct spool *spool, struct error *err);
 
 /* As the engine's, which see. */
 int shards_prepare(struct shards *shards, const struct end_spec *specs, size_t count,

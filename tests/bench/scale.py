@@ -51,11 +51,13 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.done.wait(0.1):
-            try:
-                for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            for task in Path(f"/proc/{self.pid}/task").glob("*/children"):
+                try:
+                    children = task.read_text().split()
+                except OSError:  # the thread has ended
+                    continue
+                for child in children:
                     self.children[child] = max(self.children.get(child, 0), resident(child, "VmHWM"))
-            except OSError:
-                return
 
     def peak(self):
         self.done.set()

@@ -188,6 +188,15 @@ class Process:
         return False
 
 
+def children(process):
+    """Pids of the processes that an agent started, whichever of its threads did."""
+    pids = []
+    for task in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended
+            pids += [int(pid) for pid in task.read_text().split()]
+    return pids
+
+
 def waiting(what, process=None, timeout=PATIENCE):
     """Yields until the caller has what it waits for; fails if the process ends or time passes."""
     deadline = time.monotonic() + timeout

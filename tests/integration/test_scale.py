@@ -10,6 +10,7 @@ from harness import (
     END_FAILED,
     INSTRUMENTED,
     cable,
+    children,
     ends,
     run,
     waiting,
@@ -41,12 +42,6 @@ def check_flows(outcome, count):
 
 def time_wait(where):
     return len(run(*where.enter(), "ss", "-Htan", "state", "time-wait").splitlines())
-
-
-def children(process):
-    """Pids of the processes that an agent started."""
-    pid = process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_between_two_agents(pair):

@@ -75,15 +75,40 @@ static void test_together_no_more_than_fits(void **state)
     assert_int_equal(err.code, ERROR_AGENT);
     assert_non_null(strstr(err.what, "more than this agent can have"));
 
-    struct hosted *first = add(fixture, 'a', 10, &err);
+    struct hosted *first = add(fixture, 'a', most, &err);
     assert_non_null(first);
-    assert_null(add(fixture, 'b', most - 9, &err));
-    assert_non_null(strstr(err.what, "other runs have 10 of the"));
-    assert_non_null(strstr(err.cure, "wait until these are over, or "));
-    struct hosted *second = add(fixture, 'b', 10, &err);
+    struct hosted *second = add(fixture, 'b', most, &err); /* nothing has come yet */
     assert_non_null(second);
+    assert_int_equal(hosted_reserve(first, 10, &err), 0);
+    assert_null(add(fixture, 'c', most - 9, &err));
+    assert_non_null(strstr(err.what, ": 10 of the "));
+    assert_non_null(strstr(err.cure, "wait until other runs are over, or "));
+    assert_int_equal(hosted_reserve(second, most - 9, &err), ERROR_AGENT);
+    assert_int_equal(hosted_reserve(second, most - 10, &err), 0);
+    assert_int_equal(hosted_reserve(second, 1, &err), ERROR_AGENT);
+    forget(fixture, first);
+    assert_int_equal(hosted_reserve(second, 10, &err), 0);
+    forget(fixture, second);
+}
+
+/* Two that announced when there was room for either in the agent's own process. */
+static void test_one_process_for_two(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    const uint64_t most = engine_ends_max();
+    struct hosted *first = add(fixture, 'a', most, &err), *second = add(fixture, 'b', most, &err);
+    assert_false(run_is_sharded(first->run) || run_is_sharded(second->run));
+    assert_int_equal(hosted_reserve(first, most - 1, &err), 0);
+    assert_int_equal(hosted_reserve(second, 2, &err), ERROR_AGENT);
+    assert_string_equal(err.cure, "run it again");
+    assert_int_equal(hosted_reserve(second, 1, &err), 0);
+    struct hosted *third = add(fixture, 'c', 2, &err);
+    assert_true(run_is_sharded(third->run));
+    assert_int_equal(hosted_reserve(third, 2, &err), 0);
     forget(fixture, first);
     forget(fixture, second);
+    forget(fixture, third);
 }
 
 static void test_no_more_ends_than_announced(void **state)
@@ -206,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_together_no_more_than_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_process_for_two, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_more_ends_than_announced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_captures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),

@@ -1,4 +1,6 @@
 /* Runs whose ends are in child processes: this program once more, as a shard. */
+#include <glob.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -70,17 +72,20 @@ static int teardown(void **state)
     return failed;
 }
 
-/* The pids of this process's children; returns how many. */
+/* The pids of this process's children, whichever thread started them; returns how many. */
 static unsigned children(pid_t pids[8])
 {
-    char path[64];
+    glob_t tasks;
     unsigned count = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    while (count < 8 && fscanf(file, "%d", &pids[count]) == 1)
-        count++;
-    fclose(file);
+    assert_int_equal(glob("/proc/self/task/*/children", 0, NULL, &tasks), 0);
+    for (size_t i = 0; i < tasks.gl_pathc; i++) {
+        FILE *file = fopen(tasks.gl_pathv[i], "r");
+        while (file && count < 8 && fscanf(file, "%d", &pids[count]) == 1)
+            count++;
+        if (file)
+            fclose(file);
+    }
+    globfree(&tasks);
     return count;
 }
 
@@ -276,9 +281,11 @@ static void test_one_is_killed_before(void **state)
     struct end_ready answer;
     struct error err = {0};
     pid_t pids[8];
-    assert_int_equal(children(pids), 2);
+    assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), 0);
+    assert_int_equal(children(pids), 1);
     kill(pids[0], SIGKILL);
-    kill(pids[1], SIGKILL);
+    spec = spec_of(0, END_SRC, NS_PER_S);
+    spec.peer_port = answer.port;
     assert_int_equal(run_prepare(fixture->run, &spec, 1, &answer, &err), ERROR_SYSTEM);
     assert_string_equal(err.what, "a worker process ended: killed by SIGKILL");
     run_stop(fixture->run);
@@ -286,6 +293,67 @@ static void test_one_is_killed_before(void **state)
     settle(fixture);
     read_spool(fixture);
     assert_int_equal(fixture->run_ends, 1);
+}
+
+/* What is only announced starts nothing, and what comes starts no more than it needs. */
+static void test_started_as_ends_come(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t most = shards_ends_max();
+    const struct agent_options options = agent(fixture);
+    const struct run_settings settings = {.id = "00000000000000000000000000000000", .ends = most};
+    const uint32_t opening = (uint32_t)(most / 64 / 2 / 8); /* flows that a process begins with */
+    struct error err = {0};
+    struct run *run;
+    pid_t pids[8];
+    assert_true(opening >= 2);
+    assert_int_equal(run_create(&run, &settings, &options, grew, NULL, &err), 0);
+    assert_true(run_is_sharded(run));
+    assert_int_equal(children(pids), 0);
+    for (uint32_t flow = 0; flow < 2 * opening + 1; flow++) {
+        struct end_spec spec = spec_of(999999 - 1000 * flow, END_DST, NS_PER_S);
+        struct end_ready answer;
+        assert_int_equal(run_prepare(run, &spec, 1, &answer, &err), 0);
+        assert_string_equal(answer.error, "");
+        assert_int_equal(children(pids), 1 + flow / opening);
+        spec.end = END_SRC; /* is only checked, and stays with its flow */
+        assert_int_equal(run_prepare(run, &spec, 1, &answer, &err), 0);
+        assert_string_equal(answer.error, "");
+        assert_int_equal(children(pids), 1 + flow / opening);
+    }
+    run_stop(run);
+    run_destroy(run, true);
+    assert_int_equal(children(pids), 0);
+}
+
+/* A run that has no ends after all. */
+static void test_none_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture);
+    settle(fixture);
+    read_spool(fixture);
+    assert_int_equal(fixture->run_ends, 1);
+}
+
+/* The processes die with the agent, not with the thread that prepared the first ends. */
+static void *prepare_on_a_thread(void *fixture)
+{
+    prepare(fixture, 100 * NS_PER_MS);
+    return NULL;
+}
+
+static void test_prepared_on_another_thread(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, prepare_on_a_thread, fixture), 0);
+    pthread_join(thread, NULL);
+    start(fixture);
+    settle(fixture);
+    read_spool(fixture);
+    for (unsigned flow = 0; flow < FLOWS; flow++)
+        assert_int_equal(fixture->report[flow][END_DST].status, END_COMPLETE);
 }
 
 static void test_stopped_before_the_start(void **state)
@@ -350,6 +418,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_to_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_is_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_is_killed_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_started_as_ends_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_none_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prepared_on_another_thread, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stopped_before_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_destroyed_in_the_middle, setup, teardown),
     };
