@@ -10,7 +10,8 @@
 #include "host/reading.h"
 #include "util/clock.h"
 
-#define GATHER_ROWS 8                 /* in one record: 0.4 s, as the flows' samples */
+#define GATHER_NS   (400 * NS_PER_MS) /* of rows in one record: as the flows' samples */
+#define GATHER_ROWS 8                 /* so many at most: HOST_SPACING_NS is between two */
 #define SLEW_NS     (2 * NS_PER_S)    /* as the engine's schedules */
 #define NAP_NS      (100 * NS_PER_MS) /* longest wait: the axis may move meanwhile */
 
@@ -22,6 +23,7 @@ struct host_sampler {
     /* the thread's alone, but before it and after it */
     struct host_reader *reader;
     struct host_series series; /* rows to put out */
+    size_t gather;             /* rows that make a record */
     int64_t *row;
     struct buffer record, framed;
     int64_t next; /* multiple of interval_ns that is to be sampled */
@@ -55,7 +57,7 @@ static void take_row(struct host_sampler *sampler, int64_t tick)
     sampler->row[HOST_tick] = tick;
     if (host_series_add(&sampler->series, sampler->row, GATHER_ROWS + 1))
         spool_fail(sampler->spool, "out of memory", 1);
-    if (sampler->series.count >= GATHER_ROWS)
+    if (sampler->series.count >= sampler->gather)
         put_out(sampler);
 }
 
@@ -130,6 +132,8 @@ static int prepare(struct host_sampler *sampler, const struct host_sampler_optio
     struct host_series *series = &sampler->series;
     sampler->ticks = (HOST_SPACING_NS + options->interval_ns - 1) / options->interval_ns;
     sampler->interval_ns = sampler->ticks * options->interval_ns;
+    const int64_t rows = (GATHER_NS + sampler->interval_ns - 1) / sampler->interval_ns;
+    sampler->gather = rows < GATHER_ROWS ? (size_t)rows : GATHER_ROWS;
     series->interface_count = options->interface_count;
     for (size_t i = 0; i < options->interface_count; i++)
         snprintf(series->interfaces[i].name, DEVICE_MAX, "%s", options->interfaces[i]);

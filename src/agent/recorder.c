@@ -1,6 +1,7 @@
 /* Samples come in the order of time, from all ends mixed; columns want them by end.  So they are
- * gathered for GATHER_NS, sorted, and put out as one record an end.  A master that watches is
- * behind by that much at most, and so much is lost if this process is killed. */
+ * gathered, sorted, and put out as one record an end, when the oldest of them was taken GATHER_NS
+ * ago.  A worker hands over what it took within 100 ms, so that its samples are here by then.  If
+ * this process is killed, so much is lost, and what the machine was late: docs promise 0.5 s. */
 #include "agent/recorder.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ struct recorder {
     struct sample *samples;
     const struct sample **order; /* scratch of flush() */
     size_t count, capacity;
-    int64_t oldest_ns;     /* when the first of samples came */
+    int64_t oldest_ns;     /* when the first of samples was taken */
     struct buffer framed;  /* records to put out */
     struct buffer reports; /* framed: go behind the samples */
     struct buffer scratch;
@@ -73,8 +74,8 @@ static void take_sample(struct recorder *recorder, const struct sample *sample)
         out_of_memory(recorder, 1);
         return;
     }
-    if (recorder->count == 0)
-        recorder->oldest_ns = clock_now();
+    if (recorder->count == 0 || sample->t_ns < recorder->oldest_ns)
+        recorder->oldest_ns = sample->t_ns;
     recorder->samples[recorder->count++] = *sample;
 }
 
@@ -197,11 +198,18 @@ static void flush(struct recorder *recorder, bool all)
     finish(recorder);
 }
 
-/* Whether something waits that no descriptor tells of: the gathered samples' age, the end. */
-static bool busy(const struct recorder *recorder)
+/* How long to wait in ms for what no descriptor tells of: the gathered samples' age, the end. */
+static int patience(const struct recorder *recorder)
 {
-    return recorder->count || recorder->framed.size ||
-           (atomic_load(&recorder->expected) != UINT64_MAX && !recorder->finished);
+    const bool ending = atomic_load(&recorder->expected) != UINT64_MAX && !recorder->finished;
+    const int idle = recorder->framed.size || ending ? 100 : 1000;
+    if (!recorder->count)
+        return idle;
+    const int64_t left = recorder->oldest_ns + GATHER_NS - clock_now();
+    if (left <= 0)
+        return 0;
+    const int64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
+    return ms < idle ? (int)ms : idle;
 }
 
 static void *record(void *arg)
@@ -212,7 +220,7 @@ static void *record(void *arg)
         {.fd = recorder->quit_fd, .events = POLLIN},
     };
     while (!(fds[1].revents & POLLIN)) {
-        poll(fds, 2, busy(recorder) ? 100 : 1000);
+        poll(fds, 2, patience(recorder));
         engine_take(recorder->engine, take, recorder);
         flush(recorder, false);
     }

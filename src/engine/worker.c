@@ -14,8 +14,8 @@
 #include "util/clock.h"
 #include "util/signals.h"
 
-#define PUBLISH_NS (200 * NS_PER_MS)
-#define RETRY_NS   (10 * NS_PER_MS) /* when the recorder is behind */
+#define PUBLISH_NS (100 * NS_PER_MS) /* see recorder.c: less than samples are gathered for */
+#define RETRY_NS   (10 * NS_PER_MS)  /* when the recorder is behind */
 
 /* ---- In the thread ---- */
 

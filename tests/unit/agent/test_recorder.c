@@ -29,6 +29,7 @@ struct engine {
     _Atomic uint64_t wanted; /* samples to be taken, then a report */
     uint64_t taken;          /* the recorder's thread */
     bool tells_ready, reported;
+    int64_t age_ns; /* of samples when they come */
 };
 
 int engine_wait_fd(const struct engine *engine)
@@ -64,6 +65,7 @@ void engine_take(struct engine *engine, engine_consumer *consumer, void *arg)
     struct engine_item item = {.kind = ENGINE_SAMPLE, .sample = &sample};
     for (int i = 0; i < TURN && engine->taken < wanted; i++) {
         sample.tick = (int64_t)engine->taken;
+        sample.t_ns = clock_now() - engine->age_ns;
         scramble(&sample, engine->taken++);
         consumer(arg, &item);
     }
@@ -236,6 +238,25 @@ static void test_all_goes_well(void **state)
     assert_true(atomic_load(&fixture->grown) > 0);
 }
 
+/* What is lost if the agent is killed is a matter of when samples were taken. */
+static void test_samples_wait_by_their_age(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->engine.age_ns = 380 * NS_PER_MS;
+    fixture->engine.reported = true; /* no report comes, which would take them along */
+    const int64_t began = clock_now();
+    atomic_store(&fixture->engine.wanted, 10);
+    eventfd_write(fixture->engine.fd, 1);
+    while (!atomic_load(&fixture->grown) && clock_now() - began < PATIENCE_NS)
+        usleep(1000);
+    assert_true(clock_now() - began < 350 * NS_PER_MS);
+    fixture->engine.reported = false;
+    recorder_expect(fixture->recorder, 1);
+    eventfd_write(fixture->engine.fd, 1);
+    finish(fixture);
+    assert_int_equal(read_spool(fixture).rows, 10);
+}
+
 static void test_a_full_disk_loses_nothing_at_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -321,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_goes_well, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_samples_wait_by_their_age, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_loses_nothing_at_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_too_much_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_for_a_report, setup, teardown),
