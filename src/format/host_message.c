@@ -114,6 +114,8 @@ static int check(const struct host_series *series, const Tcpflowgen__HostSamples
         return bad(err, "too many interfaces");
     if (series->seen && message->n_interfaces != series->interface_count)
         return bad(err, "the interfaces are others than before");
+    if (message->n_t_ns != rows) /* other columns may be absent: rows would be for nothing */
+        return bad(err, "the times are not as many as the rows");
     bool fit = lengths_fit(&message->base, HOST_FIELD_COUNT, rows);
     for (size_t i = 0; fit && i < message->n_interfaces; i++)
         fit = lengths_fit(&message->interfaces[i]->base, INTERFACE_FIELD_COUNT, rows);

@@ -61,6 +61,9 @@ static int broken(struct error *err)
     return error_set(err, ERROR_INPUT, NULL, "a broken record of packets");
 }
 
+/* Of a packet whose bytes were cut off: data may be none at all. */
+static const uint8_t nothing[1];
+
 static int each(const Tcpflowgen__Packets *message, packet_consumer *consumer, void *arg,
                 struct error *err)
 {
@@ -77,7 +80,8 @@ static int each(const Tcpflowgen__Packets *message, packet_consumer *consumer, v
         if (packet.captured > message->data.len - at || packet.captured > packet.length ||
             packet.captured > CAPTURE_SNAP)
             return broken(err);
-        failed = consumer(arg, message->link_type, &packet, message->data.data + at, err);
+        const uint8_t *bytes = packet.captured ? message->data.data + at : nothing;
+        failed = consumer(arg, message->link_type, &packet, bytes, err);
         at += packet.captured;
     }
     return failed;

@@ -258,9 +258,10 @@ static void take_host_samples(struct run_info *out, const Tcpflowgen__Run *messa
         if (samples->agent >= out->agent_count || out->agents[samples->agent].host.count)
             continue;
         struct host_series *host = &out->agents[samples->agent].host;
-        if (host_samples_from_message(host, samples, HOST_ROWS_MAX, NULL) == 0) {
+        const size_t limit = host_series_limit(out->agent_count);
+        if (host_samples_from_message(host, samples, limit, NULL) == 0) {
             host->seen = samples->seen;
-            host->stride = samples->stride;
+            host->stride *= samples->stride; /* of more rows than we write, some went here, too */
         }
     }
 }

@@ -14,11 +14,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define RETRY_NS         (250 * NS_PER_MS)
-#define HOST_ROWS_IN_ALL (256u << 10) /* of the machines; 200 bytes and more each */
-#define HOST_ROWS_OF_ONE 8192u        /* 6 minutes of every 50 ms */
-#define HOST_ROWS_MIN    256u
-#define REFUSED_NS       (3 * NS_PER_S) /* a process that was killed does not come back with its run */
+#define RETRY_NS   (250 * NS_PER_MS)
+#define REFUSED_NS (3 * NS_PER_S) /* a process that was killed does not come back with its run */
 
 __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agent, const char *why,
                                                        ...)
@@ -77,15 +74,6 @@ static void take_run_end(struct master_agent *agent, const struct spool_head *he
     session_trouble(agent->session, event);
 }
 
-/* All agents' rows are in memory until the result is written: the more agents, the fewer each. */
-static size_t host_rows_max(const struct session *session)
-{
-    size_t share = HOST_ROWS_IN_ALL / session->agent_count;
-    if (share > HOST_ROWS_OF_ONE)
-        return HOST_ROWS_OF_ONE;
-    return share < HOST_ROWS_MIN ? HOST_ROWS_MIN : share;
-}
-
 static int take_host_rows(struct master_agent *agent, const struct spool_head *head,
                           const ProtobufCBinaryData *record, struct error *err)
 {
@@ -94,7 +82,7 @@ static int take_host_rows(struct master_agent *agent, const struct spool_head *h
     if (failed)
         return failed;
     return spool_record_host_rows(record->data, record->len, &agent->info.host,
-                                  host_rows_max(session), err);
+                                  host_series_limit(session->agent_count), err);
 }
 
 /* It comes again if it could not be kept: what it says counts once. */

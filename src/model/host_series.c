@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROWS_IN_ALL (256u << 10) /* 200 bytes and more each */
+#define ROWS_OF_ONE 8192u        /* 6 minutes of every 50 ms */
+#define ROWS_MIN    256u
+
 #define NAME(name) #name,
 const char *const host_field_names[HOST_FIELD_COUNT] = {HOST_FIELDS(NAME)};
 const char *const interface_field_names[INTERFACE_FIELD_COUNT] = {INTERFACE_FIELDS(NAME)};
@@ -64,6 +68,14 @@ int host_series_add(struct host_series *series, const int64_t *row, size_t limit
     memcpy(host_series_row(series, series->count++), row, host_series_width(series) * sizeof *row);
     series->seen++;
     return 0;
+}
+
+size_t host_series_limit(size_t agents)
+{
+    const size_t share = agents ? ROWS_IN_ALL / agents : ROWS_OF_ONE;
+    if (share > ROWS_OF_ONE)
+        return ROWS_OF_ONE;
+    return share < ROWS_MIN ? ROWS_MIN : share;
 }
 
 void host_series_clear(struct host_series *series)

@@ -59,6 +59,10 @@ size_t host_series_place(size_t interface);
  * added is always there.  0, or -1 when out of memory. */
 int host_series_add(struct host_series *series, const int64_t *row, size_t limit);
 
+/* How many rows of each machine are kept where there are so many agents: all are in memory at once.
+ * The more agents, the fewer. */
+size_t host_series_limit(size_t agents);
+
 void host_series_clear(struct host_series *series); /* no rows; keeps the memory */
 void host_series_fini(struct host_series *series);
 

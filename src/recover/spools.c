@@ -11,9 +11,8 @@
 #include "model/scenario.h"
 #include "proto/agent.pb-c.h"
 
-#define FILES_MAX      4096
-#define LINK_SIZE      8 /* that the master's part file has before each record: its first byte is 0 */
-#define HOST_ROWS_KEPT 8192u /* of an agent: its machine beside the flows */
+#define FILES_MAX 4096
+#define LINK_SIZE 8 /* that the master's part file has before each record: its first byte is 0 */
 
 static int no_memory(struct error *err)
 {
@@ -266,9 +265,8 @@ static int take_host_rows(struct recovered *r, const struct recover_file *file, 
     if (!agent_at(r, file->agent))
         return 0;
     struct host_series *host = &r->run.agents[file->agent].host;
-    return spool_record_host_rows(data, size, host, HOST_ROWS_KEPT, err) == ERROR_SYSTEM
-               ? ERROR_SYSTEM
-               : 0;
+    const size_t limit = host_series_limit(r->agent_count);
+    return spool_record_host_rows(data, size, host, limit, err) == ERROR_SYSTEM ? ERROR_SYSTEM : 0;
 }
 
 static int take_record(struct recovered *r, struct recover_piece *piece,

@@ -19,6 +19,8 @@ static int64_t value(size_t row, size_t place)
 {
     if (place == HOST_tick)
         return row == 0 ? -1 : (int64_t)row;
+    if (place == HOST_t_ns)
+        return 1 + (int64_t)row * HOST_SPACING_NS;
     if (place % 7 == 3)
         return HOST_UNKNOWN;
     return place % 5 == 1 ? 0 : (int64_t)((row * 37 + place * 1000003) % 4099) << (place % 40);
@@ -102,6 +104,9 @@ static void test_unsound_messages_are_refused(void **state)
     message->count = HOST_ROWS_MAX + 1;
     assert_int_equal(host_samples_from_message(&back, message, 100, NULL), ERROR_INPUT);
     message->count = ROWS;
+    message->n_t_ns = 0; /* other columns may be absent */
+    assert_int_equal(host_samples_from_message(&back, message, 100, NULL), ERROR_INPUT);
+    message->n_t_ns = ROWS;
     assert_int_equal(back.count, 0);
     assert_int_equal(host_samples_from_message(&back, message, 100, NULL), 0);
     message->n_interfaces = 1; /* others than before */

@@ -135,6 +135,19 @@ static void test_what_cannot_be(void **state)
     expect_broken(&packets);
 }
 
+/* A packet of no byte, in a record that has none. */
+static void test_no_bytes(void **state)
+{
+    (void)state;
+    const struct packet packet = {.t_ns = 1};
+    const struct packet_batch batch = {.packets = &packet, .count = 1};
+    struct buffer out = {0};
+    unsigned sum = 0;
+    assert_int_equal(packets_record_encode(&out, &batch), 0);
+    assert_int_equal(packets_record_each(out.data, out.size, count, &sum, NULL), 0);
+    buffer_fini(&out);
+}
+
 /* Unpacked, each of these empty fields would cost fifty times its size. */
 static void test_many_fields(void **state)
 {
@@ -196,7 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_what_cannot_be), cmocka_unit_test(test_many_fields),
-        cmocka_unit_test(test_a_full_batch),   cmocka_unit_test(test_report),
+        cmocka_unit_test(test_no_bytes),       cmocka_unit_test(test_a_full_batch),
+        cmocka_unit_test(test_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,16 @@ static void test_records_need_bytes(void **state)
     expect_error(fixture->path, "more records than the file has room for");
 }
 
+/* No row, and no column to add it to: UBSan sees what is done with those. */
+static void test_columns_of_no_rows(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t rows;
+    store(fixture->path, "\0\0\0\x06\x0a\0\x3a\0\x42\0", 10);
+    assert_int_equal(read_all(fixture->path, &rows, NULL), 0);
+    assert_int_equal(rows, 0);
+}
+
 /* ---- memory ---- */
 
 #define BARE 400000u
@@ -371,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_zeros_are_no_result, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_record_is_of_a_flow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_records_need_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns_of_no_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rows_without_columns_come_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_unpacks_to_a_hundredfold, setup, teardown),
     };

@@ -461,6 +461,37 @@ static void test_ticks_are_counted(void **state)
     free(samples);
 }
 
+/* No row, and no column to add it to: UBSan sees what is done with those. */
+static void test_samples_of_no_rows(void **state)
+{
+    struct series series = {0};
+    (void)state;
+    assert_int_equal(spool_record_rows("\x1a\0", 2, &series, NULL), 0);
+    assert_int_equal(series.count, 0);
+    series_fini(&series);
+}
+
+/* What the run is about, of a hundred thousand machines of two bytes each. */
+static void test_a_prepare_does_not_unpack_to_a_hundredfold(void **state)
+{
+    struct buffer record = {0}, about = {0}, prepare = {0};
+    (void)state;
+    for (size_t i = 0; i < 100000; i++)
+        assert_int_equal(buffer_append(&about, "\x42\0", 2), 0);
+    const uint8_t head[] = {0xc2, 2, (uint8_t)(about.size | 0x80),
+                            (uint8_t)(about.size >> 7 | 0x80), (uint8_t)(about.size >> 14)};
+    assert_int_equal(buffer_append(&prepare, head, sizeof head), 0);
+    assert_int_equal(buffer_append(&prepare, about.data, about.size), 0);
+    const uint8_t outer[] = {0xa2, 1, (uint8_t)(prepare.size | 0x80),
+                             (uint8_t)(prepare.size >> 7 | 0x80), (uint8_t)(prepare.size >> 14)};
+    assert_int_equal(buffer_append(&record, outer, sizeof outer), 0);
+    assert_int_equal(buffer_append(&record, prepare.data, prepare.size), 0);
+    assert_null(spool_record_prepared(record.data, record.size));
+    buffer_fini(&record);
+    buffer_fini(&about);
+    buffer_fini(&prepare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_many_tiny_ends_are_refused),
         cmocka_unit_test(test_an_axis_comes_back),
         cmocka_unit_test(test_ticks_are_counted),
+        cmocka_unit_test(test_samples_of_no_rows),
+        cmocka_unit_test(test_a_prepare_does_not_unpack_to_a_hundredfold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
