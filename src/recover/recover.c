@@ -61,7 +61,7 @@ static int next_piece(void *arg, enum flow_end end, const struct series **piece,
 {
     struct source *source = arg;
     struct series *series = &source->series;
-    struct clock_fit fit = fit_of(source->r, source->r->flows[source->flow].agent[end]);
+    struct clock_fit fit = fit_of(source->r, source->r->flows[source->flow]->agent[end]);
     int got = read_pieces(source, &source->next[end], source->end[end], err);
     for (size_t i = 0; got > 0 && i < series->count; i++)
         series->t_ns[i] = clock_fit_to_master(&fit, series->t_ns[i]);
@@ -109,7 +109,7 @@ static void explain(const struct recovered *r, const struct recover_flow *flow,
 
 static void judge(struct source *source, struct flow_result *result)
 {
-    const struct recover_flow *flow = &source->r->flows[source->flow];
+    const struct recover_flow *flow = source->r->flows[source->flow];
     *result = flow->result;
     for (int end = END_SRC; end <= END_DST; end++) {
         struct clock_fit fit = fit_of(source->r, flow->agent[end]);
@@ -195,7 +195,7 @@ static int write_flows(const struct recovered *r, struct results_writer *writer,
     for (uint32_t i = 0; !failed && i < r->flow_count; i++) {
         struct source source = {.r = r, .flow = i};
         struct flow_result result;
-        if (!r->flows[i].known)
+        if (!r->flows[i])
             continue;
         find_pieces(&source, &at);
         judge(&source, &result);

@@ -43,28 +43,37 @@ int recovered_read(const struct recovered *recovered, const struct recover_piece
 
 /* ---- flows ---- */
 
+static bool make_room(struct recovered *r, uint32_t index)
+{
+    if (index < r->flow_count)
+        return true;
+    size_t count = ((size_t)index + 1) * 3 / 2;
+    struct recover_flow **flows = reallocarray(r->flows, count, sizeof(*flows));
+    if (!flows)
+        return false;
+    memset(flows + r->flow_count, 0, (count - r->flow_count) * sizeof(*flows));
+    r->flows = flows;
+    r->flow_count = count;
+    return true;
+}
+
 /* NULL: no such flow can be, or out of memory. */
 static struct recover_flow *flow_at(struct recovered *r, uint32_t index)
 {
-    if (index >= SCENARIO_FLOWS_MAX)
+    if (index >= SCENARIO_FLOWS_MAX || !make_room(r, index))
         return NULL;
-    if (index >= r->flow_count) {
-        size_t count = ((size_t)index + 1) * 3 / 2;
-        struct recover_flow *flows = reallocarray(r->flows, count, sizeof *flows);
-        if (!flows)
-            return NULL;
-        memset(flows + r->flow_count, 0, (count - r->flow_count) * sizeof *flows);
-        r->flows = flows;
-        r->flow_count = count;
-    }
-    struct recover_flow *flow = &r->flows[index];
-    if (flow->known)
+    struct recover_flow *flow = r->flows[index];
+    if (flow)
         return flow;
+    flow = calloc(1, sizeof *flow);
+    if (!flow)
+        return NULL;
     /* Until a Prepare says it better. */
-    *flow = (struct recover_flow){.known = true, .agent = {AGENT_UNKNOWN, AGENT_UNKNOWN}};
+    flow->agent[END_SRC] = flow->agent[END_DST] = AGENT_UNKNOWN;
     flow->result.id = (int32_t)index;
     strcpy(flow->result.src, "?");
     strcpy(flow->result.dst, "?");
+    r->flows[index] = flow;
     return flow;
 }
 
@@ -410,6 +419,8 @@ void recovered_fini(struct recovered *recovered)
     run_info_fini(&recovered->run);
     free(recovered->files);
     free(recovered->agents);
+    for (size_t i = 0; i < recovered->flow_count; i++)
+        free(recovered->flows[i]);
     free(recovered->flows);
     free(recovered->pieces);
     *recovered = (struct recovered){0};

@@ -30,7 +30,6 @@ struct recover_agent {
 };
 
 struct recover_flow {
-    bool known;                /* something is said of it */
     struct flow_result result; /* times of reports on the agents' clocks */
     uint32_t agent[2];         /* by enum flow_end */
 };
@@ -51,9 +50,9 @@ struct recovered {
     bool described; /* run says what the master knew */
     bool mixed;     /* why it was refused: files of several runs */
     struct recover_agent *agents;
-    size_t agent_count; /* as run has */
-    struct recover_flow *flows;
-    size_t flow_count; /* by index: not all need be known */
+    size_t agent_count;          /* as run has */
+    struct recover_flow **flows; /* by index; NULL: nothing is said of it */
+    size_t flow_count;
     struct recover_piece *pieces;
     size_t piece_count, piece_capacity; /* sorted by end; of each from one file, in its order */
 };
