@@ -20,6 +20,7 @@ struct agent_options {
     int64_t orphan_ns;                        /* a run that nobody watches so long is stopped */
     bool die_with_parent;                     /* started by `run --local` */
     bool seed_service;                        /* also serves masters of the earlier program */
+    bool insecure;                            /* whose flows go anywhere, not to loopback alone */
     int announce_fd; /* "PORT\n" is written there once it listens; -1: nowhere */
 };
 

@@ -22,6 +22,7 @@ struct run {
     char id[RANDOM_ID_MAX];
     int64_t interval_ns;
     struct spool *spool;
+    struct consent *consent;
     /* The ends are in this process, or in shards; neither once the run is over. */
     struct engine *engine;
     struct recorder *recorder;
@@ -128,10 +129,15 @@ int run_create(struct run **out, const struct run_settings *settings,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
         .guarded = true,
+        .has_flow_key = true,
     };
+    memcpy(options.flow_key, settings->flow_key, FLOW_KEY_SIZE);
     snprintf(options.run, sizeof options.run, "%s", run->id);
     unsigned shards = shards_wanted(settings->ends, settings->ends_here);
     int failed = open_spool(run, agent, grew, arg, err);
+    if (!failed)
+        failed = consent_create(&run->consent, settings->limit, settings->caller,
+                                settings->flow_key, err);
     if (!failed && shards)
         failed = shards_create(&run->shards, shards, settings->ends, &options, run->spool, err);
     else if (!failed)
@@ -201,8 +207,24 @@ bool run_is_open(const struct run *run)
     return !run->started && !run->stopped;
 }
 
-int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
-                struct end_ready *answers, struct error *err)
+static int prepare_ends(struct run *run, const struct end_spec *specs, size_t count,
+                        struct end_ready *answers, struct error *err)
+{
+    if (run->shards)
+        return shards_prepare(run->shards, specs, count, answers, err);
+    int failed = engine_prepare(run->engine, specs, count, answers, err);
+    for (size_t i = 0; !failed && i < count; i++)
+        run->ends += answers[i].runs;
+    return failed;
+}
+
+void run_hurry(struct run *run)
+{
+    consent_cancel(run->consent);
+}
+
+int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct end_ready *answers,
+                struct error *err)
 {
     if (run->started || run->stopped)
         return refuse(run, err);
@@ -210,11 +232,15 @@ int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
         return error_set(err, ERROR_INPUT, NULL, "more ends than the %" PRIu64 " announced",
                          run->announced);
     run->asked_for += count;
-    if (run->shards)
-        return shards_prepare(run->shards, specs, count, answers, err);
-    int failed = engine_prepare(run->engine, specs, count, answers, err);
+    CLEANUP_FREE const struct consent_place **denied = calloc(count + 1, sizeof(*denied));
+    if (!denied)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    int failed = consent_ask(run->consent, specs, count, denied, err);
+    if (!failed)
+        failed = prepare_ends(run, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)
-        run->ends += answers[i].runs;
+        if (denied[i])
+            consent_explain(denied[i], answers[i].error);
     return failed;
 }
 
@@ -346,6 +372,7 @@ void run_destroy(struct run *run, bool remove_spool)
     if (run->engine && run->recorder)
         engine_stop(run->engine);
     run_let_go(run);
+    consent_destroy(run->consent);
     spool_close(run->spool, remove_spool);
     free(run);
 }

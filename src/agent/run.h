@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "agent/agent.h"
+#include "agent/consent.h"
 #include "engine/engine.h"
 #include "format/segment.h"
 #include "model/host_series.h"
@@ -27,7 +28,10 @@ struct run_settings {
     uint64_t ends_here;                               /* of other runs, in this process */
     char interfaces[HOST_INTERFACES_MAX][DEVICE_MAX]; /* to be sampled beside the flows */
     size_t interface_count;
-    bool until_stop; /* it is over only when it was stopped, also without ends */
+    bool until_stop;                 /* it is over only when it was stopped, also without ends */
+    uint8_t flow_key[FLOW_KEY_SIZE]; /* see consent.h, as the next */
+    char caller[CONSENT_CALLER_MAX];
+    struct consent_limit *limit; /* the agent's */
 };
 
 /* Where this agent keeps its runs' spools. */
@@ -50,10 +54,13 @@ bool run_has_flows(const struct run *run);      /* any time: it was started, and
 /* Whether ends may be prepared: it was neither started nor stopped. */
 bool run_is_open(const struct run *run);
 
-/* As engine_prepare(); ERROR_INPUT once the run was started or stopped, or for more ends than were
+/* As engine_prepare(), for ends that connect where an agent of the run listens: the others lose
+ * their port.  ERROR_INPUT once the run was started or stopped, or for more ends than were
  * announced.  If it fails otherwise the run is of no use: stop it. */
-int run_prepare(struct run *run, const struct end_spec *specs, size_t count,
-                struct end_ready *answers, struct error *err);
+int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct end_ready *answers,
+                struct error *err);
+/* Nobody wants what is being prepared: run_prepare() does not wait for other agents.  Any time. */
+void run_hurry(struct run *run);
 /* Keeps what will be prepared in the spool, if the master says what the run is about.  Before
  * run_prepare(). */
 struct Tcpflowgen__PrepareRequest;

@@ -96,7 +96,9 @@ static void leave(struct hosted *hosted, bool remove_spool)
     hosted->leaving = true;
     responder_remove(hosted->runs->responder, run_id(hosted->run));
     hosted->remove_spool = remove_spool;
-    if (!hosted->busy)
+    if (hosted->busy)
+        run_hurry(hosted->run);
+    else
         expel(hosted);
 }
 
@@ -117,7 +119,9 @@ int hosted_start(struct hosted *hosted, const struct axis *axis, struct error *e
 void hosted_stop(struct hosted *hosted)
 {
     hosted->stop = true;
-    if (!hosted->busy)
+    if (hosted->busy)
+        run_hurry(hosted->run);
+    else
         run_stop(hosted->run);
 }
 
@@ -291,6 +295,7 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct
 {
     const struct held held = add_up(runs);
     settings->ends_here = held.here;
+    settings->limit = &runs->consents;
     if (capacity_check(settings->ends, held.ends, held.open, err) || make_room(runs, err))
         return NULL;
     struct hosted *hosted = malloc(sizeof *hosted);

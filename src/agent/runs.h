@@ -44,6 +44,7 @@ struct runs {
     struct hosted *items[RUNS_MAX]; /* oldest first */
     size_t count;
     size_t leaving; /* out of the table, and being destroyed */
+    struct consent_limit consents;
 };
 
 /* NULL: none of that name. */
@@ -55,8 +56,8 @@ bool runs_are_busy(const struct runs *runs);
 /* Those that have flows now. */
 uint32_t runs_with_flows(const struct runs *runs);
 
-/* Makes a run, if there is room for it beside the others; settings->ends_here is filled in.  NULL
- * and err: refused. */
+/* Makes a run, if there is room for it beside the others; settings->ends_here and limit are filled
+ * in.  NULL and err: refused. */
 struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err);
 
 /* Sees to what is due in each run: its watchers, its end, a vanished master.  It does so by itself

@@ -243,6 +243,18 @@ static int64_t begin_of(struct rpc_call *call, const Tcpflowgen__FlowParams *par
     return rpc_received_ns(call) + (int64_t)params->start * NS_PER_MS;
 }
 
+/* Nobody proves here that he wants what a flow sends: an agent that strangers may reach says so. */
+static int check_peer(const struct seed_service *service, const char *address, struct error *err)
+{
+    if (service->options->insecure || host_is_loopback(address, NULL) > 0)
+        return 0;
+    error_set(err, ERROR_FLOW, NULL,
+              "%s is not a loopback address: in this protocol nobody there can say that he wants "
+              "the flow",
+              address);
+    return error_cure(err, "start the agent with -insecure, or use `tcp-flowgen run` of today");
+}
+
 /* Its first address, in numbers. */
 static int resolve(const char *host, char out[ADDRESS_MAX], struct error *err)
 {
@@ -300,6 +312,7 @@ static void serve_listen(struct rpc_call *call, const ProtobufCMessage *message,
 static void serve_start_flow(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     const Tcpflowgen__FlowParams *params = (const Tcpflowgen__FlowParams *)message;
+    const struct seed_service *service = ctx;
     struct error err = {0};
     struct end_spec spec = {0};
     uint16_t unused;
@@ -308,6 +321,8 @@ static void serve_start_flow(struct rpc_call *call, const ProtobufCMessage *mess
         failed = error_set(&err, ERROR_INPUT, NULL, "flow %d: no port to connect to", params->id);
     if (!failed)
         failed = resolve(params->dst, spec.peer_address, &err);
+    if (!failed)
+        failed = check_peer(service, spec.peer_address, &err);
     spec.peer_port = (uint16_t)params->port;
     if (!failed)
         failed = add_flow(ctx, &spec, begin_of(call, params), &unused, &err);

@@ -84,8 +84,8 @@ static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, 
 
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
-    return random_id_is_sound(request->run) && request->n_ends <= PIECE_MAX &&
-           request->ends_total <= ENDS_MAX &&
+    return random_id_is_sound(request->run) && request->flow_key.len == FLOW_KEY_SIZE &&
+           request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 ||
             (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
            request->n_interfaces <= HOST_INTERFACES_MAX && request->lead_ns >= 0 &&
@@ -162,7 +162,7 @@ static void has_prepared(void *arg)
 }
 
 /* The run that ends are to be prepared for, which may be a new one; else NULL and err. */
-static struct hosted *run_to_prepare(struct service *service,
+static struct hosted *run_to_prepare(struct service *service, struct rpc_call *call,
                                      const Tcpflowgen__PrepareRequest *request, struct error *err)
 {
     struct hosted *hosted = runs_find(&service->runs, request->run);
@@ -174,6 +174,8 @@ static struct hosted *run_to_prepare(struct service *service,
         .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
     };
     snprintf(settings.id, sizeof settings.id, "%s", request->run);
+    snprintf(settings.caller, sizeof settings.caller, "%s", rpc_caller(call)->key);
+    memcpy(settings.flow_key, request->flow_key.data, FLOW_KEY_SIZE);
     settings.until_stop = request->until_stop;
     settings.interface_count = request->n_interfaces;
     for (size_t i = 0; i < request->n_interfaces; i++)
@@ -185,6 +187,13 @@ static struct hosted *run_to_prepare(struct service *service,
     error_set(err, ERROR_INPUT, NULL,
               "the run is busy with an earlier Prepare, under way, or over");
     return NULL;
+}
+
+/* The call, whose errand goes on, is still to be finished. */
+static void preparer_gone(struct rpc_call *call, void *arg)
+{
+    (void)call;
+    run_hurry(((struct hosted *)arg)->run);
 }
 
 static int may_prepare(void *hosted, const struct end_spec *spec, struct error *err)
@@ -204,7 +213,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     struct preparing *this = calloc(1, sizeof *this);
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
-    struct hosted *hosted = failed ? NULL : run_to_prepare(service, request, &err);
+    struct hosted *hosted = failed ? NULL : run_to_prepare(service, call, request, &err);
     if (hosted && hosted_reserve(hosted, request->n_ends, &err))
         hosted = NULL;
     if (!this || !hosted) {
@@ -219,6 +228,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     this->hosted = hosted;
     this->call = call;
     this->flush_metrics = request->flush_metrics;
+    rpc_on_gone(call, preparer_gone, hosted);
     hosted_lend(hosted, prepare, has_prepared, this);
 }
 
@@ -376,8 +386,10 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
     service->options = options;
     service->quit = quit;
     service->quit_arg = arg;
-    service->runs =
-        (struct runs){.loop = loop, .options = options, .responder = service->responder};
+    service->runs = (struct runs){.loop = loop,
+                                  .options = options,
+                                  .responder = service->responder,
+                                  .consents = CONSENT_LIMIT_NEW};
     random_id(service->instance);
     service->hello = (struct hello_desk){
         .loop = loop, .options = options, .instance = service->instance, .runs = &service->runs};

@@ -426,6 +426,8 @@ static void set_up(struct shard *shard, const struct engine_options *options)
     setup.lead_ns = options->lead_ns;
     setup.read_size = options->read_size;
     setup.write_size = options->write_size;
+    if (options->has_flow_key)
+        setup.flow_key = (ProtobufCBinaryData){FLOW_KEY_SIZE, (uint8_t *)options->flow_key};
     Tcpflowgen__ShardRequest message = TCPFLOWGEN__SHARD_REQUEST__INIT;
     message.setup = &setup;
     request(shard, &message);

@@ -116,7 +116,10 @@ static int set_up(struct server *server, const Tcpflowgen__ShardSetup *setup)
         .read_size = setup->read_size,
         .write_size = setup->write_size,
         .guarded = true,
+        .has_flow_key = setup->flow_key.len == FLOW_KEY_SIZE,
     };
+    if (options.has_flow_key)
+        memcpy(options.flow_key, setup->flow_key.data, FLOW_KEY_SIZE);
     snprintf(options.run, sizeof options.run, "%s", setup->run);
     const struct recorder_sink sink = {
         .arg = server,

@@ -47,6 +47,7 @@ static int run(const union arguments *arguments)
         .orphan_ns = given->orphan_ns,
         .die_with_parent = given->die_with_parent,
         .seed_service = given->seed_service,
+        .insecure = given->insecure,
         .announce_fd = (int)given->announce_fd,
     };
     return agent_run(&options, &err) ? say_error("agent", &err) : EXIT_FINE;

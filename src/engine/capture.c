@@ -1,5 +1,6 @@
 /* The thread reads each tap into the tap's buffer; the recorder swaps it for an empty one.  The
- * lock is held for no longer than that, and no worker ever takes it. */
+ * lock is held for no longer than that; a worker takes it once, for an accepting end, when no flow
+ * moves yet. */
 #include "engine/capture.h"
 
 #include <errno.h>
@@ -48,6 +49,8 @@ struct tap {
     uint32_t link_type;
     char local[ADDRESS_MAX], peer[ADDRESS_MAX]; /* without scopes; "": any */
     /* with the lock */
+    uint16_t port;                       /* the accepting end's; 0: not aimed yet */
+    uint8_t begun[(UINT16_MAX + 1) / 8]; /* a bit for each port that opened a connection to it */
     enum tap_state state;
     int64_t over_ns;  /* when it is to be closed; INT64_MAX: not known yet */
     int64_t since_ns; /* no packet that is still to be read came before */
@@ -72,11 +75,26 @@ struct capture {
 
 /* ---- The thread ---- */
 
+/* Whether its connection's SYN was heard. */
+static bool is_known(struct tap *tap, const u_char *bytes, uint32_t captured)
+{
+    struct packet_tcp tcp;
+    if (!packet_tcp(&tcp, tap->link_type, bytes, captured))
+        return true;
+    const uint16_t opener = tcp.to == tap->port ? tcp.from : tcp.to;
+    const uint8_t bit = (uint8_t)(1u << opener % 8);
+    if (tcp.opens)
+        tap->begun[opener / 8] |= bit;
+    return tap->begun[opener / 8] & bit;
+}
+
 /* Its time is still the kernel's stamp, until date(). */
 static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct tap *tap = (struct tap *)user;
     struct catch *caught = &tap->caught;
+    if (!is_known(tap, bytes, header->caplen))
+        return;
     const struct packet packet = {
         /* tv_usec holds ns: that precision was asked for. */
         .t_ns = (int64_t)header->ts.tv_sec * NS_PER_S + (int64_t)header->ts.tv_usec,
@@ -398,6 +416,11 @@ void capture_aim(struct tap *tap, uint16_t port)
     struct capture *capture = tap->capture;
     write_filter(tap, port, text);
     pthread_mutex_lock(&capture->lock);
+    if (tap->port) {
+        pthread_mutex_unlock(&capture->lock);
+        return;
+    }
+    tap->port = port;
     if (tap->state != TAP_OPEN ||
         pcap_compile(tap->pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
         fail(tap, tap->pcap ? pcap_geterr(tap->pcap) : "closed before its flow began");

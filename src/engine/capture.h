@@ -5,6 +5,9 @@
  * own.  One thread reads all taps; the recorder takes what they caught.  With segmentation offload
  * what passes there is larger than what goes over the wire.
  *
+ * A tap takes connections whose first SYN it hears, and so nothing of the proof (engine/proof.h)
+ * that went before the flow's own: an opening end is aimed behind it, an accepting end within it.
+ *
  * Times are the kernel's stamps (CLOCK_REALTIME), put on CLOCK_MONOTONIC; a step of the wall clock
  * does not move them. */
 #ifndef ENGINE_CAPTURE_H
@@ -29,8 +32,8 @@ void capture_destroy(struct capture *capture);
  * permission, no such interface, too many. */
 int capture_open(struct capture *capture, const struct end_spec *spec, const char *device,
                  struct tap **out, struct error *err);
-/* It hears the packets of the port from now on.  Call it before the first packet.  If that fails,
- * its report says so. */
+/* It hears the connections to the port that begin from now on.  Once: it stays as it was aimed
+ * first. If that fails, its report says so.  Control thread or a worker. */
 void capture_aim(struct tap *tap, uint16_t port);
 /* Its end will not run. */
 void capture_cancel(struct tap *tap);

@@ -35,6 +35,7 @@
 #include "model/flow.h"
 #include "model/sample.h"
 
+struct tap;
 struct worker;
 
 enum end_state {
@@ -64,6 +65,7 @@ struct end {
     struct worker *worker;
     struct end_spec spec;
     struct socket_address peer;
+    struct tap *tap; /* NULL: it is not captured */
 
     enum end_state state;
     enum source_state source;

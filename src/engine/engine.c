@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -100,7 +101,9 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
         .read_size = options->read_size ? options->read_size : ENGINE_READ_SIZE,
         .write_size = options->write_size ? options->write_size : ENGINE_WRITE_SIZE,
         .recorder_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+        .has_flow_key = options->has_flow_key,
     };
+    memcpy(setup->flow_key, options->flow_key, FLOW_KEY_SIZE);
     if (setup->recorder_fd < 0)
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an eventfd");
     /* Zeros that are never written are one physical page: it stays in the first cache. */
@@ -203,8 +206,8 @@ void engine_destroy(struct engine *engine)
     free(engine);
 }
 
-/* The opening end's packets are heard from the first on; the accepting end's port is not known
- * yet. */
+/* The opening end's packets are heard from the first on; the accepting end's, once it was asked for
+ * its proof, by its worker. */
 static void open_tap(const struct engine *engine, const struct end_spec *spec, const char *device,
                      struct tap **tap, char problems[PROBLEMS_MAX])
 {
@@ -250,6 +253,8 @@ static struct end *prepare_end(const struct engine *engine, struct preflight *pr
     struct end *end = end_create(worker, spec, &peer, device);
     if (!end)
         snprintf(answer->error, sizeof answer->error, "out of memory");
+    else
+        end->tap = *tap;
     return end;
 }
 
@@ -261,8 +266,6 @@ static void settle(struct engine *engine, const struct end *end, struct tap *tap
     engine->ends += answer->runs;
     if (tap && !answer->runs)
         capture_cancel(tap);
-    else if (tap && answer->end == END_DST)
-        capture_aim(tap, answer->port);
 }
 
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,

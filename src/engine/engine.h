@@ -35,6 +35,8 @@ struct engine_options {
     int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
     char run[40];                   /* the run's id: for messages */
     bool guarded;                   /* ECN has a guardian: this program once more */
+    bool has_flow_key;              /* who asks an accepting end is answered (engine/proof.h): */
+    uint8_t flow_key[FLOW_KEY_SIZE]; /* with this key; only then are such ends captured */
 };
 
 #define ENGINE_WRITE_SIZE (256u << 10)

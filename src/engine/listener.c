@@ -1,7 +1,10 @@
 /* Anybody may connect to a data port.  Who does not show a known token within five seconds is sent
  * away; there is a place for each end to come and some more, and when all are taken the stranger
  * who came first has to go.  So nobody can use up memory or descriptors, or keep the others out for
- * longer than it takes to come again. */
+ * longer than it takes to come again.
+ *
+ * Who begins with a question gets an answer no longer than that, once, and never becomes a flow's
+ * connection. */
 #include "engine/listener.h"
 
 #include <errno.h>
@@ -10,7 +13,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "engine/capture.h"
 #include "engine/end.h"
+#include "engine/proof.h"
 #include "engine/tuning.h"
 #include "engine/worker.h"
 #include "model/ccalg.h"
@@ -33,7 +38,8 @@ struct listener {
     char local[ADDRESS_MAX], device[DEVICE_MAX];
     char ccalg[CCALG_MAX]; /* that handshakes need; "": none special */
     struct handshake handshake;
-    bool sole; /* of one flow, so that its port names it in captures */
+    struct end *captured; /* the only one that a token names here, so that the port names it in
+                             captures; NULL: there may be many */
 };
 
 /* A place for one; never freed while the worker runs, as events may still name it. */
@@ -41,11 +47,12 @@ struct stranger {
     TAILQ_ENTRY(stranger) next;
     struct worker *worker;
     struct watch watch;
-    int fd; /* -1: vacant */
+    const struct listener *listener; /* where it came */
+    int fd;                          /* -1: vacant */
     int64_t accepted_ns;
     struct socket_address peer;
-    uint8_t token[TOKEN_SIZE];
-    size_t got; /* bytes of it */
+    uint8_t shown[PROOF_SIZE + 1]; /* a token, or a question and what should not follow */
+    size_t got;                    /* bytes of it */
 };
 
 static void on_patience_over(struct timer *timer);
@@ -60,12 +67,14 @@ static int add_place(struct reception *reception)
     return 0;
 }
 
-int reception_init(struct reception *reception, struct error *err)
+int reception_init(struct reception *reception, const struct worker_setup *setup, struct error *err)
 {
     SLIST_INIT(&reception->listeners);
     TAILQ_INIT(&reception->strangers);
     TAILQ_INIT(&reception->vacant);
     reception->patience.fire = on_patience_over;
+    if (setup->has_flow_key && !(reception->key = hmac_new(setup->flow_key, FLOW_KEY_SIZE)))
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (int i = 0; i < PLACES_MIN; i++) {
         if (add_place(reception) < 0)
             return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
@@ -88,6 +97,7 @@ void reception_fini(struct reception *reception)
 {
     free_places(&reception->strangers);
     free_places(&reception->vacant);
+    hmac_free(reception->key);
     struct listener *listener;
     while ((listener = SLIST_FIRST(&reception->listeners))) {
         SLIST_REMOVE_HEAD(&reception->listeners, next);
@@ -135,25 +145,23 @@ static void on_patience_over(struct timer *timer)
         send_away(oldest);
 }
 
-/* Not one byte more than the token is read: what follows is payload. */
-static void on_stranger(struct watch *watch, uint32_t events)
+/* The packets of the proof pass before the tap hears, or are of a connection that it does not
+ * know. */
+static void answer(struct stranger *stranger)
 {
-    (void)events;
-    struct stranger *stranger = CONTAINER_OF(watch, struct stranger, watch);
-    if (stranger->fd < 0)
-        return;
-    const ssize_t got = recv(stranger->fd, stranger->token + stranger->got,
-                             TOKEN_SIZE - stranger->got, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
+    const struct listener *listener = stranger->listener;
+    struct end *captured = listener->captured;
+    uint8_t out[PROOF_SIZE];
+    if (captured && end_expects(captured, &stranger->peer))
+        capture_aim(captured->tap, listener->port);
+    if (!proof_answer(stranger->worker->reception.key, stranger->shown, listener->port, out) ||
+        send(stranger->fd, out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof out)
         send_away(stranger);
-        return;
-    }
-    stranger->got += (size_t)got;
-    if (stranger->got < TOKEN_SIZE)
-        return;
-    struct end *end = worker_find_token(stranger->worker, stranger->token);
+}
+
+static void take_token(struct stranger *stranger)
+{
+    struct end *end = worker_find_token(stranger->worker, stranger->shown);
     if (!end || end->state != STATE_WAITING) {
         send_away(stranger);
         return;
@@ -161,6 +169,44 @@ static void on_stranger(struct watch *watch, uint32_t events)
     const int fd = stranger->fd;
     vacate(stranger);
     end_accept(end, fd, &stranger->peer, stranger->accepted_ns);
+}
+
+static bool asks(const struct stranger *stranger)
+{
+    return stranger->worker->reception.key && stranger->got >= PROOF_MAGIC_SIZE &&
+           proof_is_asked(stranger->shown);
+}
+
+/* Bytes of a token, or of a question. */
+static size_t owed(const struct stranger *stranger)
+{
+    return (asks(stranger) ? PROOF_SIZE : TOKEN_SIZE) - stranger->got;
+}
+
+/* Not one byte more than a token is read: what follows is payload.  Who was answered has nothing
+ * more to say. */
+static void on_stranger(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct stranger *stranger = CONTAINER_OF(watch, struct stranger, watch);
+    if (stranger->fd < 0)
+        return;
+    const bool answered = stranger->got == PROOF_SIZE;
+    const ssize_t got = recv(stranger->fd, stranger->shown + stranger->got,
+                             answered ? 1 : owed(stranger), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0 || answered) {
+        send_away(stranger);
+        return;
+    }
+    stranger->got += (size_t)got;
+    if (owed(stranger))
+        return;
+    if (asks(stranger))
+        answer(stranger);
+    else
+        take_token(stranger);
 }
 
 static struct stranger *find_place(struct reception *reception)
@@ -172,11 +218,13 @@ static struct stranger *find_place(struct reception *reception)
     return TAILQ_FIRST(&reception->vacant);
 }
 
-static void receive(struct worker *worker, int fd, const struct socket_address *peer)
+static void receive(const struct listener *listener, int fd, const struct socket_address *peer)
 {
+    struct worker *worker = listener->worker;
     struct reception *reception = &worker->reception;
     struct stranger *stranger = find_place(reception);
     stranger->worker = worker;
+    stranger->listener = listener;
     stranger->watch.ready = on_stranger;
     stranger->accepted_ns = clock_now();
     stranger->peer = *peer;
@@ -227,7 +275,7 @@ static void on_connection(struct watch *watch, uint32_t events)
         if (fd >= 0 && listener->end)
             hand_to_end(listener, fd, &peer);
         else if (fd >= 0)
-            receive(listener->worker, fd, &peer);
+            receive(listener, fd, &peer);
         if (fd >= 0)
             continue;
         /* Out of descriptors or memory: it stays readable, so look away for a moment. */
@@ -322,7 +370,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     if (*spec->ccalg && ccalg_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
     wanted.handshake = tuning_handshake(spec);
-    wanted.sole = spec->capture != CAPTURE_NONE;
+    wanted.captured = end->tap ? end : NULL;
     if (spec->no_token) {
         wanted.end = end;
         return open_listener(worker, &wanted, err);
@@ -333,7 +381,7 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     const struct listener *listener;
     SLIST_FOREACH(listener, &worker->reception.listeners, next)
     {
-        if (!listener->end && !listener->sole && !wanted.sole &&
+        if (!listener->end && !listener->captured && !wanted.captured &&
             listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
             strcmp(listener->device, wanted.device) == 0 &&
             strcmp(listener->ccalg, wanted.ccalg) == 0 &&

@@ -1,5 +1,5 @@
 /* How connections come to a worker: its listening sockets, and the strangers that came by them
- * but have not shown a token yet. */
+ * but have not shown a token yet, or came for a proof only (engine/proof.h). */
 #ifndef ENGINE_LISTENER_H
 #define ENGINE_LISTENER_H
 
@@ -9,9 +9,11 @@
 #include "engine/timer_heap.h"
 #include "model/flow.h"
 #include "util/error.h"
+#include "util/hmac.h"
 
 struct end;
 struct worker;
+struct worker_setup;
 struct listener; /* private */
 struct stranger; /* private */
 
@@ -21,9 +23,11 @@ struct reception {
     TAILQ_HEAD(stranger_list, stranger) strangers; /* the oldest first */
     struct stranger_list vacant;                   /* places for strangers */
     struct timer patience;                         /* with the oldest stranger */
+    struct hmac *key;                              /* that proofs are given with; NULL: none are */
 };
 
-int reception_init(struct reception *reception, struct error *err);
+int reception_init(struct reception *reception, const struct worker_setup *setup,
+                   struct error *err);
 void reception_fini(struct reception *reception);
 
 /* A listener for the end: one that stands, if its address, device, what the handshake fixes and

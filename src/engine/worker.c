@@ -263,7 +263,7 @@ int worker_create(struct worker **out, const struct worker_setup *setup, int cpu
         free(worker);
         return failed;
     }
-    failed = reception_init(&worker->reception, err);
+    failed = reception_init(&worker->reception, setup, err);
     if (!failed)
         failed = map_discard(worker, err);
     if (!failed)

@@ -27,7 +27,9 @@ struct worker_setup {
     unsigned workers;        /* of the run on this machine, those of other engines too */
     unsigned connecting_max; /* outstanding connects of one worker */
     int recorder_fd;         /* eventfd */
-    struct ecn_setup *ecn;   /* what is changed on the host for it */
+    bool has_flow_key;       /* who asks for a proof gets it: */
+    uint8_t flow_key[FLOW_KEY_SIZE];
+    struct ecn_setup *ecn; /* what is changed on the host for it */
 };
 
 TAILQ_HEAD(end_list, end);

@@ -38,9 +38,7 @@ void message_from_end_spec(Tcpflowgen__EndSpec *out, struct end_spec *spec)
     out->connect = spec->connect;
     out->finish = spec->finish;
     out->capture = spec->capture;
-    out->no_token = spec->no_token;
-    if (!spec->no_token)
-        out->token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = spec->token};
+    out->token = (ProtobufCBinaryData){.len = TOKEN_SIZE, .data = spec->token};
 }
 
 /* As the kernel has it. */
@@ -120,8 +118,7 @@ static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
         return "start and duration are out of range";
     if (*m->local_address && !is_address(m->local_address))
         return "local_address is no numeric address";
-    const bool anybody = m->no_token && m->end == END_DST && !*m->peer_address;
-    if (!anybody && !is_address(m->peer_address))
+    if (!is_address(m->peer_address))
         return "peer_address is no numeric address";
     if (m->peer_port > UINT16_MAX)
         return "peer_port is out of range";
@@ -129,8 +126,8 @@ static const char *end_spec_fault(const Tcpflowgen__EndSpec *m)
         return "device cannot be the name of a network interface";
     if (!is_ccalg(m->ccalg))
         return "ccalg cannot be the name of a congestion control";
-    if (m->no_token ? m->token.len != 0 : m->token.len != TOKEN_SIZE)
-        return "token has not 16 bytes, or is there and should not be";
+    if (m->token.len != TOKEN_SIZE)
+        return "token has not 16 bytes";
     return tuning_fault(m);
 }
 
@@ -165,14 +162,12 @@ int message_to_end_spec(struct end_spec *out, const Tcpflowgen__EndSpec *message
         .connect = (enum connect_mode)message->connect,
         .finish = (enum finish_mode)message->finish,
         .capture = (enum capture_mode)message->capture,
-        .no_token = message->no_token,
     };
     strcpy(out->local_address, message->local_address);
     strcpy(out->peer_address, message->peer_address);
     strcpy(out->device, message->device);
     strcpy(out->ccalg, message->ccalg);
-    if (!out->no_token)
-        memcpy(out->token, message->token.data, TOKEN_SIZE);
+    memcpy(out->token, message->token.data, TOKEN_SIZE);
     return 0;
 }
 

@@ -85,6 +85,7 @@ int spool_record_prepare(struct buffer *out, const Tcpflowgen__PrepareRequest *r
         Tcpflowgen__PrepareRequest prepare = *request;
         Tcpflowgen__SpoolRecord record = TCPFLOWGEN__SPOOL_RECORD__INIT;
         prepare.ends = pointers;
+        prepare.flow_key = (ProtobufCBinaryData){0};
         record.prepare = &prepare;
         failed = wire_pack(out, &record.base);
     }

@@ -176,6 +176,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     piece->request.read_size = plan->read_size;
     piece->request.write_size = plan->write_size;
     piece->request.lead_ns = session->options->lead_ns;
+    piece->request.flow_key = (ProtobufCBinaryData){FLOW_KEY_SIZE, session->flow_key};
     piece->request.ends = piece->pointers;
     piece->request.ends_total = agent->end_count;
     piece->request.until_stop = agent->sampled;
@@ -256,6 +257,7 @@ static void prepare_ends(struct session *session, enum flow_end end)
 
 void prepare_all(struct session *session)
 {
+    random_bytes(session->flow_key, FLOW_KEY_SIZE);
     for (size_t i = 0; i < session->plan->flow_count; i++)
         random_bytes(session->flows[i].token, TOKEN_SIZE);
     prepare_ends(session, END_DST);

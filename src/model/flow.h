@@ -13,10 +13,11 @@ enum connect_mode { CONNECT_AHEAD = 0, CONNECT_AT_START = 1 };
 enum finish_mode { FINISH_DRAIN = 0, FINISH_ABORT = 1 };
 enum capture_mode { CAPTURE_NONE = 0, CAPTURE_HEADERS = 1 };
 
-#define TOKEN_SIZE  16 /* bytes that open each connection and name its flow */
-#define CCALG_MAX   16 /* TCP_CA_NAME_MAX of the kernel, with the NUL */
-#define DEVICE_MAX  16 /* IFNAMSIZ */
-#define ADDRESS_MAX 64 /* INET6_ADDRSTRLEN and a scope */
+#define TOKEN_SIZE    16 /* bytes that open each connection and name its flow */
+#define FLOW_KEY_SIZE 32 /* bytes that a run's master and agents know: see engine/proof.h */
+#define CCALG_MAX     16 /* TCP_CA_NAME_MAX of the kernel, with the NUL */
+#define DEVICE_MAX    16 /* IFNAMSIZ */
+#define ADDRESS_MAX   64 /* INET6_ADDRSTRLEN and a scope */
 
 #define LEAD_NS         INT64_C(2000000000) /* default: connect so long before a flow's start */
 #define DRAIN_NS        INT64_C(5000000000) /* a draining end is cut after that */

@@ -1,12 +1,13 @@
 #include "model/packet.h"
 
-#include <stdbool.h>
-
 #define ETHERTYPE_IPV4        0x0800u
 #define ETHERTYPE_IPV6        0x86ddu
 #define ETHERTYPE_TAG         0x8100u /* IEEE 802.1Q: two bytes, then another type */
 #define ETHERTYPE_SERVICE_TAG 0x88a8u /* likewise */
 #define PROTOCOL_TCP          6u
+
+#define FLAG_SYN 0x02u
+#define FLAG_ACK 0x10u
 
 #define NOWHERE UINT32_MAX
 
@@ -60,4 +61,17 @@ uint32_t packet_headers(uint32_t link_type, const uint8_t *bytes, uint32_t captu
         return captured;
     const uint32_t end = tcp + (bytes[tcp + 12] >> 4) * 4u;
     return end < captured ? end : captured;
+}
+
+bool packet_tcp(struct packet_tcp *out, uint32_t link_type, const uint8_t *bytes, uint32_t captured)
+{
+    const uint32_t tcp = tcp_begin(bytes, ip_begin(link_type, bytes, captured), captured);
+    if (tcp == NOWHERE || captured < 14 || tcp > captured - 14)
+        return false;
+    *out = (struct packet_tcp){
+        .from = (uint16_t)two_bytes(bytes + tcp),
+        .to = (uint16_t)two_bytes(bytes + tcp + 2),
+        .opens = (bytes[tcp + 13] & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN,
+    };
+    return true;
 }

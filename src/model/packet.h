@@ -2,6 +2,7 @@
 #ifndef MODEL_PACKET_H
 #define MODEL_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,5 +47,14 @@ struct capture_report {
 /* How many of the first `captured` bytes are headers, up to and with TCP's: payload is nobody's
  * business.  0 where that cannot be told: no TCP over IP, or an unknown link type. */
 uint32_t packet_headers(uint32_t link_type, const uint8_t *bytes, uint32_t captured);
+
+/* Whose it is. */
+struct packet_tcp {
+    uint16_t from, to; /* ports */
+    bool opens;        /* SYN without ACK */
+};
+/* False where that cannot be told, likewise, or the packet is cut before. */
+bool packet_tcp(struct packet_tcp *out, uint32_t link_type, const uint8_t *bytes,
+                uint32_t captured);
 
 #endif

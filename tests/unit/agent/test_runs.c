@@ -35,7 +35,8 @@ static int setup(void **state)
                                               .interval_ns = 100 * NS_PER_MS,
                                               .orphan_ns = 60 * NS_PER_S,
                                               .workers = 1};
-    fixture->runs = (struct runs){.loop = fixture->loop, .options = &fixture->options};
+    fixture->runs = (struct runs){
+        .loop = fixture->loop, .options = &fixture->options, .consents = CONSENT_LIMIT_NEW};
     *state = fixture;
     return 0;
 }

@@ -27,6 +27,7 @@
 
 struct fixture {
     char directory[TEMPORARY_MAX];
+    struct consent_limit limit;
     struct run *run;
     /* of the spool */
     unsigned ready, rows, reports[FLOWS][2], run_ends;
@@ -49,10 +50,14 @@ static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     const struct agent_options options = agent(fixture);
-    const struct run_settings settings = {
-        .id = "0123456789abcdef0123456789abcdef", .interval_ns = 10 * NS_PER_MS, .ends = 2 * FLOWS};
+    const struct run_settings settings = {.id = "0123456789abcdef0123456789abcdef",
+                                          .interval_ns = 10 * NS_PER_MS,
+                                          .ends = 2 * FLOWS,
+                                          .flow_key = "a key",
+                                          .limit = &fixture->limit};
     struct error err = {0};
     char text[512];
+    fixture->limit = (struct consent_limit)CONSENT_LIMIT_NEW;
     if (!temporary_directory(fixture->directory, "shards-test"))
         return -1;
     *state = fixture;

@@ -361,10 +361,11 @@ static void test_damaged_records_do_no_harm(void **state)
 
 /* ---- for recover ---- */
 
-static void test_what_was_prepared_comes_back_without_tokens(void **state)
+static void test_what_was_prepared_comes_back_without_secrets(void **state)
 {
     (void)state;
-    uint8_t secret[TOKEN_SIZE] = "a secret of two";
+    uint8_t secret[TOKEN_SIZE] = "a secret of two",
+            key[FLOW_KEY_SIZE] = "a secret of the whole run";
     Tcpflowgen__EndSpec end = TCPFLOWGEN__END_SPEC__INIT, *ends = &end;
     Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
     Tcpflowgen__Run about = TCPFLOWGEN__RUN__INIT;
@@ -378,6 +379,7 @@ static void test_what_was_prepared_comes_back_without_tokens(void **state)
     request.n_ends = 1;
     request.about = &about;
     request.agent = 3;
+    request.flow_key = (ProtobufCBinaryData){.len = sizeof key, .data = key};
     assert_int_equal(spool_record_prepare(&record, &request), 0);
     assert_null(memmem(record.data, record.size, "secret", 6));
     assert_memory_equal(end.token.data, secret, sizeof secret);
@@ -390,6 +392,7 @@ static void test_what_was_prepared_comes_back_without_tokens(void **state)
     assert_int_equal(back->ends[0]->flow, 5);
     assert_int_equal(back->ends[0]->src_host, 1);
     assert_int_equal(back->ends[0]->token.len, TOKEN_SIZE);
+    assert_int_equal(back->flow_key.len, 0);
     tcpflowgen__prepare_request__free_unpacked(back, NULL);
     for (size_t size = 0; size < record.size; size++) { /* cut short */
         back = spool_record_prepared(record.data, size);
@@ -505,7 +508,7 @@ int main(void)
         cmocka_unit_test(test_too_many_rows_are_refused),
         cmocka_unit_test(test_many_tiny_fields_are_refused),
         cmocka_unit_test(test_damaged_records_do_no_harm),
-        cmocka_unit_test(test_what_was_prepared_comes_back_without_tokens),
+        cmocka_unit_test(test_what_was_prepared_comes_back_without_secrets),
         cmocka_unit_test(test_many_tiny_ends_are_refused),
         cmocka_unit_test(test_an_axis_comes_back),
         cmocka_unit_test(test_ticks_are_counted),

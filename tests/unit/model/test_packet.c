@@ -89,6 +89,28 @@ static void test_nothing_is_kept_of_what_is_no_tcp(void **state)
     assert_int_equal(packet_headers(77, bytes, 256), 0);
 }
 
+static void test_whose_it_is(void **state)
+{
+    uint8_t bytes[256];
+    struct packet_tcp tcp;
+    (void)state;
+    for (int version = 4; version <= 6; version += 2)
+        for (unsigned flags = 0; flags < 0x100; flags++) {
+            const uint32_t at = make(bytes, 1, version, 6, 8) - 32;
+            memcpy(bytes + at, "\x12\x34\xab\xcd", 4);
+            bytes[at + 13] = (uint8_t)flags;
+            assert_true(packet_tcp(&tcp, LINKTYPE_ETHERNET, bytes, at + 14));
+            assert_int_equal(tcp.from, 0x1234);
+            assert_int_equal(tcp.to, 0xabcd);
+            assert_int_equal(tcp.opens, (flags & 0x12) == 0x02); /* SYN, no ACK */
+            for (uint32_t cut = 0; cut < at + 14; cut++)
+                assert_false(packet_tcp(&tcp, LINKTYPE_ETHERNET, bytes, cut));
+        }
+    bytes[16] = 0x99;
+    assert_false(packet_tcp(&tcp, LINKTYPE_ETHERNET, bytes, 256));
+    assert_false(packet_tcp(&tcp, 77, bytes, 256));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_service_tag),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_nothing_is_kept_of_what_is_no_tcp),
+        cmocka_unit_test(test_whose_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
