@@ -1,8 +1,6 @@
 #include "agent/consent.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <search.h>
 #include <stdatomic.h>
@@ -18,10 +16,12 @@
 #include "util/clock.h"
 
 #define PATIENCE_NS (5 * NS_PER_S) /* for connection and answer */
-#define SLOW_NS     (2 * NS_PER_S) /* what took longer counts as failed: it holds others up */
-#define SYN_AGAIN   1              /* a lost SYN is sent once more, after a second */
-#define POLL_MS     50             /* a cancel is seen by then */
-#define BUSY_MS     2              /* likewise that the limit has room again */
+/* For the connection: a lost SYN is sent once more, after a second, and not a third time, which is
+ * after two or three. */
+#define CONNECT_NS (1900 * NS_PER_MS)
+#define SLOW_NS    (2 * NS_PER_S) /* what took longer counts as failed: it holds others up */
+#define POLL_MS    50             /* a cancel is seen by then */
+#define BUSY_MS    2              /* likewise that the limit has room again */
 
 enum standing {
     UNKNOWN,
@@ -94,13 +94,15 @@ static void settle(struct consent *consent, struct attempt *attempt, enum standi
                    int cause)
 {
     const int64_t now = clock_now();
+    /* Who calls it off, to begin anew, has had it sent all the same. */
+    const bool failed = standing == REFUSED || standing == CANCELLED;
     const bool slow = now - attempt->began_ns > SLOW_NS;
     if (attempt->fd >= 0)
         socket_reset(attempt->fd);
     attempt->fd = -1;
     attempt->place->standing = standing;
     attempt->place->cause = cause;
-    consent_limit_give(consent->limit, attempt->ticket, standing == REFUSED || slow, now);
+    consent_limit_give(consent->limit, attempt->ticket, failed || slow, now);
 }
 
 /* A socket whose packets leave as the flows' do, and stay on the test network like them; else the
@@ -126,7 +128,6 @@ static void begin(struct consent *consent, struct attempt *attempt)
         return;
     }
     proof_ask(attempt->question);
-    socket_set_int(attempt->fd, IPPROTO_TCP, TCP_SYNCNT, SYN_AGAIN);
     if (connect(attempt->fd, (const struct sockaddr *)&peer.storage, peer.size) < 0 &&
         errno != EINPROGRESS)
         settle(consent, attempt, errno == ECONNREFUSED ? REFUSED : UNTRIED, errno);
@@ -202,6 +203,11 @@ static void wait_a_little(struct round *round, struct pollfd fds[CONSENT_ASKED_M
         memset(fds, 0, round->open * sizeof *fds);
 }
 
+static bool took_too_long(const struct attempt *attempt)
+{
+    return clock_now() - attempt->began_ns >= (attempt->sent ? PATIENCE_NS : CONNECT_NS);
+}
+
 static void go_on(struct round *round)
 {
     struct pollfd fds[CONSENT_ASKED_MAX];
@@ -213,7 +219,7 @@ static void go_on(struct round *round)
             send_question(round->consent, attempt);
         else if (fds[i].revents)
             take_answer(round->consent, attempt);
-        else if (clock_now() - attempt->began_ns >= PATIENCE_NS)
+        else if (took_too_long(attempt))
             settle(round->consent, attempt, REFUSED, ETIMEDOUT);
         if (attempt->fd >= 0)
             round->attempts[open++] = *attempt;

@@ -277,7 +277,8 @@ static void test_cancelled(void **state)
         consent_explain(denied[i], problems);
         assert_non_null(strstr(problems, "could not be asked"));
     }
-    /* All tickets are back. */
+    /* All tickets are back, and what was sent counts. */
+    assert_int_equal(fixture->limit.next_failure, CONSENT_ASKED_MAX / 2);
     for (int i = 0; i < CONSENT_ASKED_MAX / 2; i++)
         assert_true(consent_limit_take(&fixture->limit, "uid 0", clock_now()) >= 0);
     close_place(&place);
