@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import ESTABLISHED, ROOT, need_algorithm, read_results
+from harness import ESTABLISHED, ROOT, cable, need_algorithm, read_results
 
 MASTER = Path(__file__).with_name("earlier_master.py")
 LISTEN = ("localhost:8841", "localhost:8842")
@@ -128,6 +128,20 @@ def test_errors(earlier):
     assert earlier.call(here, "GetResults", id=2)[0] == "NOT_FOUND"
     assert earlier.call(there, "Shutdown") == ["OK", {}]
     assert earlier.agents[1].wait() == 0
+
+
+def test_flows_leave_loopback_only_where_that_is_insecure(earlier):
+    """Nobody can say in this protocol that he wants the flow."""
+    away = earlier.lab.namespace("away")
+    cable(earlier.where, "t0", "10.86.0.1/24", away, "t1", "10.86.0.2/24")
+    earlier.agent(":8843", "-insecure")
+    for address in ("10.86.0.1", "10.86.0.2"):
+        flow = {"id": 5, "duration": 100, "dst": address, "port": 9}
+        code, text = earlier.call(LISTEN[0], "StartFlow", **flow)
+        assert code == "FAILED_PRECONDITION"
+        assert f"{address} is not a loopback address" in text and "-insecure" in text
+        assert earlier.call(LISTEN[0], "GetResults", id=5)[0] == "NOT_FOUND"
+        assert earlier.call("localhost:8843", "StartFlow", **flow) == ["OK", {}]
 
 
 def test_a_listener_left_behind_is_replaced(earlier):
