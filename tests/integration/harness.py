@@ -36,6 +36,8 @@ COMPLETE, PARTIAL, FAILED = 1, 2, 3  # FlowResult.Status
 END_COMPLETE, END_CUT, END_STOPPED, END_FAILED = 1, 2, 3, 4  # EndReport.Status
 ESTABLISHED = 5  # TCPInfo.state
 OPTION_ECN = 8  # TCPI_OPT_ECN in the column `options`
+# For a rule of nft: all SYNs but the first, which is that of the proof before a flow.
+LATER_SYNS = "tcp flags & (syn | ack) == syn limit rate over 1/hour burst 1 packets"
 
 SANITIZER = re.compile(r"runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer")
 
