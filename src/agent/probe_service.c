@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "util/random.h"
+#include "util/secret.h"
 
 static bool listens_everywhere(const char *host)
 {
@@ -12,13 +13,14 @@ static bool listens_everywhere(const char *host)
 void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
                  const struct agent_options *options, struct responder *responder)
 {
-    if (!random_id_is_sound(request->run) || request->key.len != PROBE_KEY_SIZE) {
-        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "a Probe with a wrong run or key");
+    if (!random_id_is_sound(request->run) || request->key.len != PROBE_KEY_SIZE ||
+        request->secret.len != SECRET_SIZE) {
+        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "a Probe with a wrong run, key or secret");
         return;
     }
     const char *caller = rpc_caller(call)->address;
     const struct probe_announcement announcement = {
-        .run = request->run,
+        .secret = request->secret.data,
         .key = request->key.data,
         .address = request->address,
         .sources = {request->source, caller[0] ? caller : NULL},

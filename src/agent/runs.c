@@ -1,6 +1,7 @@
 #include "agent/runs.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +15,23 @@
 #define TICK_MS      250
 #define WATCHERS_MAX 16 /* of one run: masters, and what is left of streams that broke */
 
-struct hosted *runs_find(const struct runs *runs, const char *id)
+static struct hosted *find(const struct runs *runs, const char *id)
 {
     for (size_t i = 0; i < runs->count; i++)
         if (!runs->items[i]->leaving && strcmp(run_id(runs->items[i]->run), id) == 0)
             return runs->items[i];
     return NULL;
+}
+
+struct hosted *runs_find(const struct runs *runs, const char *id, const void *secret, size_t size)
+{
+    struct hosted *hosted = find(runs, id);
+    return hosted && secret_matches(hosted->secret, secret, size) ? hosted : NULL;
+}
+
+bool runs_have(const struct runs *runs, const char *id)
+{
+    return find(runs, id);
 }
 
 bool runs_are_busy(const struct runs *runs)
@@ -94,7 +106,7 @@ static void expel(struct hosted *hosted)
 static void leave(struct hosted *hosted, bool remove_spool)
 {
     hosted->leaving = true;
-    responder_remove(hosted->runs->responder, run_id(hosted->run));
+    responder_remove(hosted->runs->responder, hosted->secret);
     hosted->remove_spool = remove_spool;
     if (hosted->busy)
         run_hurry(hosted->run);
@@ -190,7 +202,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
                     (long long)(orphan_ns / NS_PER_S));
         hosted->orphaned = true;
         hosted_stop(hosted);
-        responder_remove(hosted->runs->responder, run_id(hosted->run));
+        responder_remove(hosted->runs->responder, hosted->secret);
         hosted->watched_ns = clock_now();
     }
 }
@@ -218,11 +230,20 @@ static void spool_grew(void *arg)
     rpc_loop_post(runs->loop, runs_look_after, runs);
 }
 
-static struct hosted *oldest_over(const struct runs *runs)
+static bool is_of(const struct hosted *hosted, const char *caller)
 {
-    for (size_t i = 0; i < runs->count; i++)
-        if (runs->items[i]->over && !runs->items[i]->busy)
-            return runs->items[i];
+    return strcmp(hosted->caller, caller) == 0;
+}
+
+/* That gives way to a new run of the caller's; NULL: none does. */
+static struct hosted *oldest_over(const struct runs *runs, const char *caller, bool of_caller)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        struct hosted *hosted = runs->items[i];
+        const bool gives_way = of_caller ? is_of(hosted, caller) : !hosted->watchers;
+        if (hosted->over && !hosted->busy && gives_way)
+            return hosted;
+    }
     return NULL;
 }
 
@@ -278,25 +299,46 @@ int hosted_reserve(struct hosted *hosted, uint64_t ends, struct error *err)
     return failed;
 }
 
-/* Makes a place in the table. */
-static int make_room(struct runs *runs, struct error *err)
+static int refuse_more(struct error *err, size_t count, const char *whose)
 {
-    if (runs->count < RUNS_MAX)
-        return 0;
-    struct hosted *oldest = oldest_over(runs);
-    if (!oldest)
-        return error_set(err, ERROR_AGENT, NULL, "%d runs are under way here", RUNS_MAX);
-    tell_kept(oldest);
-    leave(oldest, false);
-    return 0;
+    error_set(err, ERROR_AGENT, NULL, "%zu runs%s are under way here, which is all it takes", count,
+              whose);
+    return error_cure(err, "wait until one of them is over; one whose master is gone is stopped "
+                           "after a while");
 }
 
-struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err)
+/* Makes a place in the table. */
+static int make_room(struct runs *runs, const char *caller, struct error *err)
+{
+    size_t own = 0;
+    char whose[80];
+    for (size_t i = 0; i < runs->count; i++)
+        own += is_of(runs->items[i], caller);
+    const bool has_his = own >= RUNS_OF_ONE_MAX;
+    if (runs->leaving >= RUNS_MAX) {
+        error_set(err, ERROR_AGENT, NULL, "%zu runs are just being taken down here", runs->leaving);
+        return error_cure(err, "try again in a moment");
+    }
+    if (!has_his && runs->count < RUNS_MAX)
+        return 0;
+    struct hosted *oldest = oldest_over(runs, caller, has_his);
+    if (oldest) {
+        tell_kept(oldest);
+        leave(oldest, false);
+        return 0;
+    }
+    snprintf(whose, sizeof whose, " of %s", caller);
+    return has_his ? refuse_more(err, own, whose) : refuse_more(err, runs->count, "");
+}
+
+struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
+                        const struct run_owner *owner, struct error *err)
 {
     const struct held held = add_up(runs);
     settings->ends_here = held.here;
     settings->limit = &runs->consents;
-    if (capacity_check(settings->ends, held.ends, held.open, err) || make_room(runs, err))
+    if (capacity_check(settings->ends, held.ends, held.open, err) ||
+        make_room(runs, owner->caller, err))
         return NULL;
     struct hosted *hosted = malloc(sizeof *hosted);
     if (!hosted) {
@@ -304,6 +346,8 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct
         return NULL;
     }
     *hosted = (struct hosted){.runs = runs, .watched_ns = clock_now()};
+    memcpy(hosted->secret, owner->secret, SECRET_SIZE);
+    snprintf(hosted->caller, sizeof hosted->caller, "%s", owner->caller);
     if (run_create(&hosted->run, settings, runs->options, spool_grew, runs, err)) {
         free(hosted);
         return NULL;
@@ -313,7 +357,6 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct
         rpc_loop_cancel(runs->loop, tick, runs); /* the last run's may still be to come */
         rpc_loop_after(runs->loop, TICK_MS, tick, runs);
     }
-    log_info("run %s: prepared", run_id(hosted->run));
     return hosted;
 }
 

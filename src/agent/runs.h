@@ -1,8 +1,13 @@
 /* The runs of an agent, and the calls that watch them.  Main thread.
  *
+ * Who prepared a run owns it: it is found only with the secret that came with it.
+ *
  * A master that goes away without a word does not leave flows behind: a run that nobody watches
- * for so long is stopped.  Its spool stays until the master collects and forgets it, or until
- * RUNS_MAX newer runs push it out of the table (the file stays). */
+ * for so long is stopped.  Its spool stays until the master collects and forgets it.
+ *
+ * The table has RUNS_MAX places, of which one caller may have RUNS_OF_ONE_MAX.  A run that is over
+ * holds no more than its spool, and gives way to a new one: the caller's own oldest if the caller
+ * has no other place, else, in a full table, the oldest that nobody reads.  Its file stays. */
 #ifndef AGENT_RUNS_H
 #define AGENT_RUNS_H
 
@@ -15,14 +20,25 @@
 #include "agent/watcher.h"
 #include "probe/responder.h"
 #include "rpc/rpc.h"
+#include "util/secret.h"
 
-#define RUNS_MAX 16
+#define RUNS_MAX        16
+#define RUNS_OF_ONE_MAX 4
+
+/* Whose a run is. */
+struct run_owner {
+    uint8_t secret[SECRET_SIZE];
+    const char *caller; /* who shares limits with him: rpc_caller's key */
+};
 
 /* One of them.  While it is busy an errand has it, and what is asked for waits until that is done.
  */
 struct hosted {
     struct runs *runs;
     struct run *run;
+    uint8_t secret[SECRET_SIZE];
+    char caller[64]; /* who prepared it, by the key of shared limits */
+    char reader[64]; /* who read it last, likewise */
     struct watcher *watchers;
     uint64_t ends;      /* that arrived: a place is kept for them */
     size_t captures;    /* ends that are captured */
@@ -47,8 +63,11 @@ struct runs {
     struct consent_limit consents;
 };
 
-/* NULL: none of that name. */
-struct hosted *runs_find(const struct runs *runs, const char *id);
+/* The run of that name, for who has its secret; NULL: there is none, or it is another's. */
+struct hosted *runs_find(const struct runs *runs, const char *id, const void *secret, size_t size);
+
+/* Whether that name is taken. */
+bool runs_have(const struct runs *runs, const char *id);
 
 /* Whether a run is under way. */
 bool runs_are_busy(const struct runs *runs);
@@ -56,9 +75,10 @@ bool runs_are_busy(const struct runs *runs);
 /* Those that have flows now. */
 uint32_t runs_with_flows(const struct runs *runs);
 
-/* Makes a run, if there is room for it beside the others; settings->ends_here and limit are filled
- * in.  NULL and err: refused. */
-struct hosted *runs_add(struct runs *runs, struct run_settings *settings, struct error *err);
+/* Makes a run of a name that is not taken, if there is room for it beside the others;
+ * settings->ends_here and limit are filled in.  NULL and err: refused. */
+struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
+                        const struct run_owner *owner, struct error *err);
 
 /* Sees to what is due in each run: its watchers, its end, a vanished master.  It does so by itself
  * now and then.  runs is a struct runs: a function to be posted. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/audit.h"
 #include "agent/hello.h"
 #include "agent/preparation.h"
 #include "agent/probe_service.h"
@@ -31,6 +32,7 @@ struct service {
     struct hello_desk hello;
     struct responder *responder;
     struct runs runs;
+    struct audit audit;
     struct rpc_service table;
 };
 
@@ -41,13 +43,23 @@ bool service_is_busy(const struct service *service)
 
 /* ---- calls ---- */
 
-/* Finishes the call and returns NULL if there is no such run. */
-static struct hosted *run_of_call(struct service *service, struct rpc_call *call, const char *id)
+/* Finishes the call, and tells the log why. */
+static void refuse(struct service *service, struct rpc_call *call, const char *what,
+                   const char *run, int code, const char *why)
 {
-    struct hosted *hosted = runs_find(&service->runs, id);
+    audit_refused(&service->audit, call, what, run, why);
+    rpc_finish(call, NULL, code, why);
+}
+
+/* Finishes the call and returns NULL if there is no such run; nor is there for who does not have
+ * its secret, so that nobody finds out what runs there are. */
+static struct hosted *run_of_call(struct service *service, struct rpc_call *call, const char *what,
+                                  const char *id, ProtobufCBinaryData secret)
+{
+    struct hosted *hosted = runs_find(&service->runs, id, secret.data, secret.len);
     if (!hosted)
-        rpc_finish(call, NULL, RPC_NOT_FOUND,
-                   "this agent has no such run: it was forgotten, or the agent was started anew");
+        refuse(service, call, what, id, RPC_NOT_FOUND,
+               "this agent has no such run: it was forgotten, or the agent was started anew");
     return hosted;
 }
 
@@ -67,11 +79,15 @@ static void serve_clock(struct rpc_call *call, const ProtobufCMessage *message, 
     Tcpflowgen__ClockDiscipline about;
     message_from_discipline(&about, &discipline);
     reply.discipline = discipline.known ? &about : NULL;
+    struct axis axis;
+    struct hosted *hosted = NULL;
+    if (request->axis && message_to_axis(&axis, request->axis, NULL) == 0)
+        hosted = runs_find(&service->runs, request->run, request->secret.data, request->secret.len);
+    if (request->axis && !hosted)
+        audit_refused(&service->audit, call, "Clock", request->run, "no such run, or a wrong axis");
     reply.sent_ns = clock_now();
     rpc_finish(call, &reply.base, RPC_OK, NULL);
-    struct hosted *hosted = runs_find(&service->runs, request->run);
-    struct axis axis;
-    if (hosted && request->axis && message_to_axis(&axis, request->axis, NULL) == 0)
+    if (hosted)
         run_adjust(hosted->run, &axis);
 }
 
@@ -84,7 +100,8 @@ static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, 
 
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
-    return random_id_is_sound(request->run) && request->flow_key.len == FLOW_KEY_SIZE &&
+    return random_id_is_sound(request->run) && request->secret.len == SECRET_SIZE &&
+           request->flow_key.len == FLOW_KEY_SIZE &&
            request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 ||
             (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
@@ -161,11 +178,10 @@ static void has_prepared(void *arg)
     hosted_come_back(hosted);
 }
 
-/* The run that ends are to be prepared for, which may be a new one; else NULL and err. */
-static struct hosted *run_to_prepare(struct service *service, struct rpc_call *call,
-                                     const Tcpflowgen__PrepareRequest *request, struct error *err)
+static struct hosted *new_run(struct service *service, struct rpc_call *call,
+                              const Tcpflowgen__PrepareRequest *request, struct error *err)
 {
-    struct hosted *hosted = runs_find(&service->runs, request->run);
+    struct run_owner owner = {.caller = rpc_caller(call)->key};
     struct run_settings settings = {
         .interval_ns = request->interval_ns,
         .lead_ns = request->lead_ns,
@@ -180,8 +196,25 @@ static struct hosted *run_to_prepare(struct service *service, struct rpc_call *c
     settings.interface_count = request->n_interfaces;
     for (size_t i = 0; i < request->n_interfaces; i++)
         snprintf(settings.interfaces[i], DEVICE_MAX, "%s", request->interfaces[i]);
+    memcpy(owner.secret, request->secret.data, SECRET_SIZE);
+    struct hosted *hosted = runs_add(&service->runs, &settings, &owner, err);
+    if (hosted)
+        audit_done(call, request->run, "prepared");
+    return hosted;
+}
+
+/* The run that ends are to be prepared for, which may be a new one; else NULL and err. */
+static struct hosted *run_to_prepare(struct service *service, struct rpc_call *call,
+                                     const Tcpflowgen__PrepareRequest *request, struct error *err)
+{
+    const ProtobufCBinaryData secret = request->secret;
+    struct hosted *hosted = runs_find(&service->runs, request->run, secret.data, secret.len);
+    if (!hosted && runs_have(&service->runs, request->run)) {
+        error_set(err, ERROR_INPUT, NULL, "another run has this id");
+        return NULL;
+    }
     if (!hosted)
-        return runs_add(&service->runs, &settings, err);
+        return new_run(service, call, request, err);
     if (!hosted->busy && run_is_open(hosted->run))
         return hosted;
     error_set(err, ERROR_INPUT, NULL,
@@ -206,7 +239,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     struct service *service = ctx;
     const Tcpflowgen__PrepareRequest *request = (const Tcpflowgen__PrepareRequest *)message;
     if (!prepare_request_is_sound(request)) {
-        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "a Prepare with values out of range");
+        refuse(service, call, "Prepare", request->run, RPC_INVALID_ARGUMENT,
+               "a Prepare with values out of range");
         return;
     }
     struct error err = {0};
@@ -218,7 +252,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         hosted = NULL;
     if (!this || !hosted) {
         char text[512];
-        rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, error_text(&err, text, sizeof text));
+        refuse(service, call, "Prepare", request->run, RPC_FAILED_PRECONDITION,
+               error_text(&err, text, sizeof text));
         if (this)
             free_preparing(this);
         return;
@@ -235,7 +270,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
 static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     const Tcpflowgen__StartRequest *request = (const Tcpflowgen__StartRequest *)message;
-    struct hosted *hosted = run_of_call(ctx, call, request->run);
+    struct hosted *hosted = run_of_call(ctx, call, "Start", request->run, request->secret);
     if (!hosted)
         return;
     if (hosted->busy) {
@@ -257,6 +292,7 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, err.what);
         return;
     }
+    audit_done(call, request->run, "started");
     Tcpflowgen__StartReply reply = TCPFLOWGEN__START_REPLY__INIT;
     rpc_finish(call, &reply.base, RPC_OK, NULL);
 }
@@ -275,10 +311,21 @@ static void watcher_gone(struct rpc_call *call, void *arg)
     ((struct watcher *)arg)->gone = true;
 }
 
+/* A stream that breaks is taken up again and again: who reads is told once. */
+static void tell_reader(struct rpc_call *call, struct hosted *hosted)
+{
+    const char *caller = rpc_caller(call)->key;
+    if (strcmp(hosted->reader, caller) == 0)
+        return;
+    snprintf(hosted->reader, sizeof hosted->reader, "%s", caller);
+    audit_done(call, run_id(hosted->run), "read");
+}
+
 static void watch(struct service *service, struct rpc_call *call,
                   const Tcpflowgen__WatchRequest *request, bool follow)
 {
-    struct hosted *hosted = run_of_call(service, call, request->run);
+    struct hosted *hosted =
+        run_of_call(service, call, follow ? "Watch" : "Collect", request->run, request->secret);
     if (!hosted)
         return;
     if (request->offset > segment_size(run_spool(hosted->run))) {
@@ -298,6 +345,7 @@ static void watch(struct service *service, struct rpc_call *call,
         .follow = follow,
         .quiet_since_ns = clock_now(),
     };
+    tell_reader(call, hosted);
     rpc_on_ready(call, watcher_ready, watcher);
     rpc_on_gone(call, watcher_gone, watcher);
     if (!hosted_watch(hosted, watcher)) {
@@ -325,9 +373,12 @@ static void reply_empty(struct rpc_call *call)
 
 static void serve_stop(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
-    struct hosted *hosted = run_of_call(ctx, call, ((const Tcpflowgen__RunRequest *)message)->run);
+    const Tcpflowgen__RunRequest *request = (const Tcpflowgen__RunRequest *)message;
+    struct hosted *hosted = run_of_call(ctx, call, "Stop", request->run, request->secret);
     if (!hosted)
         return;
+    if (!hosted->stop)
+        audit_done(call, request->run, "stopped");
     hosted_stop(hosted);
     reply_empty(call);
 }
@@ -335,11 +386,13 @@ static void serve_stop(struct rpc_call *call, const ProtobufCMessage *message, v
 static void serve_forget(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     struct service *service = ctx;
-    const char *run = ((const Tcpflowgen__RunRequest *)message)->run;
-    responder_remove(service->responder, run); /* it may have come before the run */
-    struct hosted *hosted = run_of_call(service, call, run);
+    const Tcpflowgen__RunRequest *request = (const Tcpflowgen__RunRequest *)message;
+    if (request->secret.len == SECRET_SIZE) /* the probe may have come before the run */
+        responder_remove(service->responder, request->secret.data);
+    struct hosted *hosted = run_of_call(service, call, "Forget", request->run, request->secret);
     if (!hosted)
         return;
+    audit_done(call, request->run, "forgotten");
     hosted_forget(hosted, call);
 }
 
@@ -356,7 +409,7 @@ static void serve_shutdown(struct rpc_call *call, const ProtobufCMessage *messag
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, "another run is under way here");
         return;
     }
-    log_info("a master asks this agent to exit");
+    log_info("%s asks this agent to exit", rpc_caller(call)->text);
     reply_empty(call);
     service->quit(service->quit_arg);
 }
@@ -410,5 +463,6 @@ void service_destroy(struct service *service)
         return;
     runs_fini(&service->runs);
     responder_destroy(service->responder);
+    audit_fini(&service->audit);
     free(service);
 }

@@ -69,6 +69,7 @@ static void exchange(struct master_agent *agent)
         struct axis axis = clock_points_axis(agent, clock_now() - session->t0_ns);
         message_from_axis(&message, &axis);
         request.axis = &message;
+        request.secret = session_secret(session);
     }
     sync->burst[sync->made] = (struct clock_exchange){.t1 = clock_now(), .method = CLOCK_RPC};
     if (!rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, EXCHANGE_MS, false,

@@ -84,6 +84,7 @@ static bool ask(struct master_agent *agent, const char *address)
     Tcpflowgen__ProbeRequest request = TCPFLOWGEN__PROBE_REQUEST__INIT;
     random_bytes(sync->key, sizeof sync->key);
     request.run = agent->session->id;
+    request.secret = session_secret(agent->session);
     request.key = (ProtobufCBinaryData){sizeof sync->key, sync->key};
     request.address = (char *)address;
     request.source = (char *)probe_target_source(sync->target);

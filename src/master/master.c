@@ -348,6 +348,7 @@ static int open_session(struct master *master, const struct master_repeat *repea
     session->problems = problems;
     session->loop = master->interrupts->loop;
     random_id(session->id);
+    random_bytes(session->secret, sizeof session->secret);
     int failed = roster_build(session, err);
     if (!failed)
         failed = collect_create(&session->collect, repeat->output, session->plan->flow_count, err);

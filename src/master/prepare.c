@@ -172,6 +172,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     char *interfaces[HOST_INTERFACES_MAX];
     tcpflowgen__prepare_request__init(&piece->request);
     piece->request.run = session->id;
+    piece->request.secret = session_secret(session);
     piece->request.interval_ns = plan->interval_ns;
     piece->request.read_size = plan->read_size;
     piece->request.write_size = plan->write_size;
@@ -311,6 +312,7 @@ static void order_start(struct master_agent *agent, int64_t deadline_ms)
     message_from_axis(&message, &axis);
     Tcpflowgen__StartRequest request = TCPFLOWGEN__START_REQUEST__INIT;
     request.run = agent->session->id;
+    request.secret = session_secret(agent->session);
     request.axis = &message;
     session_call(agent, AGENT_START, &request.base, deadline_ms, NULL);
 }

@@ -95,6 +95,11 @@ struct master_agent *session_agent(const struct session *session, uint32_t flow,
     return session->hosts[end == END_SRC ? plan->src : plan->dst].agent;
 }
 
+ProtobufCBinaryData session_secret(struct session *session)
+{
+    return (ProtobufCBinaryData){.len = SECRET_SIZE, .data = session->secret};
+}
+
 static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
@@ -225,6 +230,7 @@ void session_tell(struct master_agent *agent, enum agent_method method)
 {
     Tcpflowgen__RunRequest request = TCPFLOWGEN__RUN_REQUEST__INIT;
     request.run = agent->session->id;
+    request.secret = session_secret(agent->session);
     session_call(agent, method, &request.base, agent->silent ? TELL_SILENT_MS : TELL_MS, NULL);
 }
 

@@ -20,6 +20,7 @@
 #include "rpc/service.h"
 #include "util/address.h"
 #include "util/random.h"
+#include "util/secret.h"
 
 #define CLOCK_POINTS_MAX 512
 
@@ -126,6 +127,7 @@ struct session {
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
     char id[RANDOM_ID_MAX];
+    uint8_t secret[SECRET_SIZE]; /* goes along with what is asked of the run */
     uint8_t flow_key[FLOW_KEY_SIZE]; /* agents prove with it that they are of the run */
     struct master_agent *agents; /* one a distinct agent */
     size_t agent_count;
@@ -166,6 +168,9 @@ bool session_usable(const struct master_agent *agent);
 
 /* The agent of one of the flow's ends. */
 struct master_agent *session_agent(const struct session *session, uint32_t flow, enum flow_end end);
+
+/* The run's secret as a message has it. */
+ProtobufCBinaryData session_secret(struct session *session);
 
 /* Starts a unary call; reply(agent, message) is called if it goes well.  How it went is in
  * call_code and call_text once session_settle() returned.  One at a time for each agent. */

@@ -193,6 +193,7 @@ static void watch(struct master_agent *agent)
 {
     Tcpflowgen__WatchRequest request = TCPFLOWGEN__WATCH_REQUEST__INIT;
     request.run = agent->session->id;
+    request.secret = session_secret(agent->session);
     request.offset = agent->watch_offset;
     agent->watch = rpc_start(agent->peer, &agent_methods[AGENT_WATCH], &request.base, -1, false,
                              on_watch, agent);

@@ -24,7 +24,7 @@
 #define EXPIRY_MS    1000 /* how exact silence_ns is */
 
 struct probe {
-    char run[RANDOM_ID_MAX];
+    uint8_t secret[SECRET_SIZE]; /* of its run */
     struct hmac *key;
     struct stamped_socket socket;
     union udp_address sources[2];
@@ -159,10 +159,10 @@ static void expire(struct responder *responder, int64_t now)
             drop(responder, i);
 }
 
-static void drop_run(struct responder *responder, const char *run)
+static void drop_run(struct responder *responder, const uint8_t secret[SECRET_SIZE])
 {
     for (size_t i = responder->count; i-- > 0;)
-        if (strcmp(responder->probes[i].run, run) == 0)
+        if (secret_matches(responder->probes[i].secret, secret, SECRET_SIZE))
             drop(responder, i);
 }
 
@@ -314,8 +314,7 @@ static int make_probe(struct probe *probe, const struct probe_announcement *anno
                             .heard_ns = now,
                             .filled_ns = now,
                             .allowed = RATE_BURST};
-    if (snprintf(probe->run, sizeof probe->run, "%s", announcement->run) != RANDOM_ID_MAX - 1)
-        return error_set(err, ERROR_INPUT, NULL, "no run has such an id");
+    memcpy(probe->secret, announcement->secret, SECRET_SIZE);
     int failed = read_sources(probe, announcement, err);
     if (!failed)
         failed = open_socket(probe, announcement, port, err);
@@ -331,7 +330,7 @@ int responder_add(struct responder *responder, const struct probe_announcement *
     int failed = make_probe(&probe, announcement, port, err);
     pthread_mutex_lock(&responder->lock);
     if (!failed)
-        drop_run(responder, announcement->run);
+        drop_run(responder, announcement->secret);
     if (!failed && !make_room(responder))
         failed = error_set(err, ERROR_AGENT, NULL, "%d runs probe its clock", PROBES_MAX);
     if (!failed)
@@ -347,12 +346,12 @@ int responder_add(struct responder *responder, const struct probe_announcement *
     return failed;
 }
 
-void responder_remove(struct responder *responder, const char *run)
+void responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE])
 {
     if (!responder)
         return;
     pthread_mutex_lock(&responder->lock);
-    drop_run(responder, run);
+    drop_run(responder, secret);
     pthread_mutex_unlock(&responder->lock);
 }
 

@@ -17,7 +17,7 @@
 #include "probe/packet.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/random.h"
+#include "util/secret.h"
 
 #define PROBES_MAX       16
 #define PROBE_SILENCE_NS (30 * NS_PER_S)
@@ -26,7 +26,8 @@
 struct responder;
 
 struct probe_announcement {
-    const char *run;        /* whose: one probe each, a new one replaces it */
+    const uint8_t *secret;  /* SECRET_SIZE bytes, of the run whose probe it is: one each, a new one
+                               replaces it */
     const uint8_t *key;     /* PROBE_KEY_SIZE bytes */
     const char *address;    /* numeric, of this machine: what will be probed */
     const char *sources[2]; /* numeric: where requests come from; NULL: none */
@@ -38,13 +39,13 @@ struct probe_announcement {
 /* silence_ns: PROBE_SILENCE_NS, less in tests. */
 int responder_create(struct responder **out, int64_t silence_ns, struct error *err);
 
-/* 0 with the UDP port; ERROR_INPUT for addresses or a run's id that cannot be; ERROR_AGENT where
- * there are PROBES_MAX; ERROR_SYSTEM where the address is not here, or for want of memory. */
+/* 0 with the UDP port; ERROR_INPUT for addresses that cannot be; ERROR_AGENT where there are
+ * PROBES_MAX; ERROR_SYSTEM where the address is not here, or for want of memory. */
 int responder_add(struct responder *responder, const struct probe_announcement *announcement,
                   uint16_t *port, struct error *err);
 
 /* Nothing if there is none; NULL is fine. */
-void responder_remove(struct responder *responder, const char *run);
+void responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE]);
 
 /* Ends the thread; forgets all.  NULL is fine. */
 void responder_destroy(struct responder *responder);

@@ -4,7 +4,7 @@
 
 #include "rpc/rpc.h"
 
-#define AGENT_PROTOCOL 1u /* raised when master and agent can no longer understand each other */
+#define AGENT_PROTOCOL 2u /* raised when master and agent can no longer understand each other */
 
 enum agent_method {
     AGENT_HELLO,

@@ -25,9 +25,15 @@ def datagram(sequence, kind=REQUEST, key=KEY):
     return head + hmac.new(key, head, hashlib.sha256).digest()[:16]
 
 
-def announce(channel, run=RUN, key=KEY, address="127.0.0.1", source="127.0.0.1"):
+def secret_of(run):
+    return hashlib.md5(run.encode()).digest()
+
+
+def announce(channel, run=RUN, secret=None, key=KEY, address="127.0.0.1", source="127.0.0.1"):
     """The UDP port, or the code that the agent refuses with."""
+    secret = secret_of(run) if secret is None else secret
     request = field(1, run) + field(2, key) + field(3, address) + field(4, source)
+    request += field(50, secret)
     try:
         reply = channel.unary_unary("/tcpflowgen.Agent/Probe")(request, timeout=5)
     except grpc.RpcError as problem:
@@ -51,6 +57,7 @@ def refuses_what_cannot_be(channel):
     invalid = grpc.StatusCode.INVALID_ARGUMENT
     for wrong in (
         {"run": ""}, {"run": "x" * 32}, {"run": RUN + "0"}, {"run": RUN.upper()},
+        {"secret": b""}, {"secret": b"0" * 15}, {"secret": b"0" * 17},
         {"key": b""}, {"key": KEY[:31]}, {"key": KEY + b"0"}, {"key": bytes(100000)},
         {"address": ""}, {"address": "localhost"}, {"address": "0.0.0.0"}, {"address": "224.0.0.1"},
         {"source": ""}, {"source": "255.255.255.255"}, {"source": "ff02::1"}, {"source": "a" * 5000},
@@ -80,10 +87,19 @@ def answers_its_master_alone(channel):
     return port
 
 
-def is_gone_after_the_run(channel, port):
+def forget(channel, request):
     with contextlib.suppress(grpc.RpcError):  # it has no such run, but it had the probe
-        channel.unary_unary("/tcpflowgen.Agent/Forget")(field(1, RUN), timeout=5)
-    assert ask(port, datagram(7)) is None
+        channel.unary_unary("/tcpflowgen.Agent/Forget")(request, timeout=5)
+
+
+def is_gone_after_the_run(channel, port):
+    """And not for who has not its secret."""
+    forget(channel, field(1, RUN))
+    forget(channel, field(1, RUN) + field(50, bytes(16)))
+    assert announce(channel, secret=bytes(16)) != port  # it replaces none but its own
+    assert len(ask(port, datagram(7))) == SIZE
+    forget(channel, field(1, RUN) + field(50, secret_of(RUN)))
+    assert ask(port, datagram(8)) is None
 
 
 def bounds_their_number(channel):

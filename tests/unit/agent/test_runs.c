@@ -51,11 +51,27 @@ static int teardown(void **state)
     return failed;
 }
 
+static const uint8_t secret[SECRET_SIZE] = {7};
+
+static struct hosted *add_of(struct fixture *fixture, const char *caller, char name, uint64_t ends,
+                             struct error *err)
+{
+    struct run_owner owner = {.caller = caller};
+    struct run_settings settings = {.ends = ends};
+    memcpy(owner.secret, secret, sizeof secret);
+    memset(settings.id, name, sizeof settings.id - 1);
+    return runs_add(&fixture->runs, &settings, &owner, err);
+}
+
 static struct hosted *add(struct fixture *fixture, char name, uint64_t ends, struct error *err)
 {
-    struct run_settings settings = {.ends = ends};
-    memset(settings.id, name, sizeof settings.id - 1);
-    return runs_add(&fixture->runs, &settings, err);
+    return add_of(fixture, "uid 1000", name, ends, err);
+}
+
+/* As its owner finds it. */
+static struct hosted *find(struct fixture *fixture, const struct hosted *hosted)
+{
+    return runs_find(&fixture->runs, run_id(hosted->run), secret, sizeof secret);
 }
 
 static void forget(struct fixture *fixture, struct hosted *hosted)
@@ -197,9 +213,9 @@ static void test_busy(void **state)
     hosted_stop(hosted);
     rpc_loop_run(fixture->loop, 50);
     assert_false(run_settle(hosted->run)); /* it was not stopped */
-    assert_ptr_equal(runs_find(&fixture->runs, run_id(hosted->run)), hosted);
+    assert_ptr_equal(find(fixture, hosted), hosted);
     hosted_forget(hosted, NULL);
-    assert_null(runs_find(&fixture->runs, run_id(hosted->run)));
+    assert_null(find(fixture, hosted));
     assert_int_equal(fixture->runs.count, 1);
     assert_int_equal(access(path, F_OK), 0);
 
@@ -224,7 +240,7 @@ static void test_over(void **state)
         rpc_loop_run(fixture->loop, 100);
     assert_false(hosted->busy);
     assert_true(hosted->over);
-    assert_ptr_equal(runs_find(&fixture->runs, run_id(hosted->run)), hosted);
+    assert_ptr_equal(find(fixture, hosted), hosted);
     forget(fixture, hosted);
 }
 

@@ -21,11 +21,11 @@
 #include "probe/responder.h"
 #include "util/clock.h"
 
-#define RUN      "0123456789abcdef0123456789abcdef"
 #define QUIET_MS 50 /* no answer so long after a request that has none to get is none */
 #define SOON_MS  5000
 
 static const uint8_t key_bytes[PROBE_KEY_SIZE] = {42};
+static const uint8_t secret[SECRET_SIZE] = {255}, other_secret[SECRET_SIZE] = {255, 1};
 
 struct bed {
     struct responder *responder;
@@ -37,7 +37,7 @@ struct bed {
 static struct probe_announcement announcement(void)
 {
     return (struct probe_announcement){
-        .run = RUN, .key = key_bytes, .address = "127.0.0.1", .sources = {"127.0.0.1"}};
+        .secret = secret, .key = key_bytes, .address = "127.0.0.1", .sources = {"127.0.0.1"}};
 }
 
 static int open_socket(const char *from)
@@ -183,9 +183,9 @@ static void is_gone_with_its_run(void **state)
     struct bed *bed = *state;
     uint8_t data[PROBE_PACKET_SIZE];
     must_answer(bed, 1);
-    responder_remove(bed->responder, "another");
+    responder_remove(bed->responder, other_secret);
     must_answer(bed, 2);
-    responder_remove(bed->responder, RUN);
+    responder_remove(bed->responder, secret);
     make_request(bed, 3, data);
     must_be_silent(bed, bed->fd, data, sizeof data);
     int fd = open_socket("127.0.0.1"); /* the port is free: nothing listens there */
@@ -230,13 +230,13 @@ static void takes_only_so_many(void **state)
     struct probe_announcement more = announcement();
     struct error err;
     uint16_t port;
-    char run[sizeof RUN];
-    more.run = run;
+    uint8_t theirs[SECRET_SIZE] = {0};
+    more.secret = theirs;
     for (int i = 1; i < PROBES_MAX; i++) {
-        snprintf(run, sizeof run, "%032d", i);
+        theirs[0] = (uint8_t)i;
         assert_int_equal(responder_add(bed->responder, &more, &port, &err), 0);
     }
-    snprintf(run, sizeof run, "%032d", PROBES_MAX);
+    theirs[0] = PROBES_MAX;
     assert_int_equal(responder_add(bed->responder, &more, &port, &err), ERROR_AGENT);
     must_answer(bed, 1);
 }
@@ -250,7 +250,7 @@ static void refuses_announcements_that_cannot_be(void **state)
     uint16_t port;
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         struct probe_announcement hostile = announcement();
-        hostile.run = "ffffffffffffffffffffffffffffffff";
+        hostile.secret = other_secret;
         hostile.address = addresses[i];
         assert_int_equal(responder_add(bed->responder, &hostile, &port, NULL), ERROR_INPUT);
         hostile.address = "127.0.0.1";
@@ -262,9 +262,6 @@ static void refuses_announcements_that_cannot_be(void **state)
     assert_int_equal(responder_add(bed->responder, &elsewhere, &port, NULL), ERROR_SYSTEM);
     elsewhere.anywhere = true;
     assert_int_equal(responder_add(bed->responder, &elsewhere, &port, NULL), 0);
-    struct probe_announcement nameless = announcement();
-    nameless.run = "0123";
-    assert_int_equal(responder_add(bed->responder, &nameless, &port, NULL), ERROR_INPUT);
 }
 
 static void chooses_a_port_of_the_range(void **state)
@@ -272,14 +269,14 @@ static void chooses_a_port_of_the_range(void **state)
     struct bed *bed = *state;
     struct probe_announcement within = announcement();
     uint16_t port, free_port = bed->port;
-    responder_remove(bed->responder, RUN);
+    responder_remove(bed->responder, secret);
     within.port_first = free_port;
     within.port_last = (uint16_t)(free_port + 1);
     assert_int_equal(responder_add(bed->responder, &within, &port, NULL), 0);
     assert_in_range(port, within.port_first, within.port_last);
     bed->port = port;
     must_answer(bed, 1);
-    within.run = "ffffffffffffffffffffffffffffffff";
+    within.secret = other_secret;
     within.port_first = within.port_last = port; /* it is taken */
     assert_int_equal(responder_add(bed->responder, &within, &port, NULL), ERROR_SYSTEM);
 }
@@ -380,7 +377,7 @@ static void says_why_there_is_no_answer(void **state)
     close_side(&side);
 
     uint16_t port = bed->port;
-    responder_remove(bed->responder, RUN);
+    responder_remove(bed->responder, secret);
     open_side(&side, port);
     made = burst(&side, 4);
     assert_int_equal(made.count, 0);
