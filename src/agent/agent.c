@@ -7,9 +7,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "agent/run.h"
 #include "agent/seed_service.h"
 #include "agent/service.h"
+#include "agent/spool_place.h"
 #include "engine/ecn_guardian.h"
 #include "rpc/rpc.h"
 #include "util/log.h"
@@ -20,6 +20,8 @@
 struct agent {
     struct rpc_loop *loop;
     bool quit;
+    char spools[SPOOL_PLACE_MAX];
+    struct agent_options options; /* with that */
 };
 
 static void quit(void *arg)
@@ -66,14 +68,25 @@ static void serve(struct agent *agent, const struct agent_options *options, uint
         rpc_loop_run(agent->loop, -1);
 }
 
-int agent_run(const struct agent_options *options, struct error *err)
+static int settle(struct agent *agent, const struct agent_options *given, struct error *err)
 {
-    if (run_spool_check(options, err))
-        return err->code;
+    agent->options = *given;
+    agent->options.spool_directory = agent->spools;
+    int failed = spool_place_settle(given->spool_directory, agent->spools, err);
+    return failed ? failed : spool_place_check(&agent->options, err);
+}
+
+int agent_run(const struct agent_options *given, struct error *err)
+{
     /* It and its loop are never freed: the signal thread posts to them until the process ends. */
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (settle(agent, given, err)) {
+        free(agent);
+        return err->code;
+    }
+    const struct agent_options *options = &agent->options;
     if (options->die_with_parent)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
     repair();

@@ -11,7 +11,8 @@
 struct agent_options {
     const char *host;                         /* to listen on; "": every address */
     uint16_t port;                            /* 0: the kernel chooses */
-    const char *spool_directory;              /* NULL: $TMPDIR or /var/tmp */
+    const char *spool_directory;              /* NULL: see spool_place.h */
+    uint64_t spool_max;                       /* bytes of all spools there; 0: any */
     int64_t interval_ns;                      /* for runs that name none */
     uint32_t read_size, write_size;           /* likewise; 0: the engine's */
     uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */

@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
 #include "agent/provenance.h"
-#include "agent/run.h"
+#include "agent/spool_place.h"
 #include "engine/algorithms.h"
 #include "engine/ecn.h"
 #include "engine/hosts.h"
@@ -109,9 +108,8 @@ static void describe(struct answer *answer, const struct agent_options *options,
     reply->max_ends =
         capacity_ends(answer->request->ends, answer->ends_reason, sizeof answer->ends_reason);
     reply->max_ends_reason = answer->ends_reason;
-    struct statvfs disk;
-    bool known = statvfs(run_spool_directory(options), &disk) == 0;
-    reply->spool_free_bytes = known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
+    const struct spool_bounds bounds = spool_place_bounds(options);
+    reply->spool_free_bytes = spool_place_room(&bounds, NULL);
     struct clock_discipline discipline = discipline_read();
     message_from_discipline(&answer->discipline, &discipline);
     reply->discipline = discipline.known ? &answer->discipline : NULL;
@@ -131,7 +129,8 @@ static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequ
                               const struct agent_options *options)
 {
     struct error err = {0};
-    if (run_spool_check(options, &err))
+    const struct spool_bounds bounds = spool_place_bounds(options);
+    if (spool_place_check(options, &err) || spool_place_room(&bounds, &err) == 0)
         add_problem(answer, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))

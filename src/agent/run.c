@@ -1,22 +1,23 @@
 #include "agent/run.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/host_sampler.h"
 #include "agent/recorder.h"
 #include "agent/shards.h"
 #include "agent/spool.h"
+#include "agent/spool_place.h"
 #include "format/spool_record.h"
 #include "proto/agent.pb-c.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+
+#define PREPARE_MAX (64u << 20) /* bytes of all pieces of a run */
 
 struct run {
     char id[RANDOM_ID_MAX];
@@ -28,11 +29,12 @@ struct run {
     struct recorder *recorder;
     atomic_bool recorded; /* every end's report */
     struct shards *shards;
-    uint64_t ends;      /* prepared in this process */
-    uint64_t asked_for; /* ends in all, */
-    uint64_t announced; /* of so many */
-    bool described;     /* the spool says what the run is about */
-    uint32_t agent;     /* this one, as the master counts */
+    uint64_t ends;        /* prepared in this process */
+    uint64_t asked_for;   /* ends in all, */
+    uint64_t announced;   /* of so many */
+    uint64_t asked_bytes; /* of all pieces of Prepare; 0: none came */
+    bool described;       /* the spool says what the run is about */
+    uint32_t agent;       /* this one, as the master counts */
     struct host_sampler_options sampling;
     struct host_sampler *sampler; /* from start to the end */
     bool until_stop;
@@ -40,29 +42,6 @@ struct run {
     uint32_t other_runs;              /* met so far */
     struct engine_totals last_totals; /* when it was over */
 };
-
-const char *run_spool_directory(const struct agent_options *agent)
-{
-    if (agent->spool_directory)
-        return agent->spool_directory;
-    const char *tmp = getenv("TMPDIR");
-    return tmp && *tmp ? tmp : "/var/tmp";
-}
-
-int run_spool_check(const struct agent_options *agent, struct error *err)
-{
-    const char *directory = run_spool_directory(agent);
-    struct stat status;
-    int why = 0;
-    if (stat(directory, &status) || access(directory, W_OK | X_OK))
-        why = errno;
-    else if (!S_ISDIR(status.st_mode))
-        why = ENOTDIR;
-    if (!why)
-        return 0;
-    error_set_errno(err, ERROR_INPUT, why, directory, "no spool can be kept there");
-    return error_cure(err, "make that directory, or start the agent with another --spool");
-}
 
 /* ---- this process as the recorder's sink ---- */
 
@@ -89,11 +68,12 @@ static int open_spool(struct run *run, const struct agent_options *agent, void (
                       void *arg, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
+    const struct spool_bounds bounds = spool_place_bounds(agent);
     /* Two agents on one machine may have ends of one run. */
-    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", run_spool_directory(agent), run->id,
-                 getpid()) < 0)
+    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", agent->spool_directory, run->id, getpid()) <
+        0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    return spool_create(&run->spool, path, grew, arg, err);
+    return spool_create(&run->spool, path, &bounds, grew, arg, err);
 }
 
 static int start_engine(struct run *run, const struct engine_options *options, struct error *err)
@@ -184,14 +164,42 @@ static void note(struct run *run, struct buffer *record, int failed)
     buffer_fini(record);
 }
 
-void run_describe(struct run *run, const Tcpflowgen__PrepareRequest *request)
+void run_describe(struct run *run, const Tcpflowgen__PrepareRequest *piece)
 {
     struct buffer record = {0};
-    if (!request->about && !run->described)
+    if (!piece->about && !run->described)
         return;
     run->described = true;
-    run->agent = request->agent;
-    note(run, &record, spool_record_prepare(&record, request));
+    run->agent = piece->agent;
+    note(run, &record, spool_record_prepare(&record, piece));
+}
+
+static int check_room(const struct run *run, size_t count, struct error *err)
+{
+    if (count <= run->announced - run->asked_for)
+        return 0;
+    return error_set(err, ERROR_INPUT, NULL, "more ends than the %" PRIu64 " announced",
+                     run->announced);
+}
+
+int run_admit(struct run *run, const Tcpflowgen__PrepareRequest *piece, struct error *err)
+{
+    const bool first = !run->asked_bytes;
+    const size_t bytes = tcpflowgen__prepare_request__get_packed_size(piece);
+    if (!first && piece->n_ends == 0)
+        return error_set(err, ERROR_INPUT, NULL, "a further piece of a run without ends");
+    if (!first && piece->about)
+        return error_set(err, ERROR_INPUT, NULL, "what a run is about comes with its first piece");
+    if (bytes > PREPARE_MAX - run->asked_bytes) {
+        error_set(err, ERROR_INPUT, NULL, "what is to be prepared for a run is larger than %u MiB",
+                  PREPARE_MAX >> 20);
+        return error_cure(err, "spread its flows over more agents");
+    }
+    int failed = check_room(run, piece->n_ends, err);
+    if (failed)
+        return failed;
+    run->asked_bytes += bytes;
+    return 0;
 }
 
 static void note_axis(struct run *run, const struct axis *axis)
@@ -228,14 +236,14 @@ int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct en
 {
     if (run->started || run->stopped)
         return refuse(run, err);
-    if (count > run->announced - run->asked_for)
-        return error_set(err, ERROR_INPUT, NULL, "more ends than the %" PRIu64 " announced",
-                         run->announced);
+    int failed = check_room(run, count, err);
+    if (failed)
+        return failed;
     run->asked_for += count;
     CLEANUP_FREE const struct consent_place **denied = calloc(count + 1, sizeof(*denied));
     if (!denied)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    int failed = consent_ask(run->consent, specs, count, denied, err);
+    failed = consent_ask(run->consent, specs, count, denied, err);
     if (!failed)
         failed = prepare_ends(run, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)

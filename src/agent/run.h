@@ -34,11 +34,6 @@ struct run_settings {
     struct consent_limit *limit; /* the agent's */
 };
 
-/* Where this agent keeps its runs' spools. */
-const char *run_spool_directory(const struct agent_options *agent);
-/* 0, or ERROR_INPUT if no file can be made there. */
-int run_spool_check(const struct agent_options *agent, struct error *err);
-
 /* Makes the spool's file, and the engine; where one process cannot have so many ends open, ends
  * will come to processes that have one each.  grew(arg) is called on another thread when the spool
  * has grown, until run_settle() said that the run is over or run_destroy() returned. */
@@ -61,10 +56,12 @@ int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct en
                 struct error *err);
 /* Nobody wants what is being prepared: run_prepare() does not wait for other agents.  Any time. */
 void run_hurry(struct run *run);
-/* Keeps what will be prepared in the spool, if the master says what the run is about.  Before
- * run_prepare(). */
+/* Whether one more piece of the run may be prepared: what all pieces may have together is bounded.
+ * 0, or ERROR_INPUT; never for the first piece. */
 struct Tcpflowgen__PrepareRequest;
-void run_describe(struct run *run, const struct Tcpflowgen__PrepareRequest *request);
+int run_admit(struct run *run, const struct Tcpflowgen__PrepareRequest *piece, struct error *err);
+/* Keeps a piece that will be prepared in the spool, if the master said what the run is about. */
+void run_describe(struct run *run, const struct Tcpflowgen__PrepareRequest *piece);
 int run_start(struct run *run, const struct axis *axis, struct error *err); /* once */
 void run_adjust(struct run *run, const struct axis *axis); /* nothing unless it runs */
 void run_stop(struct run *run);                            /* every end ends now */

@@ -7,6 +7,7 @@
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
+#include "agent/spool_place.h"
 #include "model/packet.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
@@ -335,9 +336,11 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
                         const struct run_owner *owner, struct error *err)
 {
     const struct held held = add_up(runs);
+    const struct spool_bounds bounds = spool_place_bounds(runs->options);
     settings->ends_here = held.here;
     settings->limit = &runs->consents;
-    if (capacity_check(settings->ends, held.ends, held.open, err) ||
+    if (!spool_place_room(&bounds, err) ||
+        capacity_check(settings->ends, held.ends, held.open, err) ||
         make_room(runs, owner->caller, err))
         return NULL;
     struct hosted *hosted = malloc(sizeof *hosted);

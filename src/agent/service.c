@@ -19,9 +19,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define IO_SIZE_MAX 16777216u /* bytes a read or write */
-#define PIECE_MAX   8192      /* ends in one Prepare */
-#define ENDS_MAX    (UINT64_C(2) * SCENARIO_FLOWS_MAX)
+#define IO_SIZE_MAX  16777216u /* bytes a read or write */
+#define PIECE_MAX    8192     /* ends in one Prepare */
+#define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
+#define ABOUT_MAX    (3u << 20) /* bytes of what a run is about */
+#define WARNINGS_MAX 4096u
 
 struct service {
     struct rpc_loop *loop;
@@ -98,6 +100,14 @@ static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, 
                 service->responder);
 }
 
+/* What a run is about, for its spool: nothing yet that only its end will tell. */
+static bool about_is_sound(const Tcpflowgen__Run *about)
+{
+    return about->n_hosts <= SCENARIO_HOSTS_MAX && about->n_agents <= SCENARIO_HOSTS_MAX &&
+           about->n_warnings <= WARNINGS_MAX && !about->n_events && !about->n_host_samples &&
+           tcpflowgen__run__get_packed_size(about) <= ABOUT_MAX;
+}
+
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
     return random_id_is_sound(request->run) && request->secret.len == SECRET_SIZE &&
@@ -105,6 +115,8 @@ static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
            request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 ||
             (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
+           (request->n_ends || request->until_stop) &&
+           (!request->about || about_is_sound(request->about)) &&
            request->n_interfaces <= HOST_INTERFACES_MAX && request->lead_ns >= 0 &&
            request->lead_ns <= LEAD_MAX_NS && request->read_size <= IO_SIZE_MAX &&
            request->write_size <= IO_SIZE_MAX;
@@ -248,7 +260,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
     struct hosted *hosted = failed ? NULL : run_to_prepare(service, call, request, &err);
-    if (hosted && hosted_reserve(hosted, request->n_ends, &err))
+    if (hosted && (run_admit(hosted->run, request, &err) ||
+                   hosted_reserve(hosted, request->n_ends, &err)))
         hosted = NULL;
     if (!this || !hosted) {
         char text[512];

@@ -11,6 +11,8 @@
 
 #define WAITING_MAX (64u << 20) /* bytes; if more wait for the disk, samples are dropped */
 #define FAILURE_MAX 384
+#define LOOK_NS     (250 * NS_PER_MS) /* between two looks at the disk, if there was room */
+#define SHARE       32u /* a look's part of the room: so many spools may grow between two */
 
 struct spool {
     struct segment *segment;
@@ -18,17 +20,22 @@ struct spool {
     void *arg;
     pthread_mutex_t lock; /* of what follows, and of appending */
     uint64_t lost;        /* samples */
+    struct spool_bounds bounds;
+    struct error no_room; /* why there was none when it was looked for */
+    uint64_t allowed;     /* bytes that the file may have until it is looked for again */
+    int64_t look_ns;      /* when it is, in any case */
     bool ended;
     atomic_bool failed;
     char failure[FAILURE_MAX]; /* written before `failed` is set */
 };
 
-int spool_create(struct spool **out, const char *path, void (*grew)(void *arg), void *arg,
-                 struct error *err)
+int spool_create(struct spool **out, const char *path, const struct spool_bounds *bounds,
+                 void (*grew)(void *arg), void *arg, struct error *err)
 {
     struct spool *spool = calloc(1, sizeof *spool);
     if (!spool)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    spool->bounds = *bounds;
     spool->grew = grew;
     spool->arg = arg;
     int failed = segment_create(&spool->segment, path, err);
@@ -52,17 +59,43 @@ static void fail(struct spool *spool, const char *why, uint64_t samples)
     atomic_store(&spool->failed, true);
 }
 
+/* Lets the file grow by `more` bytes and what waits, as far as there is room.  Looking for that
+ * costs little, but is not done for each append. */
+static void grant(struct spool *spool, uint64_t more)
+{
+    const int64_t now = clock_now();
+    const uint64_t waiting = segment_waiting(spool->segment);
+    const uint64_t in_file = segment_size(spool->segment) - waiting;
+    if (now < spool->look_ns && in_file + waiting + more <= spool->allowed)
+        return;
+    const uint64_t room = spool_place_room(&spool->bounds, &spool->no_room);
+    uint64_t granted = room / SHARE > waiting + more ? room / SHARE : waiting + more;
+    if (granted > room)
+        granted = room;
+    spool->allowed = in_file + granted;
+    spool->look_ns = now + LOOK_NS;
+    segment_limit(spool->segment, spool->allowed);
+}
+
 static bool append(struct spool *spool, const struct buffer *framed)
 {
     struct error err = {0};
     char text[FAILURE_MAX];
+    grant(spool, framed->size);
     int refused = segment_append_framed(spool->segment, framed, &err);
+    const bool bounded = refused > 0 && segment_size(spool->segment) > spool->allowed;
     if (refused)
-        fail(spool, error_text(&err, text, sizeof text), 0);
+        fail(spool, error_text(bounded ? &spool->no_room : &err, text, sizeof text), 0);
     return refused >= 0;
 }
 
-/* Reports and the like, which are small, are kept in any case. */
+/* What there is a few of for each end is kept in any case, so that it is bounded what waits. */
+static bool is_kept(enum spool_kind kind)
+{
+    return kind == SPOOL_READY || kind == SPOOL_REPORT || kind == SPOOL_CAPTURED ||
+           kind == SPOOL_RUN_END;
+}
+
 static bool append_without_samples(struct spool *spool, const struct buffer *framed)
 {
     struct buffer rest = {0};
@@ -77,9 +110,9 @@ static bool append_without_samples(struct spool *spool, const struct buffer *fra
         bool rows = head.kind == SPOOL_SAMPLES || head.kind == SPOOL_HOST;
         if (rows)
             dropped += head.rows;
-        else if (head.kind != SPOOL_PACKETS)
+        else if (is_kept(head.kind))
             whole = segment_frame(&rest, record, size) == 0;
-        some |= rows || head.kind == SPOOL_PACKETS;
+        some |= !is_kept(head.kind);
     }
     bool appended = whole && append(spool, &rest);
     if (!whole)
@@ -157,6 +190,8 @@ void spool_close(struct spool *spool, bool remove_file)
 {
     if (!spool)
         return;
+    if (!remove_file)
+        grant(spool, 0);
     segment_close(spool->segment, remove_file);
     pthread_mutex_destroy(&spool->lock);
     free(spool);

@@ -5,18 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/spool_place.h"
 #include "format/segment.h"
 #include "util/buffer.h"
 #include "util/error.h"
 
 struct spool; /* opaque */
 
-/* Creates the file.  grew(arg) is called on the thread that appended. */
-int spool_create(struct spool **out, const char *path, void (*grew)(void *arg), void *arg,
-                 struct error *err);
+/* Creates the file, which takes no more room than *bounds leave (the directory's name must outlive
+ * the spool): what is beyond is refused as by a full disk.  grew(arg) is called on the thread that
+ * appended. */
+int spool_create(struct spool **out, const char *path, const struct spool_bounds *bounds,
+                 void (*grew)(void *arg), void *arg, struct error *err);
 
 /* Appends framed records (segment_frame()).  What the disk refuses waits in memory, and is tried
- * again with the next ones or by spool_retry(); if too much waits, samples are dropped.  False if
+ * again with the next ones or by spool_retry(); if too much waits, samples are dropped, and so is
+ * what else there may be any number of.  False if
  * there is no memory either: nothing was taken.  Any thread. */
 bool spool_append(struct spool *spool, const struct buffer *framed);
 void spool_retry(struct spool *spool);

@@ -13,6 +13,7 @@
 #define CLI_PAUSE_MAX_NS     (86400 * NS_PER_S)
 #define CLI_WARMUP_MAX_NS    SCENARIO_TIME_MAX
 #define CLI_SIZE_MAX         (INT64_C(16) << 20) /* bytes a read or write */
+#define CLI_SPOOL_MIN        1000000             /* bytes for all spools of an agent */
 #define CLI_WORKERS_MAX      1024
 #define CLI_PORT             8840            /* of an agent, unless told */
 #define CLI_AGENT_TIMEOUT_NS (10 * NS_PER_S) /* a silent agent is lost then */

@@ -20,6 +20,7 @@ struct agent_arguments {
     int64_t orphan_ns;
     int64_t announce_fd; /* -1: none */
     const char *spool;   /* NULL: not given */
+    uint64_t spool_max;  /* 0: not given */
 };
 
 struct run_arguments {

@@ -9,6 +9,7 @@
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/duration.h"
+#include "util/units.h"
 
 /* ---- values ---- */
 
@@ -63,6 +64,21 @@ static int read_duration(const struct option_row *row, const char *text, int64_t
     return 0;
 }
 
+static int read_bytes(const struct option_row *row, const char *text, uint64_t *out,
+                      struct error *err)
+{
+    uint64_t bytes;
+    char least[UNITS_TEXT_MAX];
+    int failed = units_parse_bytes(text, &bytes, err);
+    if (failed)
+        return failed;
+    if (bytes < (uint64_t)row->min)
+        return error_set(err, ERROR_INPUT, NULL, "'%s' is too small: %s or more is possible", text,
+                         units_bytes((uint64_t)row->min, least));
+    *out = bytes;
+    return 0;
+}
+
 static int read_ports(const char *text, struct port_range *out, struct error *err)
 {
     struct port_range range;
@@ -108,6 +124,8 @@ static int read_value(const struct option_row *row, const char *text, void *valu
         return read_ports(text, place, err);
     case OPTION_UINT64:
         return read_uint64(text, place, err);
+    case OPTION_BYTES:
+        return read_bytes(row, text, place, err);
     }
     return ERROR_INPUT;
 }

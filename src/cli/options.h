@@ -19,6 +19,7 @@ enum option_kind {
     OPTION_ENDPOINT, /* struct endpoint */
     OPTION_PORTS,    /* struct port_range */
     OPTION_UINT64,   /* struct optional_uint64 */
+    OPTION_BYTES,    /* uint64_t, min or more */
 };
 
 struct port_range {

@@ -21,6 +21,7 @@ struct segment {
     char *path;
     _Atomic uint64_t size;    /* in all */
     _Atomic uint64_t in_file; /* of them */
+    uint64_t limit;           /* of these; the writer's */
     pthread_mutex_t lock;     /* of waiting, and of in_file while something waits */
     struct buffer waiting;    /* from in_file on */
 };
@@ -44,6 +45,7 @@ static struct segment *make(const char *path)
         return NULL;
     }
     segment->path = copy;
+    segment->limit = UINT64_MAX;
     pthread_mutex_init(&segment->lock, NULL);
     return segment;
 }
@@ -90,8 +92,10 @@ static int put(struct segment *segment, const uint8_t *data, size_t size, size_t
                struct error *err)
 {
     uint64_t at = atomic_load(&segment->in_file);
-    for (*done = 0; *done < size;) {
-        ssize_t wrote = pwrite(segment->fd, data + *done, size - *done, (off_t)(at + *done));
+    const uint64_t room = at < segment->limit ? segment->limit - at : 0;
+    const size_t within = size < room ? size : (size_t)room;
+    for (*done = 0; *done < within;) {
+        ssize_t wrote = pwrite(segment->fd, data + *done, within - *done, (off_t)(at + *done));
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0) {
@@ -101,6 +105,8 @@ static int put(struct segment *segment, const uint8_t *data, size_t size, size_t
         }
         *done += (size_t)wrote;
     }
+    if (within < size)
+        return error_set(err, ERROR_SYSTEM, segment->path, "cannot write: it may not grow");
     return 0;
 }
 
@@ -184,6 +190,11 @@ int segment_append_framed(struct segment *segment, const struct buffer *framed, 
     }
     pthread_mutex_unlock(&segment->lock);
     return failed;
+}
+
+void segment_limit(struct segment *segment, uint64_t bytes)
+{
+    segment->limit = bytes;
 }
 
 uint64_t segment_waiting(const struct segment *segment)

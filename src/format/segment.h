@@ -27,6 +27,9 @@ int segment_append(struct segment *segment, const void *data, size_t size, uint6
  * call, also with one that brings nothing.  0; 1 and err if something waits now; or ERROR_SYSTEM:
  * out of memory, nothing was taken. */
 int segment_append_framed(struct segment *segment, const struct buffer *framed, struct error *err);
+/* The file takes so many bytes in all and no more: the rest waits, as if the disk were full.  Any
+ * number at first.  The writer's thread. */
+void segment_limit(struct segment *segment, uint64_t bytes);
 /* Bytes that wait for the disk.  The writer's thread. */
 uint64_t segment_waiting(const struct segment *segment);
 /* Adds one record with its frame to out; 0, or -1 when out of memory. */

@@ -181,6 +181,29 @@ int units_parse_rate(const char *text, uint64_t *bits_per_s, struct error *err)
     return 0;
 }
 
+int units_parse_bytes(const char *text, uint64_t *bytes, struct error *err)
+{
+    static const char *const names[COUNT_OF(rate_units)] = {"B", "kB", "MB", "GB", "TB"};
+    const char *at = text;
+    uint64_t value = 0;
+    int places = 0;
+    size_t unit = 0;
+    const char *fault = read_decimal(&at, &value, &places);
+    at += *at == ' ';
+    while (unit < COUNT_OF(names) && strcmp(names[unit], at) != 0)
+        unit++;
+    if (!fault && unit == COUNT_OF(names))
+        fault = "its unit is none of B, kB, MB, GB and TB";
+    if (!fault && scale_exactly(&value, places, rate_units[unit].size))
+        fault = "it is too large, or no whole number of bytes";
+    if (!fault) {
+        *bytes = value;
+        return 0;
+    }
+    error_set(err, ERROR_INPUT, NULL, "\"%.*s\" is no size: %s", SHOWN, text, fault);
+    return error_cure(err, "write for example \"500MB\" or \"1.5GB\"");
+}
+
 char *units_exact_rate(uint64_t bits_per_s, char out[UNITS_TEXT_MAX])
 {
     /* In the largest unit that takes three places at most. */

@@ -18,6 +18,8 @@ char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_MAX]);
  * are bytes, whose "B" is so easily taken for a "b".  0 and *bits_per_s, or ERROR_INPUT with what
  * is wrong and a cure. */
 int units_parse_rate(const char *text, uint64_t *bits_per_s, struct error *err);
+/* Likewise bytes, DECIMAL [blank] UNIT with the units B kB MB GB TB (powers of 1000). */
+int units_parse_bytes(const char *text, uint64_t *bytes, struct error *err);
 /* The exact rate in the form that units_parse_rate() reads: "1.5Gbit/s", "1234.567kbit/s"; 0: "0".
  * Reads back as the same up to INT64_MAX. */
 char *units_exact_rate(uint64_t bits_per_s, char out[UNITS_TEXT_MAX]);

@@ -1,7 +1,15 @@
+import os
+
 import pytest
 
 import harness
 from figures import figure, pytest_terminal_summary  # noqa: F401
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_spools(tmp_path_factory):
+    """Agents that were not told where to keep spools leave nothing on the machine."""
+    os.environ["STATE_DIRECTORY"] = str(tmp_path_factory.mktemp("spools"))
 
 
 @pytest.fixture

@@ -496,7 +496,7 @@ def disk_of_agent_full(bed):
     outcome = master.done()
     disk.empty()
     bed.spools["B"] = disk.outside
-    assert re.search(r"disk/tcp-flowgen-\S+\.spool: cannot write: No space", bed.agents["B"].text())
+    assert re.search(r"disk: spools leave \S+ kB of their disk free", bed.agents["B"].text())
     return outcome
 
 
@@ -641,7 +641,7 @@ def event_of_full_disk(outcome):
         for report, rows, _ in ends(flow):
             assert len(rows) == report.samples_taken + 1 > 100
     (event,) = outcome.run.events
-    assert HOSTS["B"]["mgmt"] in event.text and "No space left" in event.text
+    assert HOSTS["B"]["mgmt"] in event.text and "of their disk free" in event.text
 
 
 def warning_of_full_disk(outcome):
@@ -749,7 +749,7 @@ MATRIX = [
     Row(slow_agent, 0, "", whole),
     Row(
         disk_of_agent_full, 1,
-        B + r".*\.spool: cannot write: No space .*make room.* 0 samples were lost",
+        B + r".*/disk: spools leave .* and there are 0 B .*make room.* 0 samples were lost",
         event_of_full_disk,
     ),
     Row(

@@ -38,6 +38,7 @@ def run(lab, where, *wrapper, folder=None, flags=(), output=None, **flow):
     if folder:
         scenario = shutil.copy(scenario, folder)
         program, output = f"{folder}/{PROGRAM.name}", f"{folder}/{output.name}"
+        wrapper = ["env", f"STATE_DIRECTORY={folder}", *wrapper]
     words = [*wrapper, program, "run", "--local", "-o", output, *flags, scenario]
     outcome = lab.command(where, *words[1:], program=words[0])
     outcome.output = output
@@ -155,7 +156,7 @@ def test_read_only_proc_sys(lab):
 def test_read_only_spool(lab):
     folder = lab.directory / "full"
     folder.mkdir()
-    wrapper = ["env", f"TMPDIR={folder}", *read_only(folder)]
+    wrapper = ["env", f"STATE_DIRECTORY={folder}", *read_only(folder)]
     outcome = run(lab, lab.namespace("disk"), *wrapper).must(1)
     assert str(folder) in outcome.stderr and "Read-only" in outcome.stderr
 
@@ -164,7 +165,7 @@ def test_read_only_spool(lab):
 def test_tiny_disk_for_the_spool(lab):
     """A run that does not fit is not begun, and one that fits is whole."""
     folder, where = lab.directory, lab.namespace("disk")
-    wrapper = [*tiny_disk(folder, "256k"), "env", f"TMPDIR={folder}/disk"]
+    wrapper = [*tiny_disk(folder, "256k"), "env", f"STATE_DIRECTORY={folder}/disk"]
     outcome = run(lab, where, *wrapper, flags=("-i", "1ms"), duration="10s").must(3)
     needed = r"agent [AB]:1, agent [AB]:1: its spool may need \S+ MB, and there are \S+ kB: make room .* --spool"
     assert re.search(needed, outcome.stderr)

@@ -1,5 +1,6 @@
 """Fixtures of the lab; those of tests/integration that it shares are imported from there."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,12 @@ import harness
 import two_machines as two
 import uml
 from figures import figure, pytest_terminal_summary  # noqa: F401
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_spools(tmp_path_factory):
+    """Agents that were not told where to keep spools leave nothing on the machine."""
+    os.environ["STATE_DIRECTORY"] = str(tmp_path_factory.mktemp("spools"))
 
 
 @pytest.fixture

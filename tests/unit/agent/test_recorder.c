@@ -146,7 +146,8 @@ static int setup(void **state)
     signal(SIGXFSZ, SIG_IGN);
     *state = fixture;
     const struct recorder_sink sink = {fixture, append, failed, finished};
-    return spool_create(&fixture->spool, fixture->path, grew, fixture, NULL) ||
+    const struct spool_bounds bounds = {.directory = fixture->directory};
+    return spool_create(&fixture->spool, fixture->path, &bounds, grew, fixture, NULL) ||
            recorder_create(&fixture->recorder, &fixture->engine, &sink, NULL);
 }
 

@@ -35,7 +35,8 @@ static int setup(void **state)
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/spool", fixture->directory);
     *state = fixture;
-    return spool_create(&fixture->spool, fixture->path, grew, fixture, NULL);
+    const struct spool_bounds bounds = {.directory = fixture->directory};
+    return spool_create(&fixture->spool, fixture->path, &bounds, grew, fixture, NULL);
 }
 
 static int teardown(void **state)

@@ -124,6 +124,40 @@ static void refuses_what_is_no_rate(void **state)
     }
 }
 
+static void reads_sizes(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"",
+                                       "10",
+                                       "0",
+                                       "10M",
+                                       "10 ",
+                                       "10Mb",
+                                       "10mb",
+                                       "MB",
+                                       "-1MB",
+                                       "1.5B",
+                                       "10MiB",
+                                       "10MBx",
+                                       "1e3B",
+                                       "10  MB",
+                                       "0.5B",
+                                       "18446745TB",
+                                       "99999999999999999999B"};
+    struct error err;
+    uint64_t bytes = 99;
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        assert_int_equal(units_parse_bytes(none[i], &bytes, &err), ERROR_INPUT);
+        assert_true(bytes == 99 && err.cure[0]);
+    }
+    assert_int_equal(units_parse_bytes("1.5GB", &bytes, NULL), 0);
+    assert_true(bytes == 1500000000);
+    assert_int_equal(units_parse_bytes("500 kB", &bytes, NULL), 0);
+    assert_true(bytes == 500000);
+    assert_int_equal(units_parse_bytes("7B", &bytes, NULL), 0);
+    assert_true(bytes == 7);
+}
+
 static void prints_exact_rates_that_it_reads(void **state)
 {
     (void)state;
@@ -155,11 +189,9 @@ static void prints_exact_rates_that_it_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prints_rates),
-        cmocka_unit_test(prints_bytes),
-        cmocka_unit_test(reads_exact_rates),
-        cmocka_unit_test(refuses_what_is_no_rate),
-        cmocka_unit_test(prints_exact_rates_that_it_reads),
+        cmocka_unit_test(prints_rates),      cmocka_unit_test(prints_bytes),
+        cmocka_unit_test(reads_exact_rates), cmocka_unit_test(refuses_what_is_no_rate),
+        cmocka_unit_test(reads_sizes),       cmocka_unit_test(prints_exact_rates_that_it_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
