@@ -20,7 +20,7 @@
 #include "util/log.h"
 
 #define IO_SIZE_MAX  16777216u /* bytes a read or write */
-#define PIECE_MAX    8192     /* ends in one Prepare */
+#define PIECE_MAX    8192      /* ends in one Prepare */
 #define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
 #define ABOUT_MAX    (3u << 20) /* bytes of what a run is about */
 #define WARNINGS_MAX 4096u
@@ -260,8 +260,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
     struct hosted *hosted = failed ? NULL : run_to_prepare(service, call, request, &err);
-    if (hosted && (run_admit(hosted->run, request, &err) ||
-                   hosted_reserve(hosted, request->n_ends, &err)))
+    if (hosted &&
+        (run_admit(hosted->run, request, &err) || hosted_reserve(hosted, request->n_ends, &err)))
         hosted = NULL;
     if (!this || !hosted) {
         char text[512];

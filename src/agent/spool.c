@@ -21,9 +21,8 @@ struct spool {
     pthread_mutex_t lock; /* of what follows, and of appending */
     uint64_t lost;        /* samples */
     struct spool_bounds bounds;
-    struct error no_room; /* why there was none when it was looked for */
-    uint64_t allowed;     /* bytes that the file may have until it is looked for again */
-    int64_t look_ns;      /* when it is, in any case */
+    uint64_t allowed; /* bytes that the file may have until it is looked for again */
+    int64_t look_ns;  /* when it is, in any case */
     bool ended;
     atomic_bool failed;
     char failure[FAILURE_MAX]; /* written before `failed` is set */
@@ -68,7 +67,7 @@ static void grant(struct spool *spool, uint64_t more)
     const uint64_t in_file = segment_size(spool->segment) - waiting;
     if (now < spool->look_ns && in_file + waiting + more <= spool->allowed)
         return;
-    const uint64_t room = spool_place_room(&spool->bounds, &spool->no_room);
+    const uint64_t room = spool_place_room(&spool->bounds, NULL);
     uint64_t granted = room / SHARE > waiting + more ? room / SHARE : waiting + more;
     if (granted > room)
         granted = room;
@@ -83,9 +82,12 @@ static bool append(struct spool *spool, const struct buffer *framed)
     char text[FAILURE_MAX];
     grant(spool, framed->size);
     int refused = segment_append_framed(spool->segment, framed, &err);
-    const bool bounded = refused > 0 && segment_size(spool->segment) > spool->allowed;
-    if (refused)
-        fail(spool, error_text(bounded ? &spool->no_room : &err, text, sizeof text), 0);
+    if (!refused || atomic_load(&spool->failed))
+        return refused >= 0;
+    const uint64_t in_file = segment_size(spool->segment) - segment_waiting(spool->segment);
+    if (refused > 0 && in_file >= spool->allowed) /* not by the disk itself */
+        spool_place_room(&spool->bounds, &err);
+    fail(spool, error_text(&err, text, sizeof text), 0);
     return refused >= 0;
 }
 

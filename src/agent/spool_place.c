@@ -66,12 +66,10 @@ static bool make(char path[SPOOL_PLACE_MAX])
 static int verify(const char *path, struct error *err)
 {
     struct stat status;
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    const int cause = fd < 0 || fstat(fd, &status) ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (cause)
-        error_set_errno(err, ERROR_INPUT, cause, path, "this is no directory for spools");
+    if (lstat(path, &status))
+        error_set_errno(err, ERROR_INPUT, errno, path, "cannot make a directory for spools");
+    else if (!S_ISDIR(status.st_mode))
+        error_set(err, ERROR_INPUT, path, "this, where spools would be kept, is no directory");
     else if (status.st_uid != geteuid())
         error_set(err, ERROR_INPUT, path,
                   "this directory, where spools would be kept, belongs to uid %u",

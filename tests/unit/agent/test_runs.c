@@ -14,6 +14,7 @@
 #include "agent/runs.h"
 #include "agent/shards.h"
 #include "model/packet.h"
+#include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -244,6 +245,177 @@ static void test_over(void **state)
     forget(fixture, hosted);
 }
 
+/* ---- owners ---- */
+
+static void test_found_with_its_secret(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hosted *hosted = add(fixture, 'a', 1, NULL);
+    const char *id = run_id(hosted->run);
+    uint8_t wrong[SECRET_SIZE + 1];
+    for (size_t i = 0; i < SECRET_SIZE; i++) {
+        memcpy(wrong, secret, SECRET_SIZE);
+        wrong[i] ^= 0x80;
+        assert_null(runs_find(&fixture->runs, id, wrong, SECRET_SIZE));
+    }
+    memcpy(wrong, secret, SECRET_SIZE);
+    wrong[SECRET_SIZE] = 0;
+    assert_null(runs_find(&fixture->runs, id, NULL, 0));
+    assert_null(runs_find(&fixture->runs, id, wrong, SECRET_SIZE - 1));
+    assert_null(runs_find(&fixture->runs, id, wrong, SECRET_SIZE + 1));
+    assert_ptr_equal(runs_find(&fixture->runs, id, wrong, SECRET_SIZE), hosted);
+    assert_true(runs_have(&fixture->runs, id));
+    forget(fixture, hosted);
+    assert_false(runs_have(&fixture->runs, "a"));
+}
+
+static void end(struct fixture *fixture, struct hosted *hosted)
+{
+    const int64_t deadline = clock_now() + 10 * NS_PER_S;
+    hosted_stop(hosted);
+    while (!(hosted->over && !hosted->busy) && clock_now() < deadline)
+        rpc_loop_run(fixture->loop, 20);
+    assert_true(hosted->over && !hosted->busy);
+}
+
+/* And the file of one that gave way. */
+static void remove_spool(const struct fixture *fixture, char name)
+{
+    char id[RANDOM_ID_MAX] = "", path[TEMPORARY_PATH_MAX];
+    memset(id, name, sizeof id - 1);
+    snprintf(path, sizeof path, "%s/tcp-flowgen-%s-%d.spool", fixture->directory, id, getpid());
+    assert_int_equal(unlink(path), 0);
+}
+
+static void settle(struct fixture *fixture)
+{
+    while (fixture->runs.leaving)
+        rpc_loop_run(fixture->loop, 20);
+}
+
+static void test_so_many_of_one_caller(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *his[4], *other = add_of(fixture, "uid 7", 'x', 1, &err);
+    end(fixture, other); /* another's gives no place to him */
+    for (int i = 0; i < 4; i++)
+        his[i] = add(fixture, (char)('a' + i), 1, &err);
+    assert_null(add(fixture, 'e', 1, &err));
+    assert_int_equal(err.code, ERROR_AGENT);
+    assert_non_null(strstr(err.what, "4 runs of uid 1000 are under way"));
+    assert_non_null(strstr(err.cure, "wait until one of them is over"));
+
+    struct hosted *beside = add_of(fixture, "uid 8", 'y', 1, &err);
+    assert_non_null(beside);
+    end(fixture, his[2]); /* what is over gives way, and its file stays */
+    struct hosted *next = add(fixture, 'e', 1, &err);
+    assert_non_null(next);
+    assert_null(find(fixture, his[2]));
+    settle(fixture);
+    remove_spool(fixture, 'c');
+    assert_null(add(fixture, 'f', 1, &err));
+    forget(fixture, his[0]); /* and so does what is forgotten */
+    assert_non_null(his[0] = add(fixture, 'f', 1, &err));
+    struct hosted *all[] = {his[0], his[1], his[3], next, beside, other};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        forget(fixture, all[i]);
+}
+
+static void test_so_many_in_all(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *all[RUNS_MAX];
+    char caller[16];
+    for (int i = 0; i < RUNS_MAX; i++) {
+        snprintf(caller, sizeof caller, "192.0.2.%d", i / RUNS_OF_ONE_MAX);
+        assert_non_null(all[i] = add_of(fixture, caller, (char)('a' + i), 1, &err));
+    }
+    assert_null(add_of(fixture, "192.0.2.99", 'q', 1, &err));
+    assert_non_null(strstr(err.what, "16 runs are under way"));
+    struct watcher watcher = {.run = all[2]->run, .follow = true, .blocked = true};
+    end(fixture, all[2]);
+    end(fixture, all[5]);
+    all[2]->watchers = &watcher; /* it is being read */
+    struct hosted *next = add_of(fixture, "192.0.2.99", 'q', 1, &err);
+    assert_non_null(next);
+    assert_ptr_equal(find(fixture, all[2]), all[2]);
+    assert_null(add_of(fixture, "192.0.2.99", 'r', 1, &err));
+    all[2]->watchers = NULL;
+    settle(fixture);
+    remove_spool(fixture, 'f');
+    all[5] = next;
+    for (int i = 0; i < RUNS_MAX; i++)
+        forget(fixture, all[i]);
+}
+
+/* ---- pieces ---- */
+
+static int admit(struct hosted *hosted, size_t ends, size_t about, struct error *err)
+{
+    Tcpflowgen__EndSpec spec = TCPFLOWGEN__END_SPEC__INIT, *specs[16];
+    Tcpflowgen__PrepareRequest piece = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    Tcpflowgen__Run run = TCPFLOWGEN__RUN__INIT;
+    char *scenario = malloc(about + 1);
+    memset(scenario, 'x', about);
+    scenario[about] = '\0';
+    for (size_t i = 0; i < ends; i++)
+        specs[i] = &spec;
+    run.scenario = scenario;
+    piece.ends = specs;
+    piece.n_ends = ends;
+    piece.about = about ? &run : NULL;
+    spec.ccalg = scenario;
+    int failed = run_admit(hosted->run, &piece, err);
+    if (!failed)
+        run_describe(hosted->run, &piece);
+    free(scenario);
+    return failed;
+}
+
+static void test_pieces_are_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *hosted = add(fixture, 'a', 10, NULL);
+    struct segment *spool = run_spool(hosted->run);
+    assert_int_equal(admit(hosted, 0, 1000, &err), 0); /* a host that is sampled */
+    const uint64_t size = segment_size(spool);
+    assert_in_range(size, 1000, 1100);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(admit(hosted, 0, 0, &err), ERROR_INPUT);
+    assert_int_equal(admit(hosted, 1, 1000, &err), ERROR_INPUT); /* it is described */
+    assert_non_null(strstr(err.what, "first piece"));
+    assert_int_equal(admit(hosted, 11, 0, &err), ERROR_INPUT);
+    assert_non_null(strstr(err.what, "more ends than the 10 announced"));
+    assert_int_equal(segment_size(spool), size);
+    assert_int_equal(admit(hosted, 10, 0, &err), 0);
+    assert_true(segment_size(spool) > size);
+    forget(fixture, hosted);
+}
+
+static void test_so_many_bytes_of_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+    static char address[3 << 20];
+    struct error err = {0};
+    struct hosted *hosted = add(fixture, 'a', 10, NULL);
+    Tcpflowgen__EndSpec spec = TCPFLOWGEN__END_SPEC__INIT, *specs[] = {&spec};
+    Tcpflowgen__PrepareRequest piece = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    memset(address, 'x', sizeof address - 1);
+    spec.peer_address = address;
+    piece.ends = specs;
+    piece.n_ends = 1;
+    int taken = 0;
+    while (taken < 100 && run_admit(hosted->run, &piece, &err) == 0)
+        taken++;
+    assert_int_equal(taken, 21);
+    assert_non_null(strstr(err.what, "larger than 64 MiB"));
+    assert_non_null(strstr(err.cure, "more agents"));
+    forget(fixture, hosted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +426,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
         cmocka_unit_test_setup_teardown(test_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_found_with_its_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_so_many_of_one_caller, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_so_many_in_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pieces_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_so_many_bytes_of_pieces, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 #include "../temporary.h"
 #include "agent/spool.h"
 #include "format/spool_record.h"
+#include "proto/agent.pb-c.h"
 
 struct fixture {
     char directory[TEMPORARY_MAX];
@@ -183,6 +185,72 @@ static void test_disk_full_for_long(void **state)
     buffer_fini(&framed);
 }
 
+/* A spool that nobody collected counts. */
+static void test_quota(void **state)
+{
+    struct fixture *fixture = *state;
+    char orphan[TEMPORARY_PATH_MAX + 32], path[TEMPORARY_PATH_MAX + 32], text[512];
+    const struct spool_bounds bounds = {.directory = fixture->directory, .max = 100000};
+    struct buffer framed = {0};
+    struct error err;
+    struct stat status;
+    spool_close(fixture->spool, true);
+    snprintf(orphan, sizeof orphan, "%s/tcp-flowgen-0-0.spool", fixture->directory);
+    snprintf(path, sizeof path, "%s/tcp-flowgen-1-1.spool", fixture->directory);
+    FILE *file = fopen(orphan, "we");
+    assert_int_equal(ftruncate(fileno(file), 60000), 0);
+    fclose(file);
+    assert_int_equal(spool_create(&fixture->spool, path, &bounds, grew, fixture, NULL), 0);
+    assert_int_equal(spool_place_room(&bounds, &err), 40000);
+    add_samples(&framed, 1, 10);
+    const unsigned count = (unsigned)(70000 / framed.size);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(spool_append(fixture->spool, &framed));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, 40000);
+    assert_int_equal(look(fixture).samples, count * 10);
+    snprintf(text, sizeof text, "%s", spool_failure(fixture->spool));
+    assert_non_null(strstr(text, "spools may have 100 kB there (--spool-max), and have 100 kB"));
+    assert_int_equal(spool_place_room(&bounds, &err), 0);
+
+    assert_int_equal(unlink(orphan), 0);
+    spool_retry(fixture->spool);
+    assert_int_equal(segment_waiting(spool_segment(fixture->spool)), 0);
+    assert_true(spool_end(fixture->spool, 0));
+    assert_non_null(strstr(look(fixture).problem, "; 0 samples were lost"));
+    buffer_fini(&framed);
+}
+
+/* What there may be any number of goes, once too much waits. */
+static void test_what_waits_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct segment *segment = spool_segment(fixture->spool);
+    struct buffer record = {0}, prepared = {0}, framed = {0};
+    static char scenario[1 << 20];
+    Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    memset(scenario, 'x', sizeof scenario - 1);
+    request.run = scenario;
+    assert_int_equal(spool_record_prepare(&record, &request), 0);
+    frame(&prepared, &record);
+    assert_int_equal(spool_record_axis(&record, 0, &(struct axis){.rate = 0}, 1), 0);
+    frame(&framed, &record);
+    add_ready(&framed, 1);
+    fill_disk(fixture);
+    for (int i = 0; i < 70; i++)
+        assert_true(spool_append(fixture->spool, &prepared));
+    const uint64_t waiting = segment_waiting(segment);
+    assert_in_range(waiting, 63u << 20, 64u << 20);
+    /* But for less than there was room for yet. */
+    for (int i = 0; i < 40000; i++)
+        assert_true(spool_append(fixture->spool, &framed));
+    assert_in_range(segment_waiting(segment), waiting, (64u << 20) + 40000 * 24);
+    empty_disk(fixture);
+    buffer_fini(&record);
+    buffer_fini(&prepared);
+    buffer_fini(&framed);
+}
+
 static void test_first_reason_stays(void **state)
 {
     struct fixture *fixture = *state;
@@ -199,6 +267,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_records_and_the_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_full_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_full_for_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_waits_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_reason_stays, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

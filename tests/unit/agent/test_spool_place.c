@@ -1,0 +1,182 @@
+/* Where spools are kept if nobody says: a directory that is made, and is this user's alone. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../temporary.h"
+#include "agent/spool_place.h"
+
+#define SOMEBODY 54321
+
+struct fixture {
+    char directory[TEMPORARY_MAX];
+    bool root; /* the effective user is changed to somebody and back */
+};
+
+static void become(uid_t uid)
+{
+    assert_int_equal(seteuid(uid), 0);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    if (!temporary_directory(fixture->directory, "place-test"))
+        return -1;
+    fixture->root = geteuid() == 0;
+    unsetenv("STATE_DIRECTORY");
+    unsetenv("XDG_STATE_HOME");
+    setenv("HOME", fixture->directory, 1);
+    if (fixture->root && (chown(fixture->directory, SOMEBODY, (gid_t)-1) || seteuid(SOMEBODY)))
+        return -1;
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    char command[TEMPORARY_MAX + 16];
+    if (fixture->root && seteuid(0))
+        return -1;
+    snprintf(command, sizeof command, "rm -rf '%s'", fixture->directory);
+    int failed = system(command); /* NOLINT(cert-env33-c): a name of our own */
+    free(fixture);
+    return failed;
+}
+
+static void must_be(const char *path, const struct fixture *fixture, const char *below)
+{
+    char expected[SPOOL_PLACE_MAX];
+    struct stat status;
+    snprintf(expected, sizeof expected, "%s%s", fixture->directory, below);
+    assert_string_equal(path, expected);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISDIR(status.st_mode));
+    assert_int_equal(status.st_mode & 07777, 0700);
+    assert_int_equal(status.st_uid, geteuid());
+}
+
+static void test_given(void **state)
+{
+    (void)state;
+    char path[SPOOL_PLACE_MAX];
+    setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
+    assert_int_equal(spool_place_settle("given", path, NULL), 0);
+    assert_string_equal(path, "given");
+    assert_int_equal(spool_place_settle(NULL, path, NULL), 0);
+    assert_string_equal(path, "/var/lib/one");
+    char *long_name = calloc(SPOOL_PLACE_MAX + 1, 1);
+    memset(long_name, 'x', SPOOL_PLACE_MAX);
+    assert_int_equal(spool_place_settle(long_name, path, NULL), ERROR_INPUT);
+    free(long_name);
+}
+
+static void test_made_for_this_user(void **state)
+{
+    const struct fixture *fixture = *state;
+    char path[SPOOL_PLACE_MAX], state_home[TEMPORARY_MAX + 8];
+    for (int i = 0; i < 2; i++) { /* made, and found again */
+        assert_int_equal(spool_place_settle(NULL, path, NULL), 0);
+        must_be(path, fixture, "/.local/state/tcp-flowgen");
+    }
+    setenv("XDG_STATE_HOME", "not/absolute", 1);
+    assert_int_equal(spool_place_settle(NULL, path, NULL), 0);
+    must_be(path, fixture, "/.local/state/tcp-flowgen");
+    snprintf(state_home, sizeof state_home, "%s/a/b", fixture->directory);
+    setenv("XDG_STATE_HOME", state_home, 1);
+    assert_int_equal(spool_place_settle(NULL, path, NULL), 0);
+    must_be(path, fixture, "/a/b/tcp-flowgen");
+}
+
+static void test_what_others_may_have_put_there(void **state)
+{
+    const struct fixture *fixture = *state;
+    char path[SPOOL_PLACE_MAX], elsewhere[TEMPORARY_MAX + 8];
+    struct error err;
+    assert_int_equal(spool_place_settle(NULL, path, &err), 0);
+    assert_int_equal(chmod(path, 0770), 0);
+    assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
+    assert_non_null(strstr(err.what, "open to others (mode 0770)"));
+    assert_non_null(strstr(err.cure, "--spool"));
+
+    assert_int_equal(rmdir(path), 0);
+    snprintf(elsewhere, sizeof elsewhere, "%s/else", fixture->directory);
+    assert_int_equal(mkdir(elsewhere, 0700), 0);
+    assert_int_equal(symlink(elsewhere, path), 0);
+    assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("dangling", path), 0);
+    assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
+    assert_int_equal(unlink(path), 0);
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
+    assert_int_equal(unlink(path), 0);
+    if (!fixture->root)
+        skip();
+    become(0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    become(SOMEBODY);
+    assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
+    assert_non_null(strstr(err.what, "belongs to uid 0"));
+}
+
+static void test_without_a_home(void **state)
+{
+    const struct fixture *fixture = *state;
+    char path[SPOOL_PLACE_MAX], expected[64];
+    static const char *const homes[] = {NULL, "", "relative", "/nonexistent", "/proc"};
+    if (!fixture->root)
+        skip(); /* this user's own may be there */
+    snprintf(expected, sizeof expected, "/var/tmp/tcp-flowgen-%d", SOMEBODY);
+    for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+        if (homes[i])
+            setenv("HOME", homes[i], 1);
+        else
+            unsetenv("HOME");
+        assert_int_equal(spool_place_settle(NULL, path, NULL), 0);
+        assert_string_equal(path, expected);
+    }
+    assert_int_equal(rmdir(path), 0);
+    become(0);
+    assert_int_equal(mkdir(path, 0755), 0); /* somebody else was first */
+    become(SOMEBODY);
+    assert_int_equal(spool_place_settle(NULL, path, NULL), ERROR_INPUT);
+    become(0);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void test_room_of_a_disk(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct spool_bounds bounds = {.directory = fixture->directory};
+    struct error err;
+    const uint64_t room = spool_place_room(&bounds, &err);
+    assert_non_null(strstr(err.what, "of their disk free, and there are"));
+    bounds.max = 1000000;
+    assert_int_equal(spool_place_room(&bounds, &err), room < 1000000 ? room : 1000000);
+    bounds.directory = "/proc"; /* a file system without a size */
+    bounds.max = 0;
+    spool_place_room(&bounds, &err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_given, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_made_for_this_user, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_others_may_have_put_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_a_home, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_room_of_a_disk, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
