@@ -19,6 +19,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define NO_SUCH_RUN "this agent has no such run: it was forgotten, or the agent was started anew"
+
 #define IO_SIZE_MAX  16777216u /* bytes a read or write */
 #define PIECE_MAX    8192      /* ends in one Prepare */
 #define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
@@ -60,8 +62,7 @@ static struct hosted *run_of_call(struct service *service, struct rpc_call *call
 {
     struct hosted *hosted = runs_find(&service->runs, id, secret.data, secret.len);
     if (!hosted)
-        refuse(service, call, what, id, RPC_NOT_FOUND,
-               "this agent has no such run: it was forgotten, or the agent was started anew");
+        refuse(service, call, what, id, RPC_NOT_FOUND, NO_SUCH_RUN);
     return hosted;
 }
 
@@ -400,9 +401,15 @@ static void serve_forget(struct rpc_call *call, const ProtobufCMessage *message,
 {
     struct service *service = ctx;
     const Tcpflowgen__RunRequest *request = (const Tcpflowgen__RunRequest *)message;
-    if (request->secret.len == SECRET_SIZE) /* the probe may have come before the run */
-        responder_remove(service->responder, request->secret.data);
-    struct hosted *hosted = run_of_call(service, call, "Forget", request->run, request->secret);
+    const ProtobufCBinaryData secret = request->secret;
+    /* It may have come before the run, or without one. */
+    const bool probed =
+        secret.len == SECRET_SIZE && responder_remove(service->responder, secret.data);
+    if (probed && !runs_find(&service->runs, request->run, secret.data, secret.len)) {
+        rpc_finish(call, NULL, RPC_NOT_FOUND, NO_SUCH_RUN);
+        return;
+    }
+    struct hosted *hosted = run_of_call(service, call, "Forget", request->run, secret);
     if (!hosted)
         return;
     audit_done(call, request->run, "forgotten");

@@ -165,7 +165,8 @@ static uint64_t room_of_disk(const struct spool_bounds *bounds, struct error *er
               "spools leave %s of their disk free, and there are %s", units_bytes(floor, least),
               units_bytes(free, left));
     error_cure(err, "make room there, or start the agent with another --spool");
-    return free > floor ? free - floor : 0;
+    const uint64_t room = free > floor ? free - floor : 0;
+    return disk.f_frsize ? room - room % disk.f_frsize : room; /* files take whole blocks */
 }
 
 uint64_t spool_place_room(const struct spool_bounds *bounds, struct error *err)

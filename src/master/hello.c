@@ -61,8 +61,8 @@ static void check_room(struct master_agent *agent)
             if (session_agent(session, i, end) == agent)
                 samples += (double)session->plan->flows[i].duration_ns / (double)interval + 2;
     double need = samples * SAMPLE_BYTES;
-    if (need <= (double)agent->spool_free_bytes)
-        return;
+    if (need <= (double)agent->spool_free_bytes || !agent->spool_free_bytes)
+        return; /* of no room at all the agent says why */
     char needed[UNITS_TEXT_MAX], there[UNITS_TEXT_MAX];
     session_agent_problem(agent,
                           "its spool may need %s, and there are %s: make room there, or name "

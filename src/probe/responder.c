@@ -159,11 +159,14 @@ static void expire(struct responder *responder, int64_t now)
             drop(responder, i);
 }
 
-static void drop_run(struct responder *responder, const uint8_t secret[SECRET_SIZE])
+static bool drop_run(struct responder *responder, const uint8_t secret[SECRET_SIZE])
 {
     for (size_t i = responder->count; i-- > 0;)
-        if (secret_matches(responder->probes[i].secret, secret, SECRET_SIZE))
+        if (secret_matches(responder->probes[i].secret, secret, SECRET_SIZE)) {
             drop(responder, i);
+            return true;
+        }
+    return false;
 }
 
 static bool make_room(struct responder *responder)
@@ -346,13 +349,14 @@ int responder_add(struct responder *responder, const struct probe_announcement *
     return failed;
 }
 
-void responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE])
+bool responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE])
 {
     if (!responder)
-        return;
+        return false;
     pthread_mutex_lock(&responder->lock);
-    drop_run(responder, secret);
+    const bool dropped = drop_run(responder, secret);
     pthread_mutex_unlock(&responder->lock);
+    return dropped;
 }
 
 void responder_destroy(struct responder *responder)

@@ -44,8 +44,8 @@ int responder_create(struct responder **out, int64_t silence_ns, struct error *e
 int responder_add(struct responder *responder, const struct probe_announcement *announcement,
                   uint16_t *port, struct error *err);
 
-/* Nothing if there is none; NULL is fine. */
-void responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE]);
+/* False: there was none.  NULL is fine. */
+bool responder_remove(struct responder *responder, const uint8_t secret[SECRET_SIZE]);
 
 /* Ends the thread; forgets all.  NULL is fine. */
 void responder_destroy(struct responder *responder);

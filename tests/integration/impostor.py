@@ -2,7 +2,7 @@
 
 silent    accepts and says nothing
 garbage   says what is no HTTP/2
-foreign   answers Hello as an agent of another protocol version
+foreign   answers Hello as an agent of the protocol version before
 mute      answers Hello as an agent would, then nothing more
 dying     answers Hello as an agent would, and is gone
 """
@@ -85,7 +85,7 @@ def serve(client, way):
             client.sendall(frame(PING, ACK, 0, payload))
         elif kind == DATA and flags & END_STREAM and not answered:
             answered = True
-            protocol = PROTOCOL + 98 if way == "foreign" else PROTOCOL
+            protocol = PROTOCOL - 1 if way == "foreign" else PROTOCOL
             client.sendall(answer(number, hello_reply(protocol)))
             if way == "dying":
                 time.sleep(0.05)

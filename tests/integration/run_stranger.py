@@ -1,0 +1,141 @@
+"""What anybody who knows agent.proto may try with an agent's runs: run_stranger.py WAY AGENT [RUN].
+
+meddle   does all that there is to do with another's run
+refused  is refused often
+places   takes as many runs as it gets
+pieces   prepares without end
+late     says whether a new run would be taken, and why not
+
+Ends with 0 if the agent answers as it should.
+"""
+
+import os
+import sys
+import time
+
+import grpc
+from impostor import field
+
+SECRET = bytes(range(16))
+NO_SUCH_RUN = "this agent has no such run"
+RUN, AXIS, KEY = 1, 2, 2
+
+
+class Stranger:
+    def __init__(self, agent):
+        self.channel = grpc.insecure_channel(agent)
+
+    def ask(self, method, *fields, stream=False):
+        """(code, text, first answer)"""
+        path = f"/tcpflowgen.Agent/{method}"
+        try:
+            if stream:
+                call = self.channel.unary_stream(path)(b"".join(fields), timeout=5)
+                answer = next(iter(call), b"")
+                call.cancel()
+            else:
+                answer = self.channel.unary_unary(path)(b"".join(fields), timeout=20)
+            return grpc.StatusCode.OK, "", answer
+        except grpc.RpcError as problem:
+            return problem.code(), problem.details(), b""
+
+    def about_run(self, method, run, secret, *more):
+        fields = [field(RUN, run), *more] + ([field(50, secret)] if secret is not None else [])
+        return self.ask(method, *fields, stream=method in ("Watch", "Collect"))
+
+    def prepare(self, run, *more, ends=1, secret=SECRET, total=1000):
+        more = [end(i) for i in range(ends)] + list(more) + [field(7, total)]
+        return self.about_run("Prepare", run, secret, *more)
+
+
+def end(flow):
+    """An EndSpec that accepts."""
+    spec = field(1, flow) + field(3, 1) + field(5, 1) + field(7, 10**9)
+    spec += field(8, "127.0.0.1") + field(9, "127.0.0.1") + field(17, os.urandom(16))
+    return field(6, spec)
+
+
+def run_id(number):
+    return f"{number:032x}"
+
+
+def meddle(stranger, run):
+    now = time.monotonic_ns()
+    axis = field(AXIS, field(2, now + 10**9))
+    probe = field(KEY, bytes(32)) + field(3, "127.0.0.1") + field(4, "127.0.0.1")
+    unknown = run_id(99)
+    for secret in (None, b"", bytes(16), SECRET[:15], SECRET + b"0", bytes(100000)):
+        for method, more in (
+            ("Watch", []), ("Collect", []), ("Stop", []), ("Forget", []), ("Start", [axis]),
+        ):
+            refusal = stranger.about_run(method, run, secret, *more)
+            assert refusal[0] == grpc.StatusCode.NOT_FOUND, (method, refusal)
+            assert refusal[1].startswith(NO_SUCH_RUN)
+            assert refusal == stranger.about_run(method, unknown, secret, *more)
+        # A clock is told to anybody, but nothing is moved.
+        assert stranger.about_run("Clock", run, secret, axis)[0] == grpc.StatusCode.OK
+        code, text, _ = stranger.prepare(run, secret=secret)
+        assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+        assert "values out of range" in text or "another run has this id" in text, text
+        stranger.about_run("Probe", run, secret, probe)  # one of his own, if any
+
+
+def refused(stranger, run):
+    for _ in range(300):
+        assert stranger.about_run("Stop", run, bytes(16))[0] == grpc.StatusCode.NOT_FOUND
+    stranger.about_run("Forget", "a\n\x1b[31mb", None)
+
+
+def places(stranger, _):
+    """Four runs at a time."""
+    for number in range(4):
+        assert stranger.prepare(run_id(number))[0] == grpc.StatusCode.OK
+    code, text, _ = stranger.prepare(run_id(4))
+    assert code == grpc.StatusCode.FAILED_PRECONDITION
+    assert "4 runs of " in text and "wait until one of them is over" in text, text
+    assert stranger.about_run("Forget", run_id(1), SECRET)[0] == grpc.StatusCode.OK
+    assert stranger.prepare(run_id(4))[0] == grpc.StatusCode.OK
+    assert stranger.prepare(run_id(5))[0] == grpc.StatusCode.FAILED_PRECONDITION
+    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == grpc.StatusCode.OK
+    for _ in range(100):  # soon it is over
+        if stranger.prepare(run_id(5))[0] == grpc.StatusCode.OK:
+            break
+        time.sleep(0.05)
+    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == grpc.StatusCode.NOT_FOUND
+    for number in (0, 3, 4, 5):
+        assert stranger.about_run("Forget", run_id(number), SECRET)[0] == grpc.StatusCode.OK
+
+
+def pieces(stranger, _):
+    invalid, refusal = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
+    until_stop = field(21, 1)
+    about = field(40, field(2, run_id(1)) + field(6, "x" * 10000))
+    padding = field(20, "x" * 3_800_000)
+    # Without ends only as a host that is sampled, and once.
+    assert stranger.prepare(run_id(1), ends=0)[0] == invalid
+    assert stranger.prepare(run_id(1), field(40, field(6, "x" * 3_200_000)))[0] == invalid
+    assert stranger.prepare(run_id(1), field(40, field(7, b"") * 65536))[0] == invalid
+    assert stranger.prepare(run_id(1), until_stop, about, ends=0)[0] == grpc.StatusCode.OK
+    for _ in range(300):
+        assert stranger.prepare(run_id(1), until_stop, ends=0)[0] == refusal
+        assert stranger.prepare(run_id(1), until_stop, about)[0] == refusal
+    taken = 0
+    while taken < 100:
+        code, text, _ = stranger.prepare(run_id(1), padding)
+        if code != grpc.StatusCode.OK:
+            break
+        taken += 1
+    assert code == refusal and "larger than 64 MiB" in text, text
+    assert taken == 17
+    assert stranger.prepare(run_id(1), padding)[0] == refusal
+
+
+def late(stranger, _):
+    code, text, _ = stranger.prepare(run_id(1))
+    print(code, text)
+    if code == grpc.StatusCode.OK:
+        stranger.about_run("Forget", run_id(1), SECRET)
+
+
+WAYS = {way.__name__: way for way in (meddle, refused, places, pieces, late)}
+WAYS[sys.argv[1]](Stranger(sys.argv[2]), (sys.argv + [run_id(7)])[3])
