@@ -112,8 +112,8 @@ static bool about_is_sound(const Tcpflowgen__Run *about)
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
     return random_id_is_sound(request->run) && request->secret.len == SECRET_SIZE &&
-           request->flow_key.len == FLOW_KEY_SIZE &&
-           request->n_ends <= PIECE_MAX && request->ends_total <= ENDS_MAX &&
+           request->flow_key.len == FLOW_KEY_SIZE && request->n_ends <= PIECE_MAX &&
+           request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 ||
             (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
            (request->n_ends || request->until_stop) &&

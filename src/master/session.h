@@ -127,9 +127,9 @@ struct session {
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
     char id[RANDOM_ID_MAX];
-    uint8_t secret[SECRET_SIZE]; /* goes along with what is asked of the run */
+    uint8_t secret[SECRET_SIZE];     /* goes along with what is asked of the run */
     uint8_t flow_key[FLOW_KEY_SIZE]; /* agents prove with it that they are of the run */
-    struct master_agent *agents; /* one a distinct agent */
+    struct master_agent *agents;     /* one a distinct agent */
     size_t agent_count;
     struct master_host *hosts; /* by the plan's index */
     struct master_flow *flows; /* by the plan's index */

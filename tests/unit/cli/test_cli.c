@@ -293,6 +293,7 @@ static void agent_defaults(void **state)
     assert_int_equal(seen.agent.read_size, 0);
     assert_int_equal(seen.agent.announce_fd, -1);
     assert_null(seen.agent.spool_directory);
+    assert_int_equal(seen.agent.spool_max, 0);
     assert_false(seen.agent.allow_shutdown || seen.agent.die_with_parent);
     assert_false(seen.agent.seed_service);
     assert_int_equal(log_get_level(), LOG_INFO);
@@ -316,6 +317,10 @@ static void agent_options(void **state)
     assert_string_equal(seen.agent.spool_directory, "/x");
     assert_true(seen.agent.allow_shutdown);
     assert_int_equal(log_get_level(), LOG_QUIET);
+    assert_int_equal(program("agent", "--spool-max", "1.5GB", NULL), 0);
+    assert_true(seen.agent.spool_max == 1500000000);
+    assert_int_equal(program("agent", "--spool-max", "10", NULL), 2);
+    assert_int_equal(program("agent", "--spool-max", "10kB", NULL), 2);
     assert_int_equal(program("agent", "--announce-fd", "3", "--die-with-parent", NULL), 0);
     assert_int_equal(seen.agent.announce_fd, 3);
     assert_true(seen.agent.die_with_parent);
