@@ -44,7 +44,7 @@ class Stranger:
         return self.ask(method, *fields, stream=method in ("Watch", "Collect"))
 
     def prepare(self, run, *more, ends=1, secret=SECRET, total=1000):
-        more = [end(i) for i in range(ends)] + list(more) + [field(7, total)]
+        more = [end(i) for i in range(ends)] + list(more) + [field(7, total), field(51, bytes(32))]
         return self.about_run("Prepare", run, secret, *more)
 
 

@@ -161,13 +161,16 @@ def test_the_key_of_another_run(pair):
 def test_no_trace(lab):
     """Of a proof alone: the flow connects at its start, which never comes."""
     three = Three(lab)
-    lab.agent(three.third, "10.82.0.2:8840", "--insecure")
+    # The calls' own connections leave their trace at other addresses.
+    three.agent_at.ip("address", "add", "10.83.0.1/24", "dev", "t0")
+    three.third.ip("address", "add", "10.83.0.2/24", "dev", "t1")
+    lab.agent(three.third, "10.83.0.2:8840", "--insecure")
     ends = {"count": 100, "localAddress": "10.82.0.2", "peerAddress": "10.82.0.1"}
     opens = {"count": 100, "localAddress": "10.82.0.1", "peerAddress": "10.82.0.2"}
     replies = ask(
         three.agent_at,
-        ["10.82.0.2:8840", "Prepare", {"ends": {**ends, "end": 1, "sink": True}}],
-        ["10.82.0.1:8840", "Prepare", {"ends": {**opens, "source": True, "connect": 1, "port_of": 0}}],
+        ["10.83.0.2:8840", "Prepare", {"ends": {**ends, "end": 1, "sink": True}}],
+        ["10.83.0.1:8840", "Prepare", {"ends": {**opens, "source": True, "connect": 1, "port_of": 0}}],
     )
     assert replies == [["OK", {"": 100}]] * 2
     for where in three.agent_at, three.third:
