@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "probe/packet.h"
 #include "proto/shard.pb-c.h"
+#include "util/hmac.h"
 
 #define INPUT_MAX 65536 /* which a socket takes at once */
 
@@ -32,7 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     Tcpflowgen__ShardRequest request = TCPFLOWGEN__SHARD_REQUEST__INIT;
     Tcpflowgen__ShardSetup setup = TCPFLOWGEN__SHARD_SETUP__INIT;
     uint8_t packet[PROBE_PACKET_SIZE];
-    struct probe_key *key = probe_key_new(key_bytes);
+    struct hmac *key = hmac_new(key_bytes, sizeof key_bytes);
     const struct probe_packet ask = {.kind = PROBE_REQUEST, .sequence = 1};
     reply.failure = (char *)"why";
     setup.run = (char *)"abc";
@@ -41,7 +42,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     write_message("request", &request.base);
     FUZZ_ASSERT(key && probe_packet_write(&ask, key, packet));
     fuzz_seed("probe", packet, sizeof packet);
-    probe_key_free(key);
+    hmac_free(key);
     return 0;
 }
 
@@ -62,12 +63,12 @@ static void receive_all(const ProtobufCMessageDescriptor *type, const uint8_t *d
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct probe_key *key = probe_key_new(key_bytes);
+    struct hmac *key = hmac_new(key_bytes, sizeof key_bytes);
     struct probe_packet packet;
     FUZZ_ASSERT(key);
     probe_packet_read(&packet, PROBE_REQUEST, key, data, size);
     probe_packet_read(&packet, PROBE_REPLY, key, data, size);
-    probe_key_free(key);
+    hmac_free(key);
     if (size == 0 || size > INPUT_MAX)
         return 0;
     receive_all(&tcpflowgen__shard_reply__descriptor, data, size);
