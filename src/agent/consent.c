@@ -136,9 +136,11 @@ static void begin(struct consent *consent, struct attempt *attempt)
 static void send_question(struct consent *consent, struct attempt *attempt)
 {
     int cause = socket_error(attempt->fd);
-    if (!cause &&
-        send(attempt->fd, attempt->question, PROOF_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) != PROOF_SIZE)
-        cause = errno;
+    if (!cause) {
+        const ssize_t sent =
+            send(attempt->fd, attempt->question, PROOF_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
+        cause = sent < 0 ? errno : sent < PROOF_SIZE ? ENOBUFS : 0;
+    }
     attempt->sent = true;
     if (cause)
         settle(consent, attempt, REFUSED, cause);

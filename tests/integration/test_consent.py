@@ -154,6 +154,8 @@ def test_the_key_of_another_run(pair):
         [here, "Prepare", {**other, "ends": {**opens, "connect": 1, "port_of": 0}}],
     )
     assert replies[0] == replies[2] == ["OK", {"": 1}]
+    ((code, _),) = ask(pair.where, [here, "Prepare", {"flowKey": "AAAA", "ends": opens}])
+    assert code == "INVALID_ARGUMENT"
     ((text, _),) = texts(replies[1:2]).items()
     assert "no agent of this run listens there: the answer is not of this run" in text
 
