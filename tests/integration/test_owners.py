@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import COMPLETE, PROGRAM, Pair, run, waiting
+from harness import INSTRUMENTED, PROGRAM, Pair, waiting
 
 STRANGER = Path(__file__).with_name("run_stranger.py")
 SECRET = re.compile(rb"\x92\x03\x10(.{16})", re.DOTALL)  # field 50 of a PrepareRequest
@@ -91,8 +91,8 @@ def test_the_secret_is_where_it_should_be_alone(pair):
     told = [Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in (master, *pair.agents)]
     assert master.wait() == 0
     told += [process.text().encode() for process in (master, *pair.agents)]
-    told += [gzip.decompress(output.read_bytes()), b" ".join(os.listdir(output.parent) and
-             [os.fsencode(path) for path in pair.lab.directory.rglob("*")])]
+    told += [gzip.decompress(output.read_bytes())]
+    told += [os.fsencode(path) for path in pair.lab.directory.rglob("*")]
     for text in told:
         assert secret not in text and secret.hex().encode() not in text
 
@@ -112,7 +112,7 @@ def test_what_is_prepared_is_bounded(lab):
     for _ in waiting("the run's end"):
         if " is over" in agent.text():
             break
-    assert memory(agent) < before + GROWTH
+    assert INSTRUMENTED or memory(agent) < before + GROWTH  # a sanitizer keeps what was freed
     pair.run({"duration": "300ms"}).must(0)
 
 
@@ -167,14 +167,14 @@ def small(lab):
 def test_a_disk_keeps_its_floor(small):
     small.anew()
     master, output, _ = start(small, *[{"duration": "2s"}] * 4, flags=("-i", "1ms"))
-    small.disk.fill(0.1)
+    small.disk.fill(0.06)
     least = 1
     for _ in waiting("the run's end"):
         least = min(least, small.disk.free())
         if not master.alive():
             break
     assert master.wait() == 1
-    assert 0.05 <= least < 0.06
+    assert 0.05 <= least < 0.055
     small.disk.empty()
     text = re.sub(r"\n  (?=\S)", " ", master.text())
     assert re.search(r"agent 127.0.0.1:8842: \S*/disk: spools leave 210 kB of their disk free", text)
