@@ -6,6 +6,8 @@
 
 #include "util/clock.h"
 
+#define AGAIN_MS 100
+
 struct errand {
     struct rpc_loop *loop;
     void (*work)(void *arg);
@@ -24,26 +26,51 @@ static void *run(void *memory)
     return NULL;
 }
 
-static bool start(const struct errand *errand)
+/* Takes the memory over, if there is a thread. */
+static bool start(struct errand *memory)
 {
     pthread_t thread;
-    struct errand *memory = malloc(sizeof *memory);
-    if (!memory)
+    if (pthread_create(&thread, NULL, run, memory))
         return false;
-    *memory = *errand;
-    if (pthread_create(&thread, NULL, run, memory)) {
-        free(memory);
-        return false;
-    }
     pthread_detach(thread);
     return true;
 }
 
+static void insist(void *memory)
+{
+    struct errand *errand = memory;
+    if (start(errand) || !rpc_loop_after(errand->loop, AGAIN_MS, insist, errand))
+        return;
+    errand->work(errand->arg); /* not even so little memory */
+    errand->done(errand->arg);
+    free(errand);
+}
+
+static struct errand *new_errand(struct rpc_loop *loop, void (*work)(void *arg),
+                                 void (*done)(void *arg), void *arg)
+{
+    struct errand *errand = malloc(sizeof *errand);
+    if (errand)
+        *errand = (struct errand){loop, work, done, arg};
+    return errand;
+}
+
+int errand_try(struct rpc_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct errand *errand = new_errand(loop, work, done, arg);
+    if (errand && start(errand))
+        return 0;
+    free(errand);
+    return -1;
+}
+
 void errand_run(struct rpc_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
-    const struct errand errand = {loop, work, done, arg};
-    if (start(&errand))
+    struct errand *errand = new_errand(loop, work, done, arg);
+    if (errand) {
+        insist(errand);
         return;
+    }
     work(arg);
     done(arg);
 }

@@ -11,6 +11,7 @@
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
+#include "agent/names.h"
 #include "agent/provenance.h"
 #include "agent/spool_place.h"
 #include "engine/algorithms.h"
@@ -22,18 +23,32 @@
 #include "probe/discipline.h"
 #include "rpc/service.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/version.h"
 
-#define HOSTS_MAX          4096
 #define HELLO_PROBLEMS_MAX 64
-#define BUSY_MAX           64 /* Hellos at once: each has a thread, while names are looked up */
+#define LOOK_UP_NS         (3 * NS_PER_S) /* for all names; a master waits for 4 s */
 
-/* Everything that the reply points to, in one block. */
-struct answer {
+/* One of a Hello's hosts. */
+struct resolved {
+    Tcpflowgen__ResolvedHost message;
+    char *error;
+    struct place {
+        struct host_address address;
+        Tcpflowgen__HostAddress message;
+    } * places;
+    Tcpflowgen__HostAddress **pointers;
+};
+
+/* One that is being answered, with everything that the reply points to, in one block. */
+struct hello {
     struct hello_desk *desk;
+    struct hello *next;
     struct rpc_call *call;
+    struct names_caller caller;
+    const struct agent_options *options;
     Tcpflowgen__HelloRequest *request; /* owned */
-    bool looked_up;                    /* nothing lacked memory */
+    bool complete;                     /* nothing lacked memory */
     Tcpflowgen__HelloReply reply;
     struct utsname uname;
     char hostname[256];
@@ -44,28 +59,22 @@ struct answer {
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[HELLO_PROBLEMS_MAX][512];
     char *problems[HELLO_PROBLEMS_MAX];
-    struct resolved {
-        Tcpflowgen__ResolvedHost message;
-        char error[512];
-        struct host_address addresses[HOST_ADDRESSES_MAX];
-        Tcpflowgen__HostAddress messages[HOST_ADDRESSES_MAX];
-        Tcpflowgen__HostAddress *pointers[HOST_ADDRESSES_MAX];
-    } * resolved;
+    struct resolved *resolved;
     Tcpflowgen__ResolvedHost **hosts;
     char interface_names[HOST_INTERFACES_MAX][DEVICE_MAX];
     char *interfaces[HOST_INTERFACES_MAX];
     struct machine machine;
 };
 
-static void add_problem(struct answer *answer, const struct error *err)
+static void add_problem(struct hello *hello, const struct error *err)
 {
-    size_t n = answer->reply.n_problems;
+    size_t n = hello->reply.n_problems;
     if (n == HELLO_PROBLEMS_MAX)
         return;
-    error_text(err, answer->problem_text[n], sizeof answer->problem_text[n]);
-    answer->problems[n] = answer->problem_text[n];
-    answer->reply.problems = answer->problems;
-    answer->reply.n_problems = n + 1;
+    error_text(err, hello->problem_text[n], sizeof hello->problem_text[n]);
+    hello->problems[n] = hello->problem_text[n];
+    hello->reply.problems = hello->problems;
+    hello->reply.n_problems = n + 1;
 }
 
 static unsigned cpus_allowed(void)
@@ -76,203 +85,261 @@ static unsigned cpus_allowed(void)
 
 /* Machine and network namespace: an inode alone is unique only on its machine, until that is booted
  * anew. */
-static void name_place(struct answer *answer)
+static void name_place(struct hello *hello)
 {
     CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(answer->boot, sizeof answer->boot, file))
-        answer->boot[0] = '\0';
-    answer->boot[strcspn(answer->boot, "\n")] = '\0';
+    if (!file || !fgets(hello->boot, sizeof hello->boot, file))
+        hello->boot[0] = '\0';
+    hello->boot[strcspn(hello->boot, "\n")] = '\0';
     struct stat ns = {0};
     if (stat("/proc/self/ns/net", &ns) == 0)
-        snprintf(answer->netns, sizeof answer->netns, "%llu", (unsigned long long)ns.st_ino);
-    answer->reply.boot = answer->boot;
-    answer->reply.netns = answer->netns;
+        snprintf(hello->netns, sizeof hello->netns, "%llu", (unsigned long long)ns.st_ino);
+    hello->reply.boot = hello->boot;
+    hello->reply.netns = hello->netns;
 }
 
-static void describe(struct answer *answer, const struct agent_options *options,
-                     const char *instance)
+static void describe(struct hello *hello)
 {
-    Tcpflowgen__HelloReply *reply = &answer->reply;
+    const struct agent_options *options = hello->options;
+    Tcpflowgen__HelloReply *reply = &hello->reply;
     reply->protocol = AGENT_PROTOCOL;
     reply->version = (char *)TCP_FLOWGEN_VERSION;
-    reply->instance = (char *)instance;
-    if (gethostname(answer->hostname, sizeof answer->hostname - 1) == 0)
-        reply->hostname = answer->hostname;
-    if (uname(&answer->uname) == 0) {
-        reply->kernel = answer->uname.release;
-        reply->machine = answer->uname.machine;
+    if (gethostname(hello->hostname, sizeof hello->hostname - 1) == 0)
+        reply->hostname = hello->hostname;
+    if (uname(&hello->uname) == 0) {
+        reply->kernel = hello->uname.release;
+        reply->machine = hello->uname.machine;
     }
     reply->cpus = cpus_allowed();
     reply->workers = options->workers ? options->workers : reply->cpus;
     reply->interval_ns = options->interval_ns;
     reply->max_ends =
-        capacity_ends(answer->request->ends, answer->ends_reason, sizeof answer->ends_reason);
-    reply->max_ends_reason = answer->ends_reason;
+        capacity_ends(hello->request->ends, hello->ends_reason, sizeof hello->ends_reason);
+    reply->max_ends_reason = hello->ends_reason;
     const struct spool_bounds bounds = spool_place_bounds(options);
     reply->spool_free_bytes = spool_place_room(&bounds, NULL);
     struct clock_discipline discipline = discipline_read();
-    message_from_discipline(&answer->discipline, &discipline);
-    reply->discipline = discipline.known ? &answer->discipline : NULL;
-    name_place(answer);
+    message_from_discipline(&hello->discipline, &discipline);
+    reply->discipline = discipline.known ? &hello->discipline : NULL;
+    name_place(hello);
 }
 
-static void list_algorithms(struct answer *answer)
+static void list_algorithms(struct hello *hello)
 {
-    int count = algorithms_available(answer->algorithm_text);
+    int count = algorithms_available(hello->algorithm_text);
     for (int i = 0; i < count; i++)
-        answer->algorithms[i] = answer->algorithm_text[i];
-    answer->reply.n_ccalgs = count > 0 ? (size_t)count : 0;
-    answer->reply.ccalgs = answer->algorithms;
+        hello->algorithms[i] = hello->algorithm_text[i];
+    hello->reply.n_ccalgs = count > 0 ? (size_t)count : 0;
+    hello->reply.ccalgs = hello->algorithms;
 }
 
-static void look_for_problems(struct answer *answer, const Tcpflowgen__HelloRequest *request,
-                              const struct agent_options *options)
+static void look_for_problems(struct hello *hello)
 {
+    const Tcpflowgen__HelloRequest *request = hello->request;
     struct error err = {0};
-    const struct spool_bounds bounds = spool_place_bounds(options);
-    if (spool_place_check(options, &err) || spool_place_room(&bounds, &err) == 0)
-        add_problem(answer, &err);
+    const struct spool_bounds bounds = spool_place_bounds(hello->options);
+    if (spool_place_check(hello->options, &err) || spool_place_room(&bounds, &err) == 0)
+        add_problem(hello, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))
-            add_problem(answer, &err);
+            add_problem(hello, &err);
     if (request->opens_ecn && ecn_can_connect(true, &err))
-        add_problem(answer, &err);
+        add_problem(hello, &err);
     if (request->opens_plain && ecn_can_connect(false, &err))
-        add_problem(answer, &err);
+        add_problem(hello, &err);
     if (request->accepts_ecn && ecn_can_accept(&err))
-        add_problem(answer, &err);
+        add_problem(hello, &err);
+    if (request->flush_metrics && provenance_may_flush(&err))
+        add_problem(hello, &err);
 }
 
-static void resolve(struct resolved *out, const Tcpflowgen__AgentHost *host)
+static bool take_places(struct resolved *out, const struct host_address *found, size_t count)
 {
-    tcpflowgen__resolved_host__init(&out->message);
-    out->message.name = host->name;
-    struct error err = {0};
-    int count = host_resolve(host->host, host->bind, host->device, out->addresses, &err);
-    if (count <= 0)
-        out->message.error = error_text(&err, out->error, sizeof out->error);
-    for (int i = 0; i < count; i++) {
-        Tcpflowgen__HostAddress *message = &out->messages[i];
-        tcpflowgen__host_address__init(message);
-        message->address = out->addresses[i].address;
-        message->bind = out->addresses[i].bind;
-        message->interface = out->addresses[i].interface;
-        out->pointers[i] = message;
-    }
-    out->message.addresses = out->pointers;
-    out->message.n_addresses = count > 0 ? (size_t)count : 0;
-}
-
-static bool resolve_all(struct answer *answer)
-{
-    const Tcpflowgen__HelloRequest *request = answer->request;
-    size_t count = request->n_hosts;
-    answer->resolved = calloc(count + 1, sizeof *answer->resolved);
-    answer->hosts = calloc(count + 1, sizeof(*answer->hosts));
-    if (!answer->resolved || !answer->hosts)
+    out->places = calloc(count, sizeof *out->places);
+    out->pointers = calloc(count, sizeof(*out->pointers));
+    if (!out->places || !out->pointers)
         return false;
     for (size_t i = 0; i < count; i++) {
-        resolve(&answer->resolved[i], request->hosts[i]);
-        answer->hosts[i] = &answer->resolved[i].message;
+        struct place *place = &out->places[i];
+        tcpflowgen__host_address__init(&place->message);
+        place->address = found[i];
+        place->message.address = place->address.address;
+        place->message.bind = place->address.bind;
+        place->message.interface = place->address.interface;
+        out->pointers[i] = &place->message;
     }
-    answer->reply.hosts = answer->hosts;
-    answer->reply.n_hosts = count;
+    out->message.addresses = out->pointers;
+    out->message.n_addresses = count;
+    return true;
+}
+
+/* False: out of memory. */
+static bool resolve(struct resolved *out, const Tcpflowgen__AgentHost *host,
+                    struct names_caller *caller)
+{
+    struct host_address found[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    char text[512];
+    tcpflowgen__resolved_host__init(&out->message);
+    out->message.name = host->name;
+    int count = host_resolve(host->host, host->bind, host->device, names_find, caller, found, &err);
+    if (count > 0)
+        return take_places(out, found, (size_t)count);
+    out->error = strdup(error_text(&err, text, sizeof text));
+    if (out->error)
+        out->message.error = out->error;
+    return out->error;
+}
+
+static bool resolve_all(struct hello *hello)
+{
+    const Tcpflowgen__HelloRequest *request = hello->request;
+    size_t count = request->n_hosts;
+    hello->resolved = calloc(count + 1, sizeof *hello->resolved);
+    hello->hosts = calloc(count + 1, sizeof(*hello->hosts));
+    if (!hello->resolved || !hello->hosts)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (atomic_load(&hello->caller.gone) ||
+            !resolve(&hello->resolved[i], request->hosts[i], &hello->caller))
+            return false;
+        hello->hosts[i] = &hello->resolved[i].message;
+    }
+    hello->reply.hosts = hello->hosts;
+    hello->reply.n_hosts = count;
     return true;
 }
 
 /* ---- interfaces to be sampled ---- */
 
-static void add_interface(struct answer *answer, const char *name, size_t size)
+static bool is_listed(const struct hello *hello, const char *name)
 {
-    size_t n = answer->reply.n_interfaces;
-    if (size == 0 || size >= DEVICE_MAX || n == HOST_INTERFACES_MAX)
-        return;
-    snprintf(answer->interface_names[n], DEVICE_MAX, "%.*s", (int)size, name);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(answer->interfaces[i], answer->interface_names[n]) == 0)
-            return;
-    answer->interfaces[n] = answer->interface_names[n];
-    answer->reply.interfaces = answer->interfaces;
-    answer->reply.n_interfaces = n + 1;
+    for (size_t i = 0; i < hello->reply.n_interfaces; i++)
+        if (strcmp(hello->interfaces[i], name) == 0)
+            return true;
+    return false;
 }
 
-static void add_named(struct answer *answer, const Tcpflowgen__AgentHost *host)
+/* False: there is no room. */
+static bool add_interface(struct hello *hello, const char *name)
+{
+    size_t n = hello->reply.n_interfaces;
+    if (!*name || strlen(name) >= DEVICE_MAX || is_listed(hello, name))
+        return true;
+    if (n == HOST_INTERFACES_MAX)
+        return false;
+    snprintf(hello->interface_names[n], DEVICE_MAX, "%s", name);
+    hello->interfaces[n] = hello->interface_names[n];
+    hello->reply.interfaces = hello->interfaces;
+    hello->reply.n_interfaces = n + 1;
+    return true;
+}
+
+static void refuse_interface(struct hello *hello, const char *host, const char *name)
+{
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, host, "there is no interface \"%s\" here to sample", name);
+    error_cure(&err, "name one that `ip link` shows there in \"interfaces\"");
+    add_problem(hello, &err);
+}
+
+/* The kernel is asked for as many as there is room for. */
+static void add_named(struct hello *hello, const Tcpflowgen__AgentHost *host)
 {
     char name[DEVICE_MAX];
-    for (const char *at = host->interfaces; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+    bool room = true;
+    for (const char *at = host->interfaces; at && room;
+         at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         size_t size = strcspn(at, ",");
         snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : 0), at);
-        add_interface(answer, name, strlen(name));
-        if (if_nametoindex(name))
+        if (is_listed(hello, name))
             continue;
-        struct error err = {0};
-        error_set(&err, ERROR_AGENT, host->name, "there is no interface \"%s\" here to sample",
-                  name);
-        error_cure(&err, "name one that `ip link` shows there in \"interfaces\"");
-        add_problem(answer, &err);
+        if (if_nametoindex(name))
+            room = add_interface(hello, name);
+        else
+            refuse_interface(hello, host->name, name);
+        room = room && hello->reply.n_problems < HELLO_PROBLEMS_MAX;
     }
 }
 
-static void list_interfaces(struct answer *answer)
+static void list_interfaces(struct hello *hello)
 {
-    for (size_t i = 0; i < answer->request->n_hosts; i++) {
-        const Tcpflowgen__AgentHost *host = answer->request->hosts[i];
-        const Tcpflowgen__ResolvedHost *resolved = answer->hosts[i];
+    for (size_t i = 0; i < hello->request->n_hosts; i++) {
+        const Tcpflowgen__AgentHost *host = hello->request->hosts[i];
+        const Tcpflowgen__ResolvedHost *resolved = hello->hosts[i];
         if (host->interfaces[0])
-            add_named(answer, host);
+            add_named(hello, host);
         else if (host->device[0])
-            add_interface(answer, host->device, strlen(host->device));
+            add_interface(hello, host->device);
         for (size_t a = 0; a < resolved->n_addresses && !host->interfaces[0]; a++)
-            add_interface(answer, resolved->addresses[a]->interface,
-                          strlen(resolved->addresses[a]->interface));
+            add_interface(hello, resolved->addresses[a]->interface);
     }
 }
 
 /* ---- serving ---- */
 
-static void answer_free(struct answer *answer)
+static void hello_free(struct hello *hello)
 {
-    if (answer->request)
-        tcpflowgen__hello_request__free_unpacked(answer->request, NULL);
-    settings_free(answer->reply.settings, answer->reply.n_settings);
-    machine_fini(&answer->machine);
-    free(answer->resolved);
-    free(answer->hosts);
-    free(answer);
+    for (size_t i = 0; hello->resolved && i < hello->request->n_hosts; i++) {
+        free(hello->resolved[i].error);
+        free(hello->resolved[i].places);
+        free(hello->resolved[i].pointers);
+    }
+    if (hello->request)
+        tcpflowgen__hello_request__free_unpacked(hello->request, NULL);
+    settings_free(hello->reply.settings, hello->reply.n_settings);
+    machine_fini(&hello->machine);
+    free(hello->resolved);
+    free(hello->hosts);
+    free(hello);
 }
 
-/* A thread of its own: the resolver takes its time, and the kernel some. */
+/* An errand's work: name servers take their time, and the kernel and the disk some. */
 static void look_up(void *arg)
 {
-    struct answer *answer = arg;
-    Tcpflowgen__HelloReply *reply = &answer->reply;
-    bool failed = !resolve_all(answer);
-    if (!failed) {
-        list_interfaces(answer);
-        failed = provenance_read(&answer->machine, reply->interfaces, reply->n_interfaces) != 0;
-        reply->settings = settings_to_messages(&answer->machine, &reply->n_settings, &failed);
-        struct error err = {0};
-        if (answer->request->flush_metrics && provenance_may_flush(&err))
-            add_problem(answer, &err);
-    }
-    answer->looked_up = !failed;
+    struct hello *hello = arg;
+    Tcpflowgen__HelloReply *reply = &hello->reply;
+    bool failed = !resolve_all(hello);
+    if (failed)
+        return;
+    list_interfaces(hello);
+    failed = provenance_read(&hello->machine, reply->interfaces, reply->n_interfaces) != 0;
+    reply->settings = settings_to_messages(&hello->machine, &reply->n_settings, &failed);
+    describe(hello);
+    list_algorithms(hello);
+    look_for_problems(hello);
+    hello->complete = !failed;
+}
+
+static void take_out(struct hello *hello)
+{
+    struct hello **at = &hello->desk->hellos;
+    while (*at != hello)
+        at = &(*at)->next;
+    *at = hello->next;
 }
 
 static void reply(void *arg)
 {
-    struct answer *answer = arg;
-    struct hello_desk *desk = answer->desk;
-    desk->busy--;
-    if (answer->looked_up) {
-        describe(answer, desk->options, desk->instance);
-        list_algorithms(answer);
-        answer->reply.runs_under_way = runs_with_flows(desk->runs);
-        look_for_problems(answer, answer->request, desk->options);
-        rpc_finish(answer->call, &answer->reply.base, RPC_OK, NULL);
-    } else {
-        rpc_finish(answer->call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
-    }
-    answer_free(answer);
+    struct hello *hello = arg;
+    const struct hello_desk *desk = hello->desk;
+    take_out(hello);
+    hello->reply.instance = (char *)desk->instance;
+    hello->reply.runs_under_way = runs_with_flows(desk->runs);
+    if (hello->complete)
+        rpc_finish(hello->call, &hello->reply.base, RPC_OK, NULL);
+    else if (atomic_load(&hello->caller.gone))
+        rpc_finish(hello->call, NULL, RPC_CANCELLED, "the master went away");
+    else
+        rpc_finish(hello->call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
+    hello_free(hello);
+}
+
+static void caller_gone(struct rpc_call *call, void *arg)
+{
+    struct hello *hello = arg;
+    (void)call;
+    names_cancel(&hello->caller);
 }
 
 /* The caller's goes when the call was served. */
@@ -286,30 +353,80 @@ static Tcpflowgen__HelloRequest *copy_request(const Tcpflowgen__HelloRequest *re
     return tcpflowgen__hello_request__unpack(NULL, size, packed);
 }
 
+/* What is wrong with it, or NULL. */
+static const char *request_fault(const Tcpflowgen__HelloRequest *request)
+{
+    size_t names = 0;
+    if (request->n_hosts > HELLO_HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX)
+        return "too many hosts or algorithms in one Hello";
+    if (tcpflowgen__hello_request__get_packed_size(request) > HELLO_BYTES_MAX)
+        return "a Hello of more than 1 MiB";
+    for (size_t i = 0; i < request->n_hosts; i++)
+        names += !names_is_numeric(request->hosts[i]->host);
+    return names > HELLO_NAMES_MAX ? "an agent looks 64 names up at most: write addresses" : NULL;
+}
+
+static bool has_room(const struct hello_desk *desk, const char *key, size_t hosts)
+{
+    size_t all = 0, own = 0, all_hosts = hosts, own_hosts = hosts;
+    for (const struct hello *at = desk->hellos; at; at = at->next) {
+        const bool same = strcmp(at->caller.key, key) == 0;
+        all++;
+        own += same;
+        all_hosts += at->request->n_hosts;
+        own_hosts += same ? at->request->n_hosts : 0;
+    }
+    return all < HELLOS_MAX && own < HELLOS_A_CALLER && own_hosts <= HELLO_HOSTS_MAX &&
+           all_hosts <= 4 * HELLO_HOSTS_MAX;
+}
+
+static struct hello *hello_new(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
+                               struct hello_desk *desk)
+{
+    struct hello *hello = calloc(1, sizeof *hello);
+    if (!hello)
+        return NULL;
+    tcpflowgen__hello_reply__init(&hello->reply);
+    hello->desk = desk;
+    hello->call = call;
+    hello->options = desk->options;
+    hello->caller.names = desk->names;
+    hello->caller.until_ns = clock_now() + LOOK_UP_NS;
+    snprintf(hello->caller.key, sizeof hello->caller.key, "%s", rpc_caller(call)->key);
+    hello->request = copy_request(request);
+    if (hello->request)
+        return hello;
+    hello_free(hello);
+    return NULL;
+}
+
 void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
                  struct hello_desk *desk)
 {
-    if (request->n_hosts > HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX) {
-        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, "too many hosts or algorithms in one Hello");
+    const char *fault = request_fault(request);
+    if (fault) {
+        rpc_finish(call, NULL, RPC_INVALID_ARGUMENT, fault);
         return;
     }
-    if (desk->busy == BUSY_MAX) {
+    if (!has_room(desk, rpc_caller(call)->key, request->n_hosts)) {
         rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED,
                    "too many masters say Hello here at once: try again in a moment");
         return;
     }
-    struct answer *answer = calloc(1, sizeof *answer);
-    if (answer)
-        answer->request = copy_request(request);
-    if (!answer || !answer->request) {
-        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory");
-        if (answer)
-            answer_free(answer);
+    struct hello *hello = hello_new(call, request, desk);
+    if (!hello || errand_try(desk->loop, look_up, reply, hello)) {
+        rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory or threads");
+        if (hello)
+            hello_free(hello);
         return;
     }
-    tcpflowgen__hello_reply__init(&answer->reply);
-    answer->desk = desk;
-    answer->call = call;
-    desk->busy++;
-    errand_run(desk->loop, look_up, reply, answer);
+    hello->next = desk->hellos;
+    desk->hellos = hello;
+    rpc_on_gone(call, caller_gone, hello);
+}
+
+void hello_fini(struct hello_desk *desk)
+{
+    while (desk->hellos)
+        rpc_loop_run(desk->loop, -1);
 }

@@ -3,9 +3,16 @@
 #define AGENT_HELLO_H
 
 #include "agent/agent.h"
+#include "agent/names.h"
 #include "agent/runs.h"
 #include "proto/agent.pb-c.h"
 #include "rpc/rpc.h"
+
+#define HELLOS_MAX      64   /* at once */
+#define HELLOS_A_CALLER 16   /* of them, for callers that share limits */
+#define HELLO_HOSTS_MAX 4096 /* of one caller's together; of all four times as many */
+#define HELLO_NAMES_MAX 64   /* hosts of one Hello that a name server may be asked for */
+#define HELLO_BYTES_MAX (1u << 20)
 
 /* What answering takes; lives as long as the loop runs. */
 struct hello_desk {
@@ -13,11 +20,15 @@ struct hello_desk {
     const struct agent_options *options;
     const char *instance;
     const struct runs *runs;
-    unsigned busy; /* Hellos that are being answered */
+    struct names *names;
+    struct hello *hellos; /* that are being answered */
 };
 
 /* Answers and finishes the call, later: a resolver may be slow.  Main thread. */
 void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
                  struct hello_desk *desk);
+
+/* Runs the loop until no Hello is left.  Their callers must be gone. */
+void hello_fini(struct hello_desk *desk);
 
 #endif

@@ -149,10 +149,12 @@ void hosted_come_back(struct hosted *hosted)
         run_stop(hosted->run);
 }
 
-void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+int hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
+    if (errand_try(hosted->runs->loop, work, done, arg))
+        return -1;
     hosted->busy = true;
-    errand_run(hosted->runs->loop, work, done, arg);
+    return 0;
 }
 
 /* An errand's work. */
@@ -197,7 +199,8 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
     hosted->over = run_settle(hosted->run);
     if (hosted->over) {
         log_info("run %s is over", run_id(hosted->run));
-        hosted_lend(hosted, let_go, has_let_go, hosted);
+        hosted->busy = true;
+        errand_run(hosted->runs->loop, let_go, has_let_go, hosted);
     } else if (unwatched) {
         log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
                     (long long)(orphan_ns / NS_PER_S));

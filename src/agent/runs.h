@@ -91,9 +91,8 @@ void runs_fini(struct runs *runs);
 bool hosted_watch(struct hosted *hosted, struct watcher *watcher);
 
 /* Lends the run to an errand, which work(arg) is, on another thread; done(arg) must call
- * hosted_come_back(). */
-void hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg),
-                 void *arg);
+ * hosted_come_back().  0, or -1 when no thread can be had: nothing was lent. */
+int hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 /* Counts an end more that is captured, if there is room for it beside those of all runs under way:
  * a tap takes much of the kernel's memory.  0, or ERROR_FLOW. */
 int hosted_capture(struct hosted *hosted, struct error *err);

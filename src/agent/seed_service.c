@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "agent/errand.h"
+#include "agent/names.h"
 #include "agent/seed_flow.h"
 #include "proto/seed.pb-c.h"
 #include "util/address.h"
@@ -18,10 +20,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define FLOWS_MAX 1024
-#define TICK_MS   10
-#define MS_MAX    (UINT64_C(366) * 24 * 3600 * 1000) /* of start and duration */
-#define WAIT_NS   (700 * NS_PER_MS) /* GetResults: its caller may go away after a second */
+#define FLOWS_MAX  1024
+#define TICK_MS    10
+#define MS_MAX     (UINT64_C(366) * 24 * 3600 * 1000) /* of start and duration */
+#define LOOK_UP_NS (5 * NS_PER_S)
+#define WAIT_NS    (700 * NS_PER_MS) /* GetResults: its caller may go away after a second */
 
 /* A flow and the GetResults call that waits for its end. */
 struct hosted {
@@ -38,6 +41,8 @@ struct seed_service {
     const struct service *beside;
     void (*quit)(void *arg);
     void *quit_arg;
+    size_t starting;                       /* flows without an address yet */
+    size_t looking_up;                     /* that of so many */
     TAILQ_HEAD(hosted_list, hosted) flows; /* oldest first */
     size_t flow_count;
     int ready_fd; /* an epoll of all engines */
@@ -255,22 +260,6 @@ static int check_peer(const struct seed_service *service, const char *address, s
     return error_cure(err, "start the agent with -insecure, or use `tcp-flowgen run` of today");
 }
 
-/* Its first address, in numbers. */
-static int resolve(const char *host, char out[ADDRESS_MAX], struct error *err)
-{
-    struct addrinfo *found = NULL;
-    int failed = host_lookup(host, 0, &found);
-    if (!failed) {
-        failed = getnameinfo(found->ai_addr, found->ai_addrlen, out, ADDRESS_MAX, NULL, 0,
-                             NI_NUMERICHOST);
-        freeaddrinfo(found);
-    }
-    if (failed)
-        return error_set(err, ERROR_INPUT, NULL, "cannot resolve \"%.200s\": %s", host,
-                         gai_strerror(failed));
-    return 0;
-}
-
 static void serve_hello(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     (void)message;
@@ -309,27 +298,118 @@ static void serve_listen(struct rpc_call *call, const ProtobufCMessage *message,
     rpc_finish(call, &reply.base, RPC_OK, NULL);
 }
 
+/* A StartFlow whose destination is looked up: an errand. */
+struct starting {
+    struct seed_service *service;
+    struct rpc_call *call;
+    struct names_caller caller;
+    char host[256];
+    struct end_spec spec;
+    int64_t begin_ns;
+    const char *why; /* its destination has no address; NULL: it has */
+};
+
+/* The first address, in numbers. */
+static void look_up(void *arg)
+{
+    struct starting *this = arg;
+    struct addrinfo *found = NULL;
+    this->why = names_find(&this->caller, this->host, &found);
+    if (this->why)
+        return;
+    int failed = getnameinfo(found->ai_addr, found->ai_addrlen, this->spec.peer_address,
+                             ADDRESS_MAX, NULL, 0, NI_NUMERICHOST);
+    this->why = failed ? gai_strerror(failed) : NULL;
+    freeaddrinfo(found);
+}
+
+static void start_flow(void *arg)
+{
+    struct starting *this = arg;
+    struct error err = {0};
+    uint16_t unused;
+    int failed = 0;
+    if (this->why)
+        failed = error_set(&err, ERROR_INPUT, NULL, "cannot resolve \"%.200s\": %s", this->host,
+                           this->why);
+    if (!failed)
+        failed = check_peer(this->service, this->spec.peer_address, &err);
+    if (!failed)
+        failed = add_flow(this->service, &this->spec, this->begin_ns, &unused, &err);
+    if (failed)
+        refuse(this->call, &err);
+    else
+        reply_empty(this->call);
+    this->service->starting--;
+    free(this);
+}
+
+static void starter_gone(struct rpc_call *call, void *arg)
+{
+    struct starting *this = arg;
+    (void)call;
+    names_cancel(&this->caller);
+}
+
+static void has_looked_up(void *arg)
+{
+    struct starting *this = arg;
+    this->service->looking_up--;
+    start_flow(this);
+}
+
+/* Numbers need no look-up; names wait for their turn. */
+static void begin_to_start(void *arg)
+{
+    struct starting *this = arg;
+    struct seed_service *service = this->service;
+    const bool may_wait = clock_now() < this->caller.until_ns && !atomic_load(&this->caller.gone);
+    if (names_is_numeric(this->host)) {
+        look_up(this);
+        start_flow(this);
+        return;
+    }
+    if (service->looking_up < LOOK_UPS_A_CALLER &&
+        errand_try(service->loop, look_up, has_looked_up, this) == 0) {
+        service->looking_up++;
+        return;
+    }
+    if (may_wait && rpc_loop_after(service->loop, TICK_MS, begin_to_start, this) == 0)
+        return;
+    this->why = "too many names are being looked up at once";
+    start_flow(this);
+}
+
 static void serve_start_flow(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
     const Tcpflowgen__FlowParams *params = (const Tcpflowgen__FlowParams *)message;
-    const struct seed_service *service = ctx;
+    struct seed_service *service = ctx;
     struct error err = {0};
-    struct end_spec spec = {0};
-    uint16_t unused;
-    int failed = read_params(&spec, END_SRC, params, &err);
+    struct starting *this = calloc(1, sizeof *this);
+    int failed = this ? read_params(&this->spec, END_SRC, params, &err)
+                      : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
     if (!failed && (params->port == 0 || params->port > UINT16_MAX))
         failed = error_set(&err, ERROR_INPUT, NULL, "flow %d: no port to connect to", params->id);
-    if (!failed)
-        failed = resolve(params->dst, spec.peer_address, &err);
-    if (!failed)
-        failed = check_peer(service, spec.peer_address, &err);
-    spec.peer_port = (uint16_t)params->port;
-    if (!failed)
-        failed = add_flow(ctx, &spec, begin_of(call, params), &unused, &err);
-    if (failed)
+    if (!failed && service->starting >= FLOWS_MAX)
+        failed = error_set(&err, ERROR_FLOW, NULL, "%d flows are about to start", FLOWS_MAX);
+    if (!failed && strlen(params->dst) >= sizeof this->host)
+        failed = error_set(&err, ERROR_INPUT, NULL, "flow %d: no host has such a name", params->id);
+    if (failed || !this) {
         refuse(call, &err);
-    else
-        reply_empty(call);
+        free(this);
+        return;
+    }
+    this->service = service;
+    this->call = call;
+    this->caller.names = service_names(service->beside);
+    this->caller.until_ns = clock_now() + LOOK_UP_NS;
+    snprintf(this->caller.key, sizeof this->caller.key, "%s", rpc_caller(call)->key);
+    snprintf(this->host, sizeof this->host, "%s", params->dst);
+    this->spec.peer_port = (uint16_t)params->port;
+    this->begin_ns = begin_of(call, params);
+    service->starting++;
+    rpc_on_gone(call, starter_gone, this);
+    begin_to_start(this);
 }
 
 static void serve_get_results(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -412,6 +492,8 @@ void seed_service_destroy(struct seed_service *service)
 {
     if (!service)
         return;
+    while (service->starting) /* not for long: their callers are gone */
+        rpc_loop_run(service->loop, -1);
     rpc_loop_cancel(service->loop, tick, service);
     while (!TAILQ_EMPTY(&service->flows))
         drop(service, TAILQ_FIRST(&service->flows));

@@ -6,6 +6,7 @@
 
 #include "agent/audit.h"
 #include "agent/hello.h"
+#include "agent/names.h"
 #include "agent/preparation.h"
 #include "agent/probe_service.h"
 #include "agent/provenance.h"
@@ -16,6 +17,7 @@
 #include "probe/discipline.h"
 #include "probe/responder.h"
 #include "rpc/service.h"
+#include "util/address.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -33,6 +35,7 @@ struct service {
     void (*quit)(void *arg);
     void *quit_arg;
     char instance[RANDOM_ID_MAX];
+    struct names *names;
     struct hello_desk hello;
     struct responder *responder;
     struct runs runs;
@@ -278,7 +281,10 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     this->call = call;
     this->flush_metrics = request->flush_metrics;
     rpc_on_gone(call, preparer_gone, hosted);
-    hosted_lend(hosted, prepare, has_prepared, this);
+    if (hosted_lend(hosted, prepare, has_prepared, this)) {
+        this->failed = error_set(&this->err, ERROR_AGENT, NULL, "no thread can be had");
+        has_prepared(this);
+    }
 }
 
 static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
@@ -451,7 +457,10 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
     if (!service)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     int failed = responder_create(&service->responder, PROBE_SILENCE_NS, err);
+    if (!failed)
+        failed = names_create(&service->names, host_lookup, err);
     if (failed) {
+        responder_destroy(service->responder);
         free(service);
         return failed;
     }
@@ -464,12 +473,20 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
                                   .responder = service->responder,
                                   .consents = CONSENT_LIMIT_NEW};
     random_id(service->instance);
-    service->hello = (struct hello_desk){
-        .loop = loop, .options = options, .instance = service->instance, .runs = &service->runs};
+    service->hello = (struct hello_desk){.loop = loop,
+                                         .options = options,
+                                         .instance = service->instance,
+                                         .runs = &service->runs,
+                                         .names = service->names};
     service->table = (struct rpc_service){
         .methods = agent_methods, .serve = serve, .count = AGENT_METHODS, .ctx = service};
     *out = service;
     return 0;
+}
+
+struct names *service_names(const struct service *service)
+{
+    return service->names;
 }
 
 const struct rpc_service *service_table(const struct service *service)
@@ -481,7 +498,9 @@ void service_destroy(struct service *service)
 {
     if (!service)
         return;
+    hello_fini(&service->hello);
     runs_fini(&service->runs);
+    names_release(service->names);
     responder_destroy(service->responder);
     audit_fini(&service->audit);
     free(service);

@@ -17,6 +17,9 @@ int service_create(struct service **out, struct rpc_loop *loop, const struct age
 /* What rpc_server_create() wants; valid as long as the service. */
 const struct rpc_service *service_table(const struct service *service);
 
+/* What it looks names up by; as long as the service. */
+struct names *service_names(const struct service *service);
+
 /* Whether a run is under way. */
 bool service_is_busy(const struct service *service);
 

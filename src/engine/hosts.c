@@ -1,5 +1,5 @@
 /* Names, addresses, interfaces and routes, so that test traffic goes where the scenario says and
- * not where the routing table happens to lead.  May wait for name servers: control thread only. */
+ * not where the routing table happens to lead.  No data plane's thread. */
 #include "engine/hosts.h"
 
 #include <arpa/inet.h>
@@ -59,20 +59,10 @@ static void list_add(char list[LIST_MAX], const char *item)
         snprintf(list + size, LIST_MAX - size, ", ...");
 }
 
-/* getaddrinfo's answers without duplicates, in its order.  Their number, or ERROR_AGENT. */
-static int resolve(const char *name, int flags, struct ip out[HOST_ADDRESSES_MAX],
-                   struct error *err)
+/* The addresses without duplicates, in their order; frees them.  Their number. */
+static int take_answers(struct addrinfo *answers, struct ip out[HOST_ADDRESSES_MAX])
 {
-    struct addrinfo *answers = NULL;
     int count = 0;
-
-    int status = host_lookup(name, flags, &answers);
-    if (status) {
-        const char *why = status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status);
-        error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name,
-                  why);
-        return error_cure(err, "write a numeric address, or a name that this machine can resolve");
-    }
     for (const struct addrinfo *a = answers; a && count < HOST_ADDRESSES_MAX; a = a->ai_next) {
         bool known = a->ai_family != AF_INET && a->ai_family != AF_INET6;
         struct ip ip = known ? (struct ip){0} : ip_from(a->ai_addr);
@@ -85,11 +75,24 @@ static int resolve(const char *name, int flags, struct ip out[HOST_ADDRESSES_MAX
     return count;
 }
 
+/* Their number, or ERROR_AGENT. */
+static int resolve(const char *name, host_finder *find, void *arg,
+                   struct ip out[HOST_ADDRESSES_MAX], struct error *err)
+{
+    struct addrinfo *answers = NULL;
+    const char *why = find(arg, name, &answers);
+    if (!why)
+        return take_answers(answers, out);
+    error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name, why);
+    return error_cure(err, "write a numeric address, or a name that this machine can resolve");
+}
+
 static int parse_numeric(const char *text, struct ip *out, struct error *err)
 {
     struct ip found[HOST_ADDRESSES_MAX];
     *out = (struct ip){0};
-    if (resolve(text, AI_NUMERICHOST, found, NULL) != 1) {
+    struct addrinfo *answers;
+    if (host_lookup(text, AI_NUMERICHOST, &answers) || take_answers(answers, found) != 1) {
         error_set(err, ERROR_AGENT, NULL, "\"%.128s\" is not a numeric address", text);
         return error_cure(err, "write it as 192.0.2.1 or 2001:db8::1");
     }
@@ -261,8 +264,8 @@ static void describe(const char *host, const struct ip *found, int count, char o
         snprintf(out, 300, "%.64s (%s)", host, list);
 }
 
-int host_resolve(const char *host, const char *bind, const char *device,
-                 struct host_address out[HOST_ADDRESSES_MAX], struct error *err)
+int host_resolve(const char *host, const char *bind, const char *device, host_finder *find,
+                 void *arg, struct host_address out[HOST_ADDRESSES_MAX], struct error *err)
 {
     struct ip found[HOST_ADDRESSES_MAX];
     CLEANUP(machine_fini) struct machine machine = {0};
@@ -272,7 +275,7 @@ int host_resolve(const char *host, const char *bind, const char *device,
         return ERROR_AGENT;
     if (machine_read(&machine, err))
         return ERROR_SYSTEM;
-    int found_count = resolve(host, 0, found, err), count;
+    int found_count = resolve(host, find, arg, found, err), count;
     if (found_count < 0)
         return found_count;
     describe(host, found, found_count, what);

@@ -16,13 +16,17 @@ struct host_address {
 
 #define HOST_ADDRESSES_MAX 16
 
-/* Resolves `host` (name or address; all addresses, the resolver's order, no duplicates) and keeps
- * those that an end here can use.  bind "": host itself must be an address of this machine (all of
- * 127.0.0.0/8 is); "any": no binding; else a numeric address of this machine, of the same family.
- * Returns how many, or ERROR_AGENT with the cure (the 1:1 NAT case names "bind": "any").  device ""
- * or an interface that must exist. */
-int host_resolve(const char *host, const char *bind, const char *device,
-                 struct host_address out[HOST_ADDRESSES_MAX], struct error *err);
+struct addrinfo;
+/* What a name or address resolves to, for freeaddrinfo(): NULL, or why it does not. */
+typedef const char *host_finder(void *arg, const char *host, struct addrinfo **out);
+
+/* Resolves `host` by find(arg, ...) (name or address; all addresses, the resolver's order, no
+ * duplicates) and keeps those that an end here can use.  bind "": host itself must be an address of
+ * this machine (all of 127.0.0.0/8 is); "any": no binding; else a numeric address of this machine,
+ * of the same family. Returns how many, or ERROR_AGENT with the cure (the 1:1 NAT case names
+ * "bind": "any").  device "" or an interface that must exist. */
+int host_resolve(const char *host, const char *bind, const char *device, host_finder *find,
+                 void *arg, struct host_address out[HOST_ADDRESSES_MAX], struct error *err);
 
 /* Whether packets from local to peer leave by the interface that owns local (or by `device`, if
  * given), or stay on this machine.  local "" (any): no check.  out_device gets the interface's

@@ -283,7 +283,7 @@ static int bind_in_range(struct stamped_socket *out, union udp_address *address,
     for (unsigned port = announcement->port_first; port <= announcement->port_last; port++) {
         address->v4.sin_port = htons((uint16_t)port); /* in both families at one place */
         failed = stamped_socket_open(out, address, err);
-        if (!failed)
+        if (!failed || (errno != EADDRINUSE && errno != EACCES)) /* no port would do */
             break;
     }
     return failed;

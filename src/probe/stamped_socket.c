@@ -87,8 +87,10 @@ int stamped_socket_open(struct stamped_socket *out, const union udp_address *add
     setsockopt(out->fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
     count_anew(out);
     if (bind(out->fd, &address->any, udp_address_size(address))) {
-        error_set_errno(err, ERROR_SYSTEM, errno, NULL, "a UDP socket cannot be bound");
+        const int cause = errno;
+        error_set_errno(err, ERROR_SYSTEM, cause, NULL, "a UDP socket cannot be bound");
         stamped_socket_close(out);
+        errno = cause;
         return ERROR_SYSTEM;
     }
     return 0;

@@ -35,8 +35,8 @@ socklen_t udp_address_size(const union udp_address *address);
  * section 2.5.5.2). */
 bool udp_address_same_host(const union udp_address *a, const union udp_address *b);
 
-/* Bound to the address.  0 or ERROR_SYSTEM.  Where the kernel stamps nothing the socket works all
- * the same. */
+/* Bound to the address.  0 or ERROR_SYSTEM, with errno.  Where the kernel stamps nothing the socket
+ * works all the same. */
 int stamped_socket_open(struct stamped_socket *out, const union udp_address *address,
                         struct error *err);
 void stamped_socket_close(struct stamped_socket *stamped);

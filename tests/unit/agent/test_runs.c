@@ -209,7 +209,7 @@ static void test_busy(void **state)
     char path[256];
     snprintf(path, sizeof path, "%s", segment_path(run_spool(hosted->run)));
     assert_int_equal(pipe(errand.gate), 0);
-    hosted_lend(hosted, work, done, &errand);
+    assert_int_equal(hosted_lend(hosted, work, done, &errand), 0);
     assert_true(hosted->busy);
     hosted_stop(hosted);
     rpc_loop_run(fixture->loop, 50);

@@ -1,10 +1,25 @@
 /* Addresses and routes of network namespaces made for each case. */
 #include "netns.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/hosts.h"
+#include "util/address.h"
+
+static const char *find(void *unused, const char *host, struct addrinfo **out)
+{
+    (void)unused;
+    const int status = host_lookup(host, 0, out);
+    return status ? gai_strerror(status) : NULL;
+}
+
+static int resolve(const char *host, const char *bind, const char *device,
+                   struct host_address out[HOST_ADDRESSES_MAX], struct error *err)
+{
+    return host_resolve(host, bind, device, find, NULL, out, err);
+}
 
 static void run(const char *command)
 {
@@ -29,14 +44,14 @@ static void test_loopback(void **state)
     struct error err = {0};
     netns_enter();
 
-    assert_int_equal(host_resolve("127.0.0.1", "", "", out, &err), 1);
+    assert_int_equal(resolve("127.0.0.1", "", "", out, &err), 1);
     assert_string_equal(out[0].address, "127.0.0.1");
     assert_string_equal(out[0].bind, "127.0.0.1");
     assert_string_equal(out[0].interface, "lo");
-    assert_int_equal(host_resolve("127.5.6.7", "", "lo", out, &err), 1);
+    assert_int_equal(resolve("127.5.6.7", "", "lo", out, &err), 1);
     assert_string_equal(out[0].bind, "127.5.6.7");
     assert_string_equal(out[0].interface, "lo");
-    assert_in_range(host_resolve("localhost", "", "", out, &err), 1, 2);
+    assert_in_range(resolve("localhost", "", "", out, &err), 1, 2);
 }
 
 static void test_ipv6_loopback(void **state)
@@ -50,21 +65,21 @@ static void test_ipv6_loopback(void **state)
         print_message("needs IPv6\n");
         skip();
     }
-    assert_int_equal(host_resolve("::1", "", "", out, &err), 1);
+    assert_int_equal(resolve("::1", "", "", out, &err), 1);
     assert_string_equal(out[0].bind, "::1");
     assert_string_equal(out[0].interface, "lo");
     assert_int_equal(route_check("::1", "::1", "", device, &err), 0);
     assert_string_equal(device, "lo");
 
     /* Families do not mix. */
-    assert_int_equal(host_resolve("127.0.0.1", "::1", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("127.0.0.1", "::1", "", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "family"));
     assert_int_equal(route_check("127.0.0.1", "::1", "", device, &err), ERROR_AGENT);
 
     /* Where the address is gone, a name that has it is not usable by it. */
     run("ip addr del ::1/128 dev lo");
-    assert_int_equal(host_resolve("::1", "", "", out, &err), ERROR_AGENT);
-    assert_int_equal(host_resolve("::1", "any", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("::1", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("::1", "any", "", out, &err), ERROR_AGENT);
 }
 
 static void test_foreign_address_names_the_cures(void **state)
@@ -74,14 +89,14 @@ static void test_foreign_address_names_the_cures(void **state)
     struct error err = {0};
     make_network();
 
-    assert_int_equal(host_resolve("10.0.0.5", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("10.0.0.5", "", "", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "10.0.0.5 is not an address of this machine (it has "));
     assert_non_null(strstr(err.what, "10.1.0.11"));
     assert_non_null(strstr(err.cure, "\"bind\": \"any\""));
 
-    assert_int_equal(host_resolve("10.0.0.5", "10.0.0.6", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("10.0.0.5", "10.0.0.6", "", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "10.0.0.6 is not an address of this machine"));
-    assert_int_equal(host_resolve("10.0.0.5", "t0", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("10.0.0.5", "t0", "", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "not a numeric address"));
 }
 
@@ -92,15 +107,15 @@ static void test_bind(void **state)
     struct error err = {0};
     make_network();
 
-    assert_int_equal(host_resolve("10.0.0.5", "any", "", out, &err), 1);
+    assert_int_equal(resolve("10.0.0.5", "any", "", out, &err), 1);
     assert_string_equal(out[0].address, "10.0.0.5");
     assert_string_equal(out[0].bind, "");
     assert_string_equal(out[0].interface, "");
-    assert_int_equal(host_resolve("10.0.0.5", "10.1.0.11", "t0", out, &err), 1);
+    assert_int_equal(resolve("10.0.0.5", "10.1.0.11", "t0", out, &err), 1);
     assert_string_equal(out[0].address, "10.0.0.5");
     assert_string_equal(out[0].bind, "10.1.0.11");
     assert_string_equal(out[0].interface, "t0");
-    assert_int_equal(host_resolve("10.1.0.10", "", "t0", out, &err), 1);
+    assert_int_equal(resolve("10.1.0.10", "", "t0", out, &err), 1);
     assert_string_equal(out[0].interface, "m0");
 }
 
@@ -112,12 +127,12 @@ static void test_input_that_is_no_host(void **state)
     char device[DEVICE_MAX];
     make_network();
 
-    assert_int_equal(host_resolve("no-such-host.invalid", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("no-such-host.invalid", "", "", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "no-such-host.invalid"));
-    assert_int_equal(host_resolve("", "", "", out, &err), ERROR_AGENT);
-    assert_int_equal(host_resolve("0.0.0.0", "", "", out, &err), ERROR_AGENT);
-    assert_int_equal(host_resolve("::", "any", "", out, &err), ERROR_AGENT);
-    assert_int_equal(host_resolve("127.0.0.1", "", "t9", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("0.0.0.0", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("::", "any", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("127.0.0.1", "", "t9", out, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "no interface \"t9\" (it has lo, "));
     assert_int_equal(route_check("10.1.0.11", "localhost", "", device, &err), ERROR_AGENT);
     assert_int_equal(route_check("10.1.0.99", "10.1.0.12", "", device, &err), ERROR_AGENT);
@@ -223,9 +238,9 @@ static void test_ipv6_routes(void **state)
     assert_string_equal(device, "lo");
     assert_int_equal(route_check("fd01::10", "fd09::1", "", device, &err), ERROR_AGENT);
 
-    assert_int_equal(host_resolve("fe80::77", "", "", out, &err), 1);
+    assert_int_equal(resolve("fe80::77", "", "", out, &err), 1);
     assert_string_equal(out[0].bind, "fe80::77%t1");
-    assert_int_equal(host_resolve("fe80::77%t0", "", "", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("fe80::77%t0", "", "", out, &err), ERROR_AGENT);
     assert_int_equal(route_check("fe80::77%t1", "fe80::78%t1", "", device, &err), 0);
     assert_string_equal(device, "t1");
 }
