@@ -14,15 +14,40 @@
 #include "rpc/rpc.h"
 #include "util/log.h"
 #include "util/signals.h"
+#include "util/watchdog.h"
 
 #define GRACE_MS 500 /* for calls in progress when the agent exits */
 
+#define WATCH_NS (3 * NS_PER_S) /* the main thread comes round so soon, or the watchdog tells */
+
 struct agent {
     struct rpc_loop *loop;
+    struct watchdog *watchdog;
     bool quit;
     char spools[SPOOL_PLACE_MAX];
     struct agent_options options; /* with that */
 };
+
+static void tell(void *arg, const struct watchdog_news *news)
+{
+    (void)arg;
+    const double seconds = (double)news->for_ns / NS_PER_S;
+    if (news->came_round)
+        log_warning("%s has come round, after more than %.0f s in %s", news->name, seconds,
+                    news->stage);
+    else
+        log_warning("%s hangs: it has been in %s for %.0f s", news->name, news->stage, seconds);
+}
+
+/* It is never freed, like the loop. */
+static int watch(struct agent *agent, struct error *err)
+{
+    int failed = watchdog_create(&agent->watchdog, tell, NULL, err);
+    if (failed)
+        return failed;
+    rpc_loop_watch(agent->loop, agent->watchdog, "the main thread", WATCH_NS);
+    return watchdog_start(agent->watchdog, err);
+}
 
 static void quit(void *arg)
 {
@@ -98,6 +123,8 @@ int agent_run(const struct agent_options *given, struct error *err)
     int failed = rpc_loop_create(&agent->loop, err);
     if (!failed)
         failed = signals_watch(on_signal, agent, err);
+    if (!failed)
+        failed = watch(agent, err);
     if (!failed)
         failed = service_create(&service, agent->loop, options, quit, agent, err);
     if (!failed && options->seed_service)

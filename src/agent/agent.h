@@ -18,6 +18,7 @@ struct agent_options {
     uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */
     unsigned workers;                         /* 0: one a core */
     bool allow_shutdown;                      /* a master may end this agent */
+    bool allow_flush_metrics;                 /* a master may empty the TCP metrics cache */
     int64_t orphan_ns;                        /* a run that nobody watches so long is stopped */
     bool die_with_parent;                     /* started by `run --local` */
     bool seed_service;                        /* also serves masters of the earlier program */

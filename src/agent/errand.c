@@ -5,11 +5,14 @@
 #include <time.h>
 
 #include "util/clock.h"
+#include "util/watchdog.h"
 
 #define AGAIN_MS 100
+#define LIMIT_NS (15 * NS_PER_S) /* before the watchdog tells */
 
 struct errand {
     struct rpc_loop *loop;
+    const char *what;
     void (*work)(void *arg);
     void (*done)(void *arg);
     void *arg;
@@ -19,8 +22,13 @@ static void *run(void *memory)
 {
     struct errand errand = *(struct errand *)memory;
     const struct timespec moment = {.tv_nsec = 10 * NS_PER_MS};
+    struct watchdog *watchdog = rpc_loop_watchdog(errand.loop);
+    struct watched watched = {0};
     free(memory);
+    watchdog_add(watchdog, &watched, "an errand", LIMIT_NS);
+    watch_busy(&watched, errand.what, clock_now());
     errand.work(errand.arg);
+    watchdog_remove(watchdog, &watched);
     while (rpc_loop_post(errand.loop, errand.done, errand.arg)) /* out of memory: not for ever */
         nanosleep(&moment, NULL);
     return NULL;
@@ -46,27 +54,29 @@ static void insist(void *memory)
     free(errand);
 }
 
-static struct errand *new_errand(struct rpc_loop *loop, void (*work)(void *arg),
+static struct errand *new_errand(struct rpc_loop *loop, const char *what, void (*work)(void *arg),
                                  void (*done)(void *arg), void *arg)
 {
     struct errand *errand = malloc(sizeof *errand);
     if (errand)
-        *errand = (struct errand){loop, work, done, arg};
+        *errand = (struct errand){loop, what, work, done, arg};
     return errand;
 }
 
-int errand_try(struct rpc_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+int errand_try(struct rpc_loop *loop, const char *what, void (*work)(void *arg),
+               void (*done)(void *arg), void *arg)
 {
-    struct errand *errand = new_errand(loop, work, done, arg);
+    struct errand *errand = new_errand(loop, what, work, done, arg);
     if (errand && start(errand))
         return 0;
     free(errand);
     return -1;
 }
 
-void errand_run(struct rpc_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+void errand_run(struct rpc_loop *loop, const char *what, void (*work)(void *arg),
+                void (*done)(void *arg), void *arg)
 {
-    struct errand *errand = new_errand(loop, work, done, arg);
+    struct errand *errand = new_errand(loop, what, work, done, arg);
     if (errand) {
         insist(errand);
         return;

@@ -149,7 +149,7 @@ static void look_for_problems(struct hello *hello)
         add_problem(hello, &err);
     if (request->accepts_ecn && ecn_can_accept(&err))
         add_problem(hello, &err);
-    if (request->flush_metrics && provenance_may_flush(&err))
+    if (request->flush_metrics && provenance_may_flush(hello->options->allow_flush_metrics, &err))
         add_problem(hello, &err);
 }
 
@@ -414,7 +414,7 @@ void hello_serve(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,
         return;
     }
     struct hello *hello = hello_new(call, request, desk);
-    if (!hello || errand_try(desk->loop, look_up, reply, hello)) {
+    if (!hello || errand_try(desk->loop, "Hello", look_up, reply, hello)) {
         rpc_finish(call, NULL, RPC_RESOURCE_EXHAUSTED, "out of memory or threads");
         if (hello)
             hello_free(hello);

@@ -180,8 +180,13 @@ int provenance_metrics(struct machine *machine, const struct end_spec *specs, si
     return failed ? refuse_flush(failed, err) : 0;
 }
 
-int provenance_may_flush(struct error *err)
+int provenance_may_flush(bool allowed, struct error *err)
 {
+    if (!allowed) {
+        error_set(err, ERROR_AGENT, NULL, "masters may not empty the TCP metrics cache here");
+        return error_cure(err, "start the agent with --allow-flush-metrics, as root, or leave "
+                               "--flush-metrics out");
+    }
     const int failed = tcp_metrics_may_forget();
     return failed && failed != -ENOENT ? refuse_flush(failed, err) : 0;
 }

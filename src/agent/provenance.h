@@ -3,6 +3,7 @@
 #ifndef AGENT_PROVENANCE_H
 #define AGENT_PROVENANCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/flow.h"
@@ -17,7 +18,7 @@ int provenance_read(struct machine *machine, char *const *interfaces, size_t int
  * ERROR_AGENT if it cannot. */
 int provenance_metrics(struct machine *machine, const struct end_spec *specs, size_t count,
                        bool flush, struct error *err);
-/* Whether it could: 0, or ERROR_AGENT with the cure. */
-int provenance_may_flush(struct error *err);
+/* Whether it could, and the agent's owner allows it: 0, or ERROR_AGENT with the cure. */
+int provenance_may_flush(bool allowed, struct error *err);
 
 #endif

@@ -18,10 +18,12 @@
 #include "format/segment.h"
 #include "format/spool_record.h"
 #include "util/clock.h"
+#include "util/watchdog.h"
 
 #define GATHER_NS      (400 * NS_PER_MS)
 #define RETRY_MS       10
-#define GATHER_SAMPLES 32768u /* or so many, whatever comes first: 10 MB */
+#define WATCH_NS       (5 * NS_PER_S) /* a turn lasts no longer, or the watchdog tells */
+#define GATHER_SAMPLES 32768u         /* or so many, whatever comes first: 10 MB */
 
 struct recorder {
     struct engine *engine;
@@ -219,13 +221,18 @@ static void *record(void *arg)
         {.fd = engine_wait_fd(recorder->engine), .events = POLLIN},
         {.fd = recorder->quit_fd, .events = POLLIN},
     };
+    struct watched watched = {0};
+    watchdog_add(recorder->sink.watchdog, &watched, "a recorder", WATCH_NS);
     while (!(fds[1].revents & POLLIN)) {
+        watch_idle(&watched);
         poll(fds, 2, patience(recorder));
+        watch_busy(&watched, "the spool", clock_now());
         engine_take(recorder->engine, take, recorder);
         flush(recorder, false);
     }
     engine_take(recorder->engine, take, recorder);
     flush(recorder, true);
+    watchdog_remove(recorder->sink.watchdog, &watched);
     return NULL;
 }
 

@@ -10,10 +10,12 @@
 #include "util/error.h"
 
 struct recorder; /* opaque */
+struct watchdog;
 
 /* Where the records go.  All calls on the recorder's thread. */
 struct recorder_sink {
     void *arg;
+    struct watchdog *watchdog; /* of the recorder's thread; NULL: none */
     /* Takes framed records (segment_frame()), which it must copy or write; false if it cannot now:
      * they come again, with more. */
     bool (*append)(void *arg, const struct buffer *framed);

@@ -78,8 +78,11 @@ static int open_spool(struct run *run, const struct agent_options *agent, void (
 
 static int start_engine(struct run *run, const struct engine_options *options, struct error *err)
 {
-    const struct recorder_sink sink = {
-        .arg = run, .append = append, .failed = note_failure, .finished = note_finish};
+    const struct recorder_sink sink = {.arg = run,
+                                       .watchdog = options->watchdog,
+                                       .append = append,
+                                       .failed = note_failure,
+                                       .finished = note_finish};
     int failed = engine_create(&run->engine, options, err);
     if (!failed)
         failed = recorder_create(&run->recorder, run->engine, &sink, err);
@@ -108,6 +111,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .read_size = settings->read_size ? settings->read_size : agent->read_size,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
+        .watchdog = settings->watchdog,
         .guarded = true,
         .has_flow_key = true,
     };

@@ -18,6 +18,7 @@
 #include "util/random.h"
 
 struct run; /* opaque */
+struct watchdog;
 
 /* Settings that the master may leave to the agent are 0. */
 struct run_settings {
@@ -28,6 +29,7 @@ struct run_settings {
     uint64_t ends_here;                               /* of other runs, in this process */
     char interfaces[HOST_INTERFACES_MAX][DEVICE_MAX]; /* to be sampled beside the flows */
     size_t interface_count;
+    struct watchdog *watchdog;       /* of its threads; NULL: none */
     bool until_stop;                 /* it is over only when it was stopped, also without ends */
     uint8_t flow_key[FLOW_KEY_SIZE]; /* see consent.h, as the next */
     char caller[CONSENT_CALLER_MAX];

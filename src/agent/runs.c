@@ -101,7 +101,7 @@ static void expel(struct hosted *hosted)
             (runs->count - index - 1) * sizeof(*runs->items));
     runs->count--;
     runs->leaving++;
-    errand_run(runs->loop, destroy, has_left, hosted);
+    errand_run(runs->loop, "the end of a run", destroy, has_left, hosted);
 }
 
 static void leave(struct hosted *hosted, bool remove_spool)
@@ -151,7 +151,7 @@ void hosted_come_back(struct hosted *hosted)
 
 int hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
-    if (errand_try(hosted->runs->loop, work, done, arg))
+    if (errand_try(hosted->runs->loop, "a run", work, done, arg))
         return -1;
     hosted->busy = true;
     return 0;
@@ -200,7 +200,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
     if (hosted->over) {
         log_info("run %s is over", run_id(hosted->run));
         hosted->busy = true;
-        errand_run(hosted->runs->loop, let_go, has_let_go, hosted);
+        errand_run(hosted->runs->loop, "what a run leaves", let_go, has_let_go, hosted);
     } else if (unwatched) {
         log_warning("run %s: no master for %lld s, its flows are stopped", run_id(hosted->run),
                     (long long)(orphan_ns / NS_PER_S));
@@ -341,6 +341,7 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
     const struct held held = add_up(runs);
     const struct spool_bounds bounds = spool_place_bounds(runs->options);
     settings->ends_here = held.here;
+    settings->watchdog = rpc_loop_watchdog(runs->loop);
     settings->limit = &runs->consents;
     if (!spool_place_room(&bounds, err) ||
         capacity_check(settings->ends, held.ends, held.open, err) ||

@@ -370,7 +370,7 @@ static void begin_to_start(void *arg)
         return;
     }
     if (service->looking_up < LOOK_UPS_A_CALLER &&
-        errand_try(service->loop, look_up, has_looked_up, this) == 0) {
+        errand_try(service->loop, "StartFlow", look_up, has_looked_up, this) == 0) {
         service->looking_up++;
         return;
     }

@@ -260,6 +260,11 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
         return;
     }
     struct error err = {0};
+    if (request->flush_metrics && !service->options->allow_flush_metrics) {
+        rpc_finish(call, NULL, RPC_PERMISSION_DENIED,
+                   "this agent was not started with --allow-flush-metrics");
+        return;
+    }
     struct preparing *this = calloc(1, sizeof *this);
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");

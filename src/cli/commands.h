@@ -11,7 +11,7 @@
 
 struct agent_arguments {
     struct endpoint listen;
-    bool insecure, allow_shutdown, quiet, die_with_parent;
+    bool insecure, allow_shutdown, allow_flush_metrics, quiet, die_with_parent;
     bool seed_service; /* not an option: the form without a command word */
     int64_t interval_ns;
     int64_t read_size, write_size; /* 0: not given */

@@ -100,6 +100,7 @@ static int setup_init(struct worker_setup *setup, const struct engine_options *o
         .lead_ns = options->lead_ns,
         .read_size = options->read_size ? options->read_size : ENGINE_READ_SIZE,
         .write_size = options->write_size ? options->write_size : ENGINE_WRITE_SIZE,
+        .watchdog = options->watchdog,
         .recorder_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
         .has_flow_key = options->has_flow_key,
     };

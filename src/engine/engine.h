@@ -24,6 +24,7 @@
 #include "util/error.h"
 
 struct engine; /* opaque */
+struct watchdog;
 
 struct engine_options {
     unsigned workers;               /* 0: one a core that this process may use */
@@ -34,6 +35,7 @@ struct engine_options {
     uint32_t read_size, write_size; /* bytes a call; 0: the engine's own (fastest) */
     int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
     char run[40];                   /* the run's id: for messages */
+    struct watchdog *watchdog;      /* of the workers; NULL: none */
     bool guarded;                   /* ECN has a guardian: this program once more */
     bool has_flow_key;              /* who asks an accepting end is answered (engine/proof.h): */
     uint8_t flow_key[FLOW_KEY_SIZE]; /* with this key; only then are such ends captured */

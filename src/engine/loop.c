@@ -211,8 +211,10 @@ void loop_run(struct loop *loop, loop_round *round)
     loop->now_ns = clock_now();
     while (!loop->quit) {
         keep_house(loop, round);
+        watch_idle(&loop->watched);
         const int count = wait_events(loop, events);
         loop->now_ns = clock_now();
+        watch_busy(&loop->watched, "flows", loop->now_ns);
         for (int i = 0; i < count; i++) {
             struct watch *watch = events[i].data.ptr;
             watch->ready(watch, events[i].events);

@@ -16,6 +16,7 @@
 #include "engine/timer_heap.h"
 #include "model/axis.h"
 #include "util/error.h"
+#include "util/watchdog.h"
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -46,6 +47,7 @@ struct loop {
     pthread_cond_t answered;
     struct loop_call *call;
     void *context; /* of calls and rounds */
+    struct watched watched;
 };
 
 int loop_init(struct loop *loop, void *context, struct error *err);

@@ -16,6 +16,7 @@
 
 #define PUBLISH_NS (100 * NS_PER_MS) /* see recorder.c: less than samples are gathered for */
 #define RETRY_NS   (10 * NS_PER_MS)  /* when the recorder is behind */
+#define WATCH_NS   (3 * NS_PER_S)    /* a round lasts no longer, or the watchdog tells */
 
 /* ---- In the thread ---- */
 
@@ -109,7 +110,9 @@ static void *work(void *arg)
         pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
     }
     usage_open(&worker->usage);
+    watchdog_add(worker->setup->watchdog, &worker->loop.watched, "a worker", WATCH_NS);
     loop_run(&worker->loop, do_round);
+    watchdog_remove(worker->setup->watchdog, &worker->loop.watched);
     usage_close(&worker->usage);
     return NULL;
 }

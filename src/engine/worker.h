@@ -26,8 +26,9 @@ struct worker_setup {
     const uint8_t *payload;  /* write_size bytes, for all to send */
     unsigned workers;        /* of the run on this machine, those of other engines too */
     unsigned connecting_max; /* outstanding connects of one worker */
-    int recorder_fd;         /* eventfd */
-    bool has_flow_key;       /* who asks for a proof gets it: */
+    struct watchdog *watchdog;
+    int recorder_fd;   /* eventfd */
+    bool has_flow_key; /* who asks for a proof gets it: */
     uint8_t flow_key[FLOW_KEY_SIZE];
     struct ecn_setup *ecn; /* what is changed on the host for it */
 };

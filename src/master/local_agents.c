@@ -20,9 +20,16 @@ static int spawn(pid_t *pid, int announce_fd)
 {
     char fd[16];
     snprintf(fd, sizeof fd, "%d", SELF_SPAWN_FD);
-    const char *const argv[] = {"tcp-flowgen",       "agent",         "--listen",
-                                "127.0.0.1:0",       "--announce-fd", fd,
-                                "--die-with-parent", "--quiet",       NULL};
+    const char *const argv[] = {"tcp-flowgen",
+                                "agent",
+                                "--listen",
+                                "127.0.0.1:0",
+                                "--announce-fd",
+                                fd,
+                                "--allow-flush-metrics",
+                                "--die-with-parent",
+                                "--quiet",
+                                NULL};
     return self_spawn(pid, argv, announce_fd);
 }
 

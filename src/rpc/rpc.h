@@ -59,6 +59,12 @@ int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
  * memory. */
 int rpc_loop_after(struct rpc_loop *loop, int64_t delay_ms, void (*fn)(void *arg), void *arg);
 void rpc_loop_cancel(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
+/* Has the watchdog watch what is handled, under the name.  NULL ends that. */
+struct watchdog;
+void rpc_loop_watch(struct rpc_loop *loop, struct watchdog *watchdog, const char *name,
+                    int64_t limit_ns);
+/* The one that watches it; NULL: none. */
+struct watchdog *rpc_loop_watchdog(const struct rpc_loop *loop);
 /* All servers and peers of it must be destroyed: runs what was posted, drops timers, frees. */
 void rpc_loop_destroy(struct rpc_loop *loop);
 

@@ -11,6 +11,7 @@
 #endif
 
 #include "rpc/rpc.h"
+#include "util/watchdog.h"
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -25,6 +26,8 @@ struct rpc_loop {
     grpc_completion_queue *queue;
     grpc_channel *lame;       /* its watches are how rpc_loop_post() reaches the queue */
     struct rpc_timer *timers; /* soonest first */
+    struct watchdog *watchdog;
+    struct watched watched; /* what is handled */
 };
 
 /* Head of server's and client's calls. */

@@ -71,16 +71,20 @@ static bool run_due_timer(struct rpc_loop *loop)
     if (!timer || timer->due_ns > clock_now())
         return false;
     loop->timers = timer->next;
+    watch_busy(&loop->watched, "a timer", clock_now());
     timer->fn(timer->arg);
+    watch_idle(&loop->watched);
     free(timer);
     return true;
 }
 
-static void dispatch(const grpc_event *event)
+static void dispatch(struct rpc_loop *loop, const grpc_event *event)
 {
     struct rpc_tag *tag = event->tag;
     TAG_ACQUIRE(tag);
+    watch_busy(&loop->watched, "an event", clock_now());
     tag->done(tag, event->success);
+    watch_idle(&loop->watched);
 }
 
 int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
@@ -97,7 +101,7 @@ int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
             wait_until = loop->timers->due_ns;
         grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(wait_until), NULL);
         if (event.type == GRPC_OP_COMPLETE) {
-            dispatch(&event);
+            dispatch(loop, &event);
             handled++;
         } else if (!fired && (handled || clock_now() >= until)) {
             break;
@@ -156,17 +160,31 @@ void rpc_loop_cancel(struct rpc_loop *loop, void (*fn)(void *arg), void *arg)
     }
 }
 
+void rpc_loop_watch(struct rpc_loop *loop, struct watchdog *watchdog, const char *name,
+                    int64_t limit_ns)
+{
+    watchdog_remove(loop->watchdog, &loop->watched);
+    loop->watchdog = watchdog;
+    watchdog_add(watchdog, &loop->watched, name, limit_ns);
+}
+
+struct watchdog *rpc_loop_watchdog(const struct rpc_loop *loop)
+{
+    return loop->watchdog;
+}
+
 void rpc_loop_destroy(struct rpc_loop *loop)
 {
     if (!loop)
         return;
+    rpc_loop_watch(loop, NULL, "", 0);
     grpc_channel_destroy(loop->lame);
     grpc_completion_queue_shutdown(loop->queue);
     for (;;) {
         grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(INT64_MAX), NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        dispatch(&event);
+        dispatch(loop, &event);
     }
     grpc_completion_queue_destroy(loop->queue);
     while (loop->timers) {

@@ -292,6 +292,7 @@ static void serve(struct server_call *call)
         return;
     }
     ProtobufCMessage *request = NULL;
+    watch_stage(&slot->server->loop->watched, slot->method->path);
     if (call->payload)
         request = rpc_decode(slot->method->request, call->payload);
     call->payload = NULL;

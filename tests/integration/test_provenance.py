@@ -16,7 +16,7 @@ FLOW = {"src": "A", "dst": "B", "duration": "200ms"}
 class Wire:
     """Two agents in namespaces of their own, the tests on t0-t1."""
 
-    def __init__(self, lab, before=()):
+    def __init__(self, lab, before=(), flags=("--allow-flush-metrics",)):
         self.lab = lab
         self.one, self.other = lab.namespace("a"), lab.namespace("b")
         cable(self.one, "m0", "10.91.0.1/24", self.other, "m1", "10.91.0.2/24")
@@ -26,7 +26,7 @@ class Wire:
             "B": {"mgmt": "10.91.0.2:8840", "host": "10.92.0.2"},
         }
         for where, name in ((self.one, "A"), (self.other, "B")):
-            lab.agent(where, self.hosts[name]["mgmt"], "--insecure", before=before)
+            lab.agent(where, self.hosts[name]["mgmt"], "--insecure", *flags, before=before)
 
     def run(self, *flags):
         return self.lab.run(self.one, {"hosts": self.hosts, "flows": [{"id": 0, **FLOW}]}, *flags)
@@ -134,6 +134,7 @@ def test_an_ordinary_user_tells_the_same(lab):
         os.chown(spool, NOBODY, NOBODY)
         user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
         words = ["agent", "--listen", listen, "--spool", spool, "--insecure"]
+        words.append("--allow-flush-metrics")
         agent = lab.listening(lab.spawn(wire.one, *words, before=user, name="agent"), listen)
         assert settings(wire.agents(wire.run().must(0))[0]) == as_root
         assert "CAP_NET_ADMIN" in wire.run("--flush-metrics").must(3).stderr
@@ -223,13 +224,27 @@ def test_nothing_is_flushed_for_no_run(wire):
     """A can, B cannot: nothing starts, and what A's kernel remembers stays."""
     learn(wire)
     wire.hosts["B"]["mgmt"] = "10.91.0.2:8850"
-    wire.lab.agent(wire.other, "10.91.0.2:8850", "--insecure", before=UNABLE)
+    flags = ("--insecure", "--allow-flush-metrics")
+    wire.lab.agent(wire.other, "10.91.0.2:8850", *flags, before=UNABLE)
     back = {"id": 0, **FLOW, "src": "B", "dst": "A"}  # A is prepared first
     scenario = {"hosts": wire.hosts, "flows": [back]}
     outcome = wire.lab.run(wire.one, scenario, "--flush-metrics").must(3)
     assert "agent 10.91.0.2:8850: the TCP metrics cache cannot be emptied" in outcome.stderr
     assert "remembers" not in outcome.stderr
     assert "ssthresh" in run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
+
+
+def test_flushing_needs_the_owners_leave(lab):
+    """The agent is root's, and was not told to."""
+    wire = Wire(lab, flags=())
+    learn(wire)
+    outcome = wire.run("--flush-metrics").must(3)
+    (line,) = [line for line in outcome.stderr.splitlines() if "may not empty" in line]
+    assert "start the agent with --allow-flush-metrics" in line
+    assert "ssthresh" in run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
+    hosts = {"A": wire.hosts["A"], "B": {"mgmt": "127.0.0.1:1", "host": "10.91.0.1"}}
+    scenario = {"hosts": hosts, "flows": [{"id": 0, **FLOW}]}
+    lab.run(wire.one, scenario, "--local", "--flush-metrics").must(0)
 
 
 def test_flushing_needs_a_capability(lab):

@@ -145,7 +145,8 @@ static int setup(void **state)
     fixture->engine.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     signal(SIGXFSZ, SIG_IGN);
     *state = fixture;
-    const struct recorder_sink sink = {fixture, append, failed, finished};
+    const struct recorder_sink sink = {
+        .arg = fixture, .append = append, .failed = failed, .finished = finished};
     const struct spool_bounds bounds = {.directory = fixture->directory};
     return spool_create(&fixture->spool, fixture->path, &bounds, grew, fixture, NULL) ||
            recorder_create(&fixture->recorder, &fixture->engine, &sink, NULL);

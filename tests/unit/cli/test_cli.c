@@ -294,6 +294,7 @@ static void agent_defaults(void **state)
     assert_int_equal(seen.agent.announce_fd, -1);
     assert_null(seen.agent.spool_directory);
     assert_int_equal(seen.agent.spool_max, 0);
+    assert_false(seen.agent.allow_flush_metrics);
     assert_false(seen.agent.allow_shutdown || seen.agent.die_with_parent);
     assert_false(seen.agent.seed_service);
     assert_int_equal(log_get_level(), LOG_INFO);
@@ -304,7 +305,7 @@ static void agent_options(void **state)
     (void)state;
     assert_int_equal(program("agent", "--listen=127.0.0.1:0", "-i1s", "--read-size", "10",
                              "--write-size", "20", "--data-ports", "5000-5009", "--workers", "3",
-                             "--spool=/x", "--allow-shutdown", "-q", NULL),
+                             "--spool=/x", "--allow-shutdown", "--allow-flush-metrics", "-q", NULL),
                      0);
     assert_string_equal(seen.host, "127.0.0.1");
     assert_int_equal(seen.agent.port, 0);
@@ -316,6 +317,7 @@ static void agent_options(void **state)
     assert_int_equal(seen.agent.workers, 3);
     assert_string_equal(seen.agent.spool_directory, "/x");
     assert_true(seen.agent.allow_shutdown);
+    assert_true(seen.agent.allow_flush_metrics);
     assert_int_equal(log_get_level(), LOG_QUIET);
     assert_int_equal(program("agent", "--spool-max", "1.5GB", NULL), 0);
     assert_true(seen.agent.spool_max == 1500000000);
