@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,18 +76,22 @@ static void test_garbage_request(void **state)
     pair_fini(&pair);
 }
 
-/* Two bytes each, which would be some hundred in memory. */
-static void test_too_many_fields(void **state)
+/* Empty messages: two bytes each, which would be some hundred in memory. */
+#define FLOOD 1000000
+
+/* Within another message, as a request. */
+static void test_a_flood_of_messages(void **state)
 {
     (void)state;
-    enum { COUNT = (1 << 17) + 1 };
-    static Tcpflowgen__EndSpec *ends[COUNT];
-    Tcpflowgen__EndSpec end = TCPFLOWGEN__END_SPEC__INIT;
-    for (size_t i = 0; i < COUNT; i++)
-        ends[i] = &end;
+    Tcpflowgen__RunHost host = TCPFLOWGEN__RUN_HOST__INIT;
+    Tcpflowgen__RunHost **hosts = calloc(FLOOD, sizeof(*hosts));
+    for (size_t i = 0; i < FLOOD; i++)
+        hosts[i] = &host;
+    Tcpflowgen__Run about = TCPFLOWGEN__RUN__INIT;
+    about.hosts = hosts;
+    about.n_hosts = FLOOD;
     Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
-    request.ends = ends;
-    request.n_ends = COUNT;
+    request.about = &about;
     struct pair pair;
     struct answer answer = {0};
     pair_init(&pair, serve_clock, NULL);
@@ -94,6 +99,39 @@ static void test_too_many_fields(void **state)
                               answer_take, &answer));
     answer_await(&pair, &answer);
     assert_int_equal(answer.code, RPC_INVALID_ARGUMENT);
+    pair_fini(&pair);
+    free(hosts);
+}
+
+static void serve_flood(struct rpc_call *call, const ProtobufCMessage *request, void *ctx)
+{
+    (void)request;
+    (void)ctx;
+    Tcpflowgen__EndReady end = TCPFLOWGEN__END_READY__INIT;
+    Tcpflowgen__EndReady **ends = calloc(FLOOD, sizeof(*ends));
+    for (size_t i = 0; i < FLOOD; i++)
+        ends[i] = &end;
+    Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
+    reply.ends = ends;
+    reply.n_ends = FLOOD;
+    rpc_finish(call, &reply.base, RPC_OK, NULL);
+    free(ends);
+}
+
+/* And as an answer. */
+static void test_a_flood_that_comes_back(void **state)
+{
+    (void)state;
+    Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    struct pair pair;
+    struct answer answer = {0};
+    pair_init(&pair, serve_flood, NULL);
+    assert_non_null(rpc_start(pair.peer, &agent_methods[AGENT_PREPARE], &request.base, 5000, false,
+                              answer_take, &answer));
+    answer_await(&pair, &answer);
+    assert_int_equal(answer.code, RPC_INTERNAL);
+    assert_string_equal(answer.text, "cannot decode the reply");
+    assert_int_equal(answer.messages, 0);
     pair_fini(&pair);
 }
 
@@ -451,7 +489,8 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_unknown_method),
         cmocka_unit_test(test_garbage_request),
-        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_a_flood_of_messages),
+        cmocka_unit_test(test_a_flood_that_comes_back),
         cmocka_unit_test(test_error_status),
         cmocka_unit_test(test_ok_without_message_is_broken),
         cmocka_unit_test(test_undecodable_reply),
