@@ -59,6 +59,7 @@ struct hello {
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[HELLO_PROBLEMS_MAX][512];
     char *problems[HELLO_PROBLEMS_MAX];
+    size_t host_count;
     struct resolved *resolved;
     Tcpflowgen__ResolvedHost **hosts;
     char interface_names[HOST_INTERFACES_MAX][DEVICE_MAX];
@@ -199,6 +200,7 @@ static bool resolve_all(struct hello *hello)
     hello->hosts = calloc(count + 1, sizeof(*hello->hosts));
     if (!hello->resolved || !hello->hosts)
         return false;
+    hello->host_count = count;
     for (size_t i = 0; i < count; i++) {
         if (atomic_load(&hello->caller.gone) ||
             !resolve(&hello->resolved[i], request->hosts[i], &hello->caller))
@@ -280,7 +282,7 @@ static void list_interfaces(struct hello *hello)
 
 static void hello_free(struct hello *hello)
 {
-    for (size_t i = 0; hello->resolved && i < hello->request->n_hosts; i++) {
+    for (size_t i = 0; i < hello->host_count; i++) {
         free(hello->resolved[i].error);
         free(hello->resolved[i].places);
         free(hello->resolved[i].pointers);
@@ -377,7 +379,7 @@ static bool has_room(const struct hello_desk *desk, const char *key, size_t host
         own_hosts += same ? at->request->n_hosts : 0;
     }
     return all < HELLOS_MAX && own < HELLOS_A_CALLER && own_hosts <= HELLO_HOSTS_MAX &&
-           all_hosts <= 4 * HELLO_HOSTS_MAX;
+           all_hosts <= HELLO_HOSTS_ALL;
 }
 
 static struct hello *hello_new(struct rpc_call *call, const Tcpflowgen__HelloRequest *request,

@@ -84,7 +84,8 @@ static int resolve(const char *name, host_finder *find, void *arg,
     if (!why)
         return take_answers(answers, out);
     error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name, why);
-    return error_cure(err, "write a numeric address, or a name that this machine can resolve");
+    error_cure(err, "write a numeric address, or a name that this machine can resolve");
+    return ERROR_AGENT;
 }
 
 static int parse_numeric(const char *text, struct ip *out, struct error *err)

@@ -8,14 +8,18 @@
 #define MEMBERS_FREE     16u  /* fields of a message that protobuf-c scans on its stack */
 #define MEMBER_BYTES     64u  /* of one more: its slabs double, and so may be half empty */
 
-struct count {
-    size_t left;    /* bytes */
-    unsigned depth; /* messages that are open */
+/* A message that is open. */
+struct level {
+    const ProtobufCMessageDescriptor *type;
+    struct wire wire;                     /* what is left of it */
+    size_t list;                          /* bytes, while it is open */
+    uint64_t seen[FIELDS_KNOWN_MAX / 64]; /* its fields so far: bits, by index */
 };
 
-/* What one message had so far. */
-struct seen {
-    uint64_t fields[FIELDS_KNOWN_MAX / 64]; /* bits, by index */
+struct count {
+    size_t left; /* bytes */
+    unsigned depth;
+    struct level levels[UNPACK_DEPTH_MAX];
 };
 
 static bool take(struct count *count, size_t size)
@@ -38,11 +42,12 @@ static size_t raw_size(const struct wire_field *field)
     return field->type == WIRE_BYTES ? (size_t)field->value + 5 : 10;
 }
 
-static bool note(struct seen *seen, unsigned index)
+/* Whether it is the field's first time. */
+static bool note(struct level *level, unsigned index)
 {
     const uint64_t bit = UINT64_C(1) << index % 64;
-    const bool first = !(seen->fields[index / 64] & bit);
-    seen->fields[index / 64] |= bit;
+    const bool first = !(level->seen[index / 64] & bit);
+    level->seen[index / 64] |= bit;
     return first;
 }
 
@@ -88,41 +93,6 @@ static size_t count_packed(const struct wire_field *field, ProtobufCType type)
     return last;
 }
 
-static bool take_message(struct count *count, const ProtobufCMessageDescriptor *type,
-                         struct wire wire);
-
-static bool take_contents(struct count *count, const ProtobufCFieldDescriptor *known,
-                          const struct wire_field *field)
-{
-    const bool repeated = known->label == PROTOBUF_C_LABEL_REPEATED;
-    if (field->type != WIRE_BYTES)
-        return !repeated || take(count, element_size(known->type));
-    if (known->type == PROTOBUF_C_TYPE_MESSAGE)
-        return take(count, sizeof(void *)) &&
-               take_message(count, known->descriptor,
-                            (struct wire){.at = field->data, .left = (size_t)field->value});
-    if (known->type == PROTOBUF_C_TYPE_STRING || known->type == PROTOBUF_C_TYPE_BYTES)
-        return take(count, element_size(known->type)) && take(count, block(field->value + 1));
-    return take(count, count_packed(field, known->type) * element_size(known->type));
-}
-
-static bool take_field(struct count *count, const ProtobufCMessageDescriptor *type,
-                       const struct wire_field *field, struct seen *seen)
-{
-    const ProtobufCFieldDescriptor *known =
-        protobuf_c_message_descriptor_get_field(type, field->number);
-    if (!known) /* it keeps it, as it stands */
-        return take(count, sizeof(ProtobufCMessageUnknownField) + block(raw_size(field)));
-    const bool first = note(seen, (unsigned)(known - type->fields));
-    if (known->label == PROTOBUF_C_LABEL_REPEATED) {
-        if (first && !take(count, block(0)))
-            return false;
-    } else if (!first && known->type == PROTOBUF_C_TYPE_MESSAGE) {
-        return false;
-    }
-    return take_contents(count, known, field);
-}
-
 /* While a message is unpacked all its fields are listed.  That list is let go then. */
 static bool take_list(struct count *count, struct wire wire, size_t *bytes)
 {
@@ -135,28 +105,65 @@ static bool take_list(struct count *count, struct wire wire, size_t *bytes)
     return got == 0 && take(count, *bytes);
 }
 
-static bool take_message(struct count *count, const ProtobufCMessageDescriptor *type,
+static bool open_message(struct count *count, const ProtobufCMessageDescriptor *type,
                          struct wire wire)
 {
-    struct seen seen = {0};
-    struct wire_field field;
-    size_t list;
-    if (count->depth == UNPACK_DEPTH_MAX || type->n_fields > FIELDS_KNOWN_MAX ||
-        !take(count, block(type->sizeof_message)) || !take_list(count, wire, &list))
+    if (count->depth == UNPACK_DEPTH_MAX || type->n_fields > FIELDS_KNOWN_MAX)
         return false;
-    count->depth++;
-    while (wire_next(&wire, &field) > 0)
-        if (!take_field(count, type, &field, &seen))
+    struct level *level = &count->levels[count->depth++];
+    *level = (struct level){.type = type, .wire = wire};
+    return take(count, block(type->sizeof_message)) && take_list(count, wire, &level->list);
+}
+
+static void close_message(struct count *count)
+{
+    count->left += count->levels[--count->depth].list;
+}
+
+static bool take_contents(struct count *count, const ProtobufCFieldDescriptor *known,
+                          const struct wire_field *field)
+{
+    const bool repeated = known->label == PROTOBUF_C_LABEL_REPEATED;
+    if (field->type != WIRE_BYTES)
+        return !repeated || take(count, element_size(known->type));
+    if (known->type == PROTOBUF_C_TYPE_MESSAGE)
+        return take(count, sizeof(void *)) &&
+               open_message(count, known->descriptor,
+                            (struct wire){.at = field->data, .left = (size_t)field->value});
+    if (known->type == PROTOBUF_C_TYPE_STRING || known->type == PROTOBUF_C_TYPE_BYTES)
+        return take(count, element_size(known->type)) && take(count, block(field->value + 1));
+    return take(count, count_packed(field, known->type) * element_size(known->type));
+}
+
+static bool take_field(struct count *count, struct level *level, const struct wire_field *field)
+{
+    const ProtobufCFieldDescriptor *known =
+        protobuf_c_message_descriptor_get_field(level->type, field->number);
+    if (!known) /* it keeps it, as it stands */
+        return take(count, sizeof(ProtobufCMessageUnknownField) + block(raw_size(field)));
+    const bool first = note(level, (unsigned)(known - level->type->fields));
+    if (known->label == PROTOBUF_C_LABEL_REPEATED) {
+        if (first && !take(count, block(0)))
             return false;
-    count->depth--;
-    count->left += list;
-    return true;
+    } else if (!first && known->type == PROTOBUF_C_TYPE_MESSAGE) {
+        return false;
+    }
+    return take_contents(count, known, field);
 }
 
 bool unpack_fits(const ProtobufCMessageDescriptor *type, const void *data, size_t size, size_t most)
 {
     struct count count = {.left = most};
-    return take_message(&count, type, (struct wire){.at = data, .left = size});
+    struct wire_field field;
+    bool fits = open_message(&count, type, (struct wire){.at = data, .left = size});
+    while (fits && count.depth) {
+        struct level *level = &count.levels[count.depth - 1];
+        if (wire_next(&level->wire, &field) > 0)
+            fits = take_field(&count, level, &field);
+        else
+            close_message(&count);
+    }
+    return fits;
 }
 
 ProtobufCMessage *unpack_message(const ProtobufCMessageDescriptor *type, const void *data,
