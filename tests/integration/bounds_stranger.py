@@ -92,11 +92,13 @@ def names(channel):
 def wide(channel):
     hosts = [pb.AgentHost(name=f"h{i}", host="127.0.0.1") for i in range(4096)]
     everything = pb.AgentHost(name="a", host="127.0.0.1", interfaces="lo," * 300_000)
+    alone = status(start(channel, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)))
     requests = [pb.HelloRequest(protocol=1, hosts=hosts)] * 16
     requests.append(pb.HelloRequest(protocol=1, hosts=[everything]))
     requests.append(pb.HelloRequest(protocol=1, ccalgs=[f"unknown{i}" for i in range(64)]))
     requests.append(pb.HelloRequest(protocol=1, hosts=[pb.AgentHost(host="x" * 2_000_000)]))
-    return [status(call) for call in [start(channel, "Hello", request) for request in requests]]
+    calls = [start(channel, "Hello", request) for request in requests]
+    return [alone, *[status(call) for call in calls]]
 
 
 def hello(channel):

@@ -68,6 +68,14 @@ def need_algorithm(name):
             pytest.skip(f"congestion control {name} is not to be had here: {problem.strerror}")
 
 
+def need_stock_grpc():
+    """Skips where Python's gRPC is not installed.  It is used elsewhere than here: the tests start
+    processes, which gRPC's threads do not like."""
+    probe = [sys.executable, "-c", "import grpc, grpc_tools.protoc"]
+    if subprocess.run(probe, capture_output=True).returncode != 0:
+        pytest.skip("python3-grpcio and python3-grpc-tools are not installed")
+
+
 @functools.cache
 def why_no_namespaces():
     """None, or why network namespaces cannot be made here."""

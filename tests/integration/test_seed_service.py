@@ -1,13 +1,12 @@
 """A master of the earlier program and agents of today: see earlier_master.py."""
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from harness import ESTABLISHED, ROOT, cable, need_algorithm, read_results
+from harness import ESTABLISHED, ROOT, cable, need_algorithm, need_stock_grpc, read_results
 
 MASTER = Path(__file__).with_name("earlier_master.py")
 LISTEN = ("localhost:8841", "localhost:8842")
@@ -15,10 +14,7 @@ LISTEN = ("localhost:8841", "localhost:8842")
 
 @pytest.fixture(scope="module", autouse=True)
 def stock_grpc():
-    # Elsewhere than here: the tests start processes, which gRPC's threads do not like.
-    probe = [sys.executable, "-c", "import grpc, grpc_tools.protoc"]
-    if subprocess.run(probe, capture_output=True).returncode != 0:
-        pytest.skip("python3-grpcio and python3-grpc-tools are not installed")
+    need_stock_grpc()
 
 
 class Earlier:
