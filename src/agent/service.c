@@ -261,8 +261,8 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     }
     struct error err = {0};
     if (request->flush_metrics && !service->options->allow_flush_metrics) {
-        rpc_finish(call, NULL, RPC_PERMISSION_DENIED,
-                   "this agent was not started with --allow-flush-metrics");
+        refuse(service, call, "Prepare", request->run, RPC_PERMISSION_DENIED,
+               "this agent was not started with --allow-flush-metrics");
         return;
     }
     struct preparing *this = calloc(1, sizeof *this);

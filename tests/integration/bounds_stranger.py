@@ -52,15 +52,14 @@ def run_id(number):
 
 
 def prepare(number, **more):
-    return pb.PrepareRequest(run=run_id(number), **more).SerializeToString() + SECRET
-
-
-SECRET = b"\x92\x03\x10" + bytes(16)  # field 50
+    keys = {"secret": bytes(16), "flow_key": bytes(32)}
+    return pb.PrepareRequest(run=run_id(number), **keys, **more).SerializeToString()
 
 
 def announce(channel):
     reply = pb.HelloReply.FromString(start(channel, "Hello", pb.HelloRequest(protocol=1)).result())
-    calls = [prepare(1000 + i, ends_total=reply.max_ends * 9 // 10) for i in range(3)]
+    total = reply.max_ends * 9 // 10
+    calls = [prepare(1000 + i, ends_total=total, until_stop=True) for i in range(3)]
     return [status(start(channel, "Prepare", call)) for call in calls]
 
 
