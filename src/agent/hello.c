@@ -138,8 +138,7 @@ static void look_for_problems(struct hello *hello)
 {
     const Tcpflowgen__HelloRequest *request = hello->request;
     struct error err = {0};
-    const struct spool_bounds bounds = spool_place_bounds(hello->options);
-    if (spool_place_check(hello->options, &err) || spool_place_room(&bounds, &err) == 0)
+    if (spool_place_admit(hello->options, &err))
         add_problem(hello, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))

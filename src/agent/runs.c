@@ -339,11 +339,10 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
                         const struct run_owner *owner, struct error *err)
 {
     const struct held held = add_up(runs);
-    const struct spool_bounds bounds = spool_place_bounds(runs->options);
     settings->ends_here = held.here;
     settings->watchdog = rpc_loop_watchdog(runs->loop);
     settings->limit = &runs->consents;
-    if (!spool_place_room(&bounds, err) ||
+    if (spool_place_admit(runs->options, err) ||
         capacity_check(settings->ends, held.ends, held.open, err) ||
         make_room(runs, owner->caller, err))
         return NULL;

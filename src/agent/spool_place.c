@@ -169,6 +169,16 @@ static uint64_t room_of_disk(const struct spool_bounds *bounds, struct error *er
     return disk.f_frsize ? room - room % disk.f_frsize : room; /* files take whole blocks */
 }
 
+/* Small spools may use up what a file system has for files before its bytes. */
+static int check_files(const char *directory, struct error *err)
+{
+    struct statvfs disk;
+    if (statvfs(directory, &disk) || !disk.f_files || disk.f_favail > disk.f_files / 20)
+        return 0;
+    error_set(err, ERROR_AGENT, directory, "spools leave 5 %% of the files that its disk can have");
+    return error_cure(err, "delete some there, or start the agent with another --spool");
+}
+
 uint64_t spool_place_room(const struct spool_bounds *bounds, struct error *err)
 {
     struct error other;
@@ -181,4 +191,15 @@ uint64_t spool_place_room(const struct spool_bounds *bounds, struct error *err)
     if (err)
         *err = other;
     return quota;
+}
+
+int spool_place_admit(const struct agent_options *agent, struct error *err)
+{
+    const struct spool_bounds bounds = spool_place_bounds(agent);
+    int failed = spool_place_check(agent, err);
+    if (!failed)
+        failed = check_files(agent->spool_directory, err);
+    if (failed)
+        return failed;
+    return spool_place_room(&bounds, err) ? 0 : ERROR_AGENT;
 }

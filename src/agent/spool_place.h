@@ -18,6 +18,10 @@ int spool_place_settle(const char *asked_for, char path[SPOOL_PLACE_MAX], struct
 /* 0, or ERROR_INPUT if no file can be made in the agent's settled directory. */
 int spool_place_check(const struct agent_options *agent, struct error *err);
 
+/* Whether it takes a spool more: the disk has room for its bytes (see below), and for files.  0, or
+ * ERROR_INPUT or ERROR_AGENT. */
+int spool_place_admit(const struct agent_options *agent, struct error *err);
+
 /* What spools may take. */
 struct spool_bounds {
     const char *directory;

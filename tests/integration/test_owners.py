@@ -124,7 +124,7 @@ class Disk:
     by way of /proc."""
 
     def __init__(self, lab, where, size, inside):
-        script = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo ready && exec sleep 600'
+        script = 'mount -t tmpfs -o size="$1",nr_inodes=1000 tmpfs "$2" && echo ready && exec sleep 600'
         words = ["--mount", "--propagation", "private", "sh", "-c", script, "sh", size, inside]
         holder = lab.spawn(where, *words, program="unshare", name="disk")
         for _ in waiting("the tmpfs", holder):
@@ -188,6 +188,18 @@ def test_a_disk_keeps_its_floor(small):
     small.disk.empty()
     assert "StatusCode.OK" in stranger(small, "late", agent=1).stdout
     small.run({"duration": "300ms"}).must(0)
+
+
+def test_a_disk_keeps_some_files(small):
+    small.anew()
+    count = os.statvfs(small.disk.outside).f_favail
+    for number in range(count):
+        (small.disk.outside / str(number)).touch()
+        if number > count * 0.96:
+            break
+    refused = small.run({"duration": "300ms"}).must(3).stderr
+    assert re.search(r"disk: spools leave 5 % of the files that its disk can have", refused)
+    assert "of the files" in stranger(small, "late", agent=1).stdout
 
 
 def test_a_quota_of_spools(small):
