@@ -1,6 +1,8 @@
 #include "agent/consent.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <search.h>
 #include <stdatomic.h>
@@ -16,8 +18,8 @@
 #include "util/clock.h"
 
 #define PATIENCE_NS (5 * NS_PER_S) /* for connection and answer */
-/* For the connection: a lost SYN is sent once more, after a second, and not a third time, which is
- * after two or three. */
+/* For the connection: the kernel sends a lost SYN once more, after a second, and not a third time,
+ * which would be after two or three.  (TCP_SYNCNT counts otherwise since Linux 6.5.) */
 #define CONNECT_NS (1900 * NS_PER_MS)
 #define SLOW_NS    (2 * NS_PER_S) /* what took longer counts as failed: it holds others up */
 #define POLL_MS    50             /* a cancel is seen by then */
@@ -128,6 +130,7 @@ static void begin(struct consent *consent, struct attempt *attempt)
         return;
     }
     proof_ask(attempt->question);
+    socket_set_int(attempt->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, CONNECT_NS / NS_PER_MS);
     if (connect(attempt->fd, (const struct sockaddr *)&peer.storage, peer.size) < 0 &&
         errno != EINPROGRESS)
         settle(consent, attempt, errno == ECONNREFUSED ? REFUSED : UNTRIED, errno);
@@ -137,6 +140,7 @@ static void send_question(struct consent *consent, struct attempt *attempt)
 {
     int cause = socket_error(attempt->fd);
     if (!cause) {
+        socket_set_int(attempt->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
         const ssize_t sent =
             send(attempt->fd, attempt->question, PROOF_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
         cause = sent < 0 ? errno : sent < PROOF_SIZE ? ENOBUFS : 0;
