@@ -58,7 +58,8 @@ def watch(listener, parent):
     fcntl.ioctl(listener, ANSWER, struct.pack("QqiI", *struct.unpack("Q", notice[:8]), 0, 0, go_on))
     fcntl.ioctl(listener, RECEIVE, bytearray(80))
     os.kill(parent, signal.SIGSYS)
-    os._exit(0)
+    while True:  # until it is dead: without a listener the call would return
+        signal.pause()
 
 
 def main(name, *argv):
