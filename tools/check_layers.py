@@ -19,7 +19,7 @@ LAYERS = {
     "host": ("model", "util"),
     "engine": ("host", "model", "util"),
     "probe": ("model", "util"),
-    "rpc": ("format", "model", "util", "proto"),
+    "rpc": ("host", "format", "model", "util", "proto"),
     "agent": ("engine", "host", "probe", "rpc", "format", "model", "util", "proto"),
     "master": ("probe", "rpc", "format", "model", "util", "proto"),
     "report": ("format", "model", "util"),

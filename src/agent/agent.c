@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agent/refusals.h"
 #include "agent/seed_service.h"
 #include "agent/service.h"
 #include "agent/spool_place.h"
@@ -83,9 +84,10 @@ static void repair(void)
 
 static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)
 {
-    bool bare_v6 = options->host[0] && strchr(options->host, ':');
-    log_info("agent listens on %s%s%s:%u", bare_v6 ? "[" : "", options->host, bare_v6 ? "]" : "",
-             port);
+    char text[ENDPOINT_TEXT_MAX];
+    struct endpoint at = options->listen;
+    at.port = port;
+    log_info("agent listens on %s", endpoint_text(&at, text));
     /* The parent may have died before this process asked to be told so. */
     if (options->announce_fd >= 0 && !announce(options->announce_fd, port))
         agent->quit = options->die_with_parent;
@@ -119,8 +121,12 @@ int agent_run(const struct agent_options *given, struct error *err)
     struct seed_service *seed_service = NULL;
     struct rpc_server *server = NULL;
     uint16_t port = 0;
+    struct refusals refusals = {.loop = NULL};
+    const struct rpc_listening listening = {&options->listen, &options->trusted, refusals_log,
+                                            &refusals};
     signals_block();
     int failed = rpc_loop_create(&agent->loop, err);
+    refusals.loop = agent->loop;
     if (!failed)
         failed = signals_watch(on_signal, agent, err);
     if (!failed)
@@ -134,11 +140,12 @@ int agent_run(const struct agent_options *given, struct error *err)
         failed = rpc_server_create(&server, agent->loop,
                                    seed_service ? seed_service_table(seed_service)
                                                 : service_table(service),
-                                   options->host, options->port, &port, err);
+                                   &listening, &port, err);
     if (!failed)
         serve(agent, options, port);
     if (server)
         rpc_server_destroy(server, GRACE_MS);
+    refusals_fini(&refusals);
     seed_service_destroy(seed_service);
     service_destroy(service);
     if (!failed)

@@ -6,15 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/address.h"
 #include "util/error.h"
+#include "util/users.h"
 
 struct agent_options {
-    const char *host;                         /* to listen on; "": every address */
-    uint16_t port;                            /* 0: the kernel chooses */
-    const char *spool_directory;              /* NULL: see spool_place.h */
-    uint64_t spool_max;                       /* bytes of all spools there; 0: any */
-    int64_t interval_ns;                      /* for runs that name none */
-    uint32_t read_size, write_size;           /* likewise; 0: the engine's */
+    struct endpoint listen;         /* no host: every address; port 0: the kernel's choice */
+    struct users trusted;           /* who may use it from this machine */
+    const char *spool_directory;    /* NULL: see spool_place.h */
+    uint64_t spool_max;             /* bytes of all spools there; 0: any */
+    int64_t interval_ns;            /* for runs that name none */
+    uint32_t read_size, write_size; /* likewise; 0: the engine's */
     uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */
     unsigned workers;                         /* 0: one a core */
     bool allow_shutdown;                      /* a master may end this agent */

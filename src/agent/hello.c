@@ -24,6 +24,7 @@
 #include "rpc/service.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/location.h"
 #include "util/version.h"
 
 #define HELLO_PROBLEMS_MAX 64
@@ -52,7 +53,7 @@ struct hello {
     Tcpflowgen__HelloReply reply;
     struct utsname uname;
     char hostname[256];
-    char boot[64], netns[32];
+    struct location location;
     char ends_reason[256];
     Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
@@ -84,21 +85,6 @@ static unsigned cpus_allowed(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* Machine and network namespace: an inode alone is unique only on its machine, until that is booted
- * anew. */
-static void name_place(struct hello *hello)
-{
-    CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(hello->boot, sizeof hello->boot, file))
-        hello->boot[0] = '\0';
-    hello->boot[strcspn(hello->boot, "\n")] = '\0';
-    struct stat ns = {0};
-    if (stat("/proc/self/ns/net", &ns) == 0)
-        snprintf(hello->netns, sizeof hello->netns, "%llu", (unsigned long long)ns.st_ino);
-    hello->reply.boot = hello->boot;
-    hello->reply.netns = hello->netns;
-}
-
 static void describe(struct hello *hello)
 {
     const struct agent_options *options = hello->options;
@@ -122,7 +108,9 @@ static void describe(struct hello *hello)
     struct clock_discipline discipline = discipline_read();
     message_from_discipline(&hello->discipline, &discipline);
     reply->discipline = discipline.known ? &hello->discipline : NULL;
-    name_place(hello);
+    location_here(&hello->location);
+    reply->boot = hello->location.boot;
+    reply->netns = hello->location.netns;
 }
 
 static void list_algorithms(struct hello *hello)

@@ -5,9 +5,10 @@
 #include "util/random.h"
 #include "util/secret.h"
 
-static bool listens_everywhere(const char *host)
+static bool listens_everywhere(const struct endpoint *listen)
 {
-    return !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    const char *host = listen->host;
+    return (!*host && !listen->path[0]) || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
 void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
@@ -24,7 +25,7 @@ void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
         .key = request->key.data,
         .address = request->address,
         .sources = {request->source, caller[0] ? caller : NULL},
-        .anywhere = listens_everywhere(options->host),
+        .anywhere = listens_everywhere(&options->listen),
         .port_first = options->data_port_first,
         .port_last = options->data_port_last,
     };

@@ -13,6 +13,8 @@
  * 0, or ERROR_INPUT. */
 static int check_listen(const struct endpoint *listen, bool insecure, struct error *err)
 {
+    if (listen->path[0])
+        return 0;
     int loopback = listen->host[0] ? host_is_loopback(listen->host, err) : 0;
     if (loopback < 0)
         return err->code = ERROR_INPUT;
@@ -33,9 +35,9 @@ static int run(const union arguments *arguments)
         log_set_level(LOG_QUIET);
     if (check_listen(&given->listen, given->insecure, &err))
         return say_error("agent", &err);
-    const struct agent_options options = {
-        .host = given->listen.host,
-        .port = given->listen.port,
+    struct agent_options options = {
+        .listen = given->listen,
+        .trusted = given->allow_user,
         .spool_directory = given->spool,
         .spool_max = given->spool_max,
         .interval_ns = given->interval_ns,
@@ -52,6 +54,7 @@ static int run(const union arguments *arguments)
         .insecure = given->insecure,
         .announce_fd = (int)given->announce_fd,
     };
+    users_add_own(&options.trusted);
     return agent_run(&options, &err) ? say_error("agent", &err) : EXIT_FINE;
 }
 
@@ -59,9 +62,11 @@ static int run(const union arguments *arguments)
 
 static const struct option_row rows[] = {
     {"listen", 0, false, OPTION_ENDPOINT, "ADDR", PLACE(listen), 0, 0,
-     "HOST:PORT for masters to connect to\n(localhost:8840); :8840 is every address"},
+     "HOST:PORT for masters to connect to\n(localhost:8840), :8840 is every address; or\nunix:PATH"},
     {"insecure", 0, false, OPTION_FLAG, NULL, PLACE(insecure), 0, 0,
      "listen on an address that is not loopback,\nwithout credentials"},
+    {"allow-user", 0, false, OPTION_USERS, "USERS", PLACE(allow_user), 0, 0,
+     "serve these users of this machine, too: names\nor numbers, with commas"},
     {"interval", 'i', false, OPTION_DURATION, "DUR", PLACE(interval_ns), INTERVAL_MIN_NS,
      CLI_INTERVAL_MAX_NS, "interval of the TCP statistics (250ms), for\nruns that name none"},
     {"read-size", 0, false, OPTION_NUMBER, "N", PLACE(read_size), 1, CLI_SIZE_MAX,
@@ -98,7 +103,7 @@ const struct command command_agent = {
     .options = {STYLE_GNU, rows, COUNT_OF(rows)},
     .defaults.agent =
         {
-            .listen = {"localhost", CLI_PORT},
+            .listen = {.host = "localhost", .port = CLI_PORT},
             .interval_ns = INTERVAL_NS,
             .orphan_ns = CLI_ORPHAN_NS,
             .announce_fd = -1,

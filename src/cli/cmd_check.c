@@ -20,13 +20,15 @@ static int check(const struct check_arguments *given, const struct plan *plan, b
     struct error err = {0};
     if (temporary_create(&temporary, &err))
         return say_error("", &err);
-    const struct master_options options = {
+    struct master_options options = {
+        .trusted = given->trust_user,
         .lead_ns = LEAD_NS,
         .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
         .local = given->local,
         .clock_on_test = clock_on_test,
         .check_only = true,
     };
+    users_add_own(&options.trusted);
     const struct master_repeat once = {.number = 1, .of = 1, .output = temporary.file};
     struct master *master = NULL;
     struct master_outcome outcome = {0};
@@ -69,6 +71,8 @@ static const struct option_row rows[] = {
      "start the agents here, whatever the hosts'\nmgmt says"},
     {"clock-network", 0, false, OPTION_TEXT, "NET", PLACE(clock_network), 1, 0,
      "compare clocks over the network mgmt or test\n(mgmt)"},
+    {"trust-user", 0, false, OPTION_USERS, "USERS", PLACE(trust_user), 0, 0,
+     "use agents of these users of this machine, too:\nnames or numbers, with commas"},
     {"quiet", 'q', false, OPTION_FLAG, NULL, PLACE(quiet), 0, 0, "no log"},
 };
 

@@ -47,10 +47,11 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
 {
     bool clock_on_test = false;
     clock_network_read(given->clock_network, &clock_on_test, NULL); /* it was checked */
-    const struct repeats repeats = {
+    struct repeats repeats = {
         .plan = plan,
         .master =
             {
+                .trusted = given->trust_user,
                 .lead_ns = given->lead_ns,
                 .agent_timeout_ns = CLI_AGENT_TIMEOUT_NS,
                 .best_effort = given->best_effort,
@@ -69,6 +70,7 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
         .tell_replaced = !given->silent_replace,
         .shutdown_agents = given->shutdown,
     };
+    users_add_own(&repeats.master.trusted);
     struct repeats_outcome outcome;
     int status = repeats_run(&repeats, &outcome);
     status = report(given, output, &outcome, status);
@@ -173,6 +175,8 @@ static const struct option_row rows[] = {
      "start the agents here, whatever the hosts'\nmgmt says"},
     {"best-effort", 0, false, OPTION_FLAG, NULL, PLACE(best_effort), 0, 0,
      "run the flows that can run, without those\nwhose agents cannot"},
+    {"trust-user", 0, false, OPTION_USERS, "USERS", PLACE(trust_user), 0, 0,
+     "use agents of these users of this machine, too:\nnames or numbers, with commas"},
     {"flush-metrics", 0, false, OPTION_FLAG, NULL, PLACE(flush_metrics), 0, 0,
      "before the run the agents' kernels forget what\nthey remember of the peers (TCP metrics)"},
     {"interval", 'i', false, OPTION_DURATION, "DUR", PLACE(interval_ns), INTERVAL_MIN_NS,

@@ -18,9 +18,10 @@ struct agent_arguments {
     struct port_range data_ports;
     int64_t workers;
     int64_t orphan_ns;
-    int64_t announce_fd; /* -1: none */
-    const char *spool;   /* NULL: not given */
-    uint64_t spool_max;  /* 0: not given */
+    int64_t announce_fd;     /* -1: none */
+    const char *spool;       /* NULL: not given */
+    uint64_t spool_max;      /* 0: not given */
+    struct users allow_user; /* beside those who always may */
 };
 
 struct run_arguments {
@@ -32,6 +33,7 @@ struct run_arguments {
     int64_t interval_ns, read_size, write_size; /* 0: the scenario's own */
     int64_t lead_ns;
     int64_t repeat, pause_ns, warmup_ns;
+    struct users trust_user;   /* beside those who always are */
     bool separate;             /* a file for each repeat */
     bool silent_replace;       /* not an option: the form without a command word */
     const char *clock_network; /* NULL: not given */
@@ -46,6 +48,7 @@ struct plan_arguments {
 struct check_arguments {
     const char *scenario;
     const char *clock_network; /* NULL: not given */
+    struct users trust_user;
     bool local, quiet;
 };
 

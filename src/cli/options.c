@@ -126,6 +126,8 @@ static int read_value(const struct option_row *row, const char *text, void *valu
         return read_uint64(text, place, err);
     case OPTION_BYTES:
         return read_bytes(row, text, place, err);
+    case OPTION_USERS:
+        return users_add(place, text, err);
     }
     return ERROR_INPUT;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "util/error.h"
+#include "util/users.h"
 
 /* What an option's value is, and the type of its place. */
 enum option_kind {
@@ -20,6 +21,7 @@ enum option_kind {
     OPTION_PORTS,    /* struct port_range */
     OPTION_UINT64,   /* struct optional_uint64 */
     OPTION_BYTES,    /* uint64_t, min or more */
+    OPTION_USERS,    /* struct users; each adds to those before */
 };
 
 struct port_range {

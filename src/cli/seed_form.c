@@ -84,6 +84,6 @@ const struct command command_seed = {
     .about = "Without a command it is an agent, or with -master FILE the master of a run,\n"
              "after which the agents exit.\n",
     .options = {STYLE_GO, rows, COUNT_OF(rows)},
-    .defaults.seed = {.listen = {"localhost", CLI_PORT}},
+    .defaults.seed = {.listen = {.host = "localhost", .port = CLI_PORT}},
     .run = run,
 };

@@ -58,9 +58,9 @@ static int check_mgmt(const char *text, struct error *err)
 
     if (failed)
         return failed;
-    if (!endpoint.host[0])
+    if (!endpoint.host[0] && !endpoint.path[0])
         return refuse(err, text, "has no host in front of its port");
-    if (endpoint.port == 0)
+    if (endpoint.port == 0 && !endpoint.path[0])
         return refuse(err, text, "has port 0, where no agent can be");
     return 0;
 }
@@ -311,11 +311,12 @@ static const struct json_key host_keys[] = {
      .min = 1,
      .max = MGMT_TEXT_MAX,
      .rule = check_mgmt,
-     .pattern = "^([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5}$",
-     .range = "HOST:PORT, port 1 to 65535",
+     .pattern =
+         "^(unix:[^\\x00-\\x1f\\x7f]{1,107}|([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5})$",
+     .range = "HOST:PORT, port 1 to 65535, or unix:PATH",
      .help = "where the host's agent listens, for management: \"10.0.0.1:8840\", "
-             "\"[fd00::1]:8840\"",
-     .right = "HOST:PORT of the host's agent, such as \"10.0.0.1:8840\""},
+             "\"[fd00::1]:8840\", \"unix:/run/flowgen.sock\"",
+     .right = "HOST:PORT of the host's agent, such as \"10.0.0.1:8840\", or unix:PATH"},
     {.name = "host",
      .alike = "address addr ip",
      .type = KEY_TEXT,

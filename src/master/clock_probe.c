@@ -6,6 +6,7 @@
 
 #include "master/clock_points.h"
 #include "proto/agent.pb-c.h"
+#include "util/location.h"
 
 #define PROBE_MS 2000
 
@@ -24,9 +25,21 @@ void clock_probe_off(struct master_agent *agent, const char *why)
 
 /* ---- where the agent is ---- */
 
+/* Who is reached by a Unix socket has no address, but where he is on this machine and on its
+ * loopback interface, it leads to him. */
+static bool find_here(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
+{
+    struct location here;
+    location_here(&here);
+    snprintf(out, PROBE_ADDRESS_MAX, "127.0.0.1");
+    return strcmp(here.boot, agent->boot) == 0 && strcmp(here.netns, agent->netns) == 0;
+}
+
 static bool find_on_management(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
 {
     struct addrinfo *list;
+    if (agent->endpoint.path[0])
+        return find_here(agent, out);
     if (host_lookup(agent->endpoint.host, 0, &list))
         return false;
     int failed = getnameinfo(list->ai_addr, list->ai_addrlen, out, PROBE_ADDRESS_MAX, NULL, 0,
@@ -102,7 +115,8 @@ void clock_probe_open(struct master_agent *agent)
     probe_target_close(agent->clock.target);
     agent->clock.target = NULL;
     if (on_test ? !find_on_test(agent, address) : !find_on_management(agent, address))
-        clock_probe_off(agent, "its address is not known");
+        clock_probe_off(agent, agent->endpoint.path[0] ? "its Unix socket has no address"
+                                                       : "its address is not known");
     else if (probe_target_open(&agent->clock.target, session->prober, address, &err))
         clock_probe_off(agent, err.what);
     else if (!ask(agent, address))

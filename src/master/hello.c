@@ -198,6 +198,9 @@ static void tell_unreachable(struct master_agent *agent)
 {
     if (agent->call_code == RPC_UNIMPLEMENTED)
         session_agent_problem(agent, "what listens there is not an agent of this program");
+    else if (agent->call_code == RPC_PERMISSION_DENIED ||
+             agent->call_code == RPC_RESOURCE_EXHAUSTED)
+        session_agent_problem(agent, "%s", agent->call_text);
     else if (agent->call_code == RPC_DEADLINE_EXCEEDED)
         session_agent_problem(
             agent,

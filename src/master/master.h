@@ -9,6 +9,7 @@
 #include "format/results_writer.h"
 #include "model/plan.h"
 #include "util/error.h"
+#include "util/users.h"
 
 struct master_options {
     int64_t lead_ns;          /* connect so long before a flow's start */
@@ -19,6 +20,7 @@ struct master_options {
     bool flush_metrics;       /* agents' kernels forget what they remember of the peers */
     bool check_only;          /* everything before t0, then nothing is started */
     bool progress;            /* a line on standard error that is rewritten */
+    struct users trusted;     /* whose agents on this machine are used */
     const char *captures;     /* directory of captured packets; NULL: beside the results */
 };
 

@@ -73,14 +73,13 @@ int roster_connect(struct session *session, const uint16_t *local_ports, struct 
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (local_ports) {
-            snprintf(agent->endpoint.host, sizeof agent->endpoint.host, "127.0.0.1");
-            agent->endpoint.port = local_ports[i];
+            agent->endpoint = (struct endpoint){.host = "127.0.0.1", .port = local_ports[i]};
         } else if (endpoint_parse(agent->mgmt, &agent->endpoint, err)) {
             return err->code;
         }
         struct error unresolved = {0};
-        if (rpc_peer_create(&agent->peer, session->loop, agent->endpoint.host, agent->endpoint.port,
-                            &unresolved)) {
+        if (rpc_peer_create(&agent->peer, session->loop, &agent->endpoint,
+                            &session->options->trusted, &unresolved)) {
             session_agent_problem(agent, "%s", unresolved.what);
         }
     }

@@ -3,7 +3,6 @@
  * agent_timeout_ns, one whose port refuses connections sooner. */
 #include "master/watch.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,12 +157,6 @@ static bool take_records(struct master_agent *agent, const Tcpflowgen__WatchRepl
     return true;
 }
 
-/* Not a connection that broke, which a network does that may heal. */
-static bool is_refused(const struct rpc_status *status)
-{
-    return status->code == RPC_UNAVAILABLE && strstr(status->text, strerrordesc_np(ECONNREFUSED));
-}
-
 static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
@@ -173,7 +166,8 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
     if (!message) {
         agent->watch = NULL;
         agent->retry_ns = now + RETRY_NS;
-        bool gone = is_refused(status) && now - agent->heard_ns > REFUSED_NS;
+        /* Not a connection that broke, which a network does that may heal. */
+        bool gone = status->nobody && now - agent->heard_ns > REFUSED_NS;
         if (!agent->ended && (status->code == RPC_NOT_FOUND || gone))
             lose(agent, "%s", status->text);
         return;

@@ -15,7 +15,9 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "util/address.h"
 #include "util/error.h"
+#include "util/users.h"
 
 struct rpc_loop;
 struct rpc_server;
@@ -82,12 +84,34 @@ struct rpc_service {
     const struct rpc_service *next; /* served by the same server; NULL: none */
 };
 
-/* "" as host is every address (gRPC takes "0.0.0.0" for the same), a name all that it resolves to
- * and that are here; port 0 is one that the kernel chooses.  Listens and serves at once.  *port
- * (may be NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The
- * tables of services must outlive the server. */
+/* Who made a call. */
+struct rpc_caller {
+    char text[128];   /* for people: "uid 1000 at 127.0.0.1:4711", "192.0.2.7:4711" */
+    char key[64];     /* equal for callers that share limits: "uid 1000", "192.0.2.7" */
+    char address[64]; /* numeric, without its port; empty: a Unix socket */
+};
+
+/* Somebody was refused before he could call; there were so many more, of whom nothing is told. */
+typedef void rpc_refused(void *arg, const struct rpc_caller *caller, const char *why,
+                         unsigned more);
+
+struct rpc_listening {
+    const struct endpoint *at;
+    /* Who may connect from this machine, over loopback (by either address) or a Unix socket.  NULL:
+     * those of users_add_own(). */
+    const struct users *trusted;
+    rpc_refused *refused; /* may be NULL */
+    void *arg;
+};
+
+/* "" as host is every address ("0.0.0.0" those of IPv4), a name all that it resolves to and that
+ * are here; port 0 is one that the kernel chooses.  Listens and serves at once.  *port (may be
+ * NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The tables of
+ * services must outlive the server.
+ *
+ * At most 256 connections are served, 32 of one key; one without a call for a minute is closed. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
-                      const struct rpc_service *service, const char *host, uint16_t listen_port,
+                      const struct rpc_service *service, const struct rpc_listening *how,
                       uint16_t *port, struct error *err);
 /* No new calls; those in progress have grace_ms, then are cancelled.  Runs the loop until it is
  * done, then frees. */
@@ -107,21 +131,20 @@ void rpc_on_gone(struct rpc_call *call, void (*fn)(struct rpc_call *, void *), v
 /* CLOCK_MONOTONIC, ns, when the request came off the completion queue. */
 int64_t rpc_received_ns(const struct rpc_call *call);
 
-/* Who made a call, as far as it is known. */
-struct rpc_caller {
-    char text[128];   /* for people: "192.0.2.7:4711" */
-    char key[64];     /* equal for callers that share limits: "192.0.2.7" */
-    char address[64]; /* numeric, without its port; empty: none */
-};
 /* Owned by the call. */
 const struct rpc_caller *rpc_caller(struct rpc_call *call);
 
 /* ---- client ---- */
 
-/* host is an address or a name, which must resolve (else ERROR_AGENT); no connection is made yet.
- * Proxies of the environment are not used. */
-int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const char *host, uint16_t port,
-                    struct error *err);
+/* A host that is a name must resolve (else ERROR_AGENT); no connection is made yet.  Calls make it,
+ * and make it again after it broke: each address in turn, 5 s an attempt, and between attempts that
+ * failed a pause of 100 ms, which grows to 1 s.  Proxies of the environment are not used.
+ *
+ * What listens on this machine, at loopback or a Unix socket, must belong to a trusted user (NULL:
+ * those of users_add_own()): else nothing is said to it, and calls fail with RPC_PERMISSION_DENIED.
+ */
+int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const struct endpoint *to,
+                    const struct users *trusted, struct error *err);
 /* Calls in progress end with RPC_CANCELLED first (inside this function).  Callbacks may call it. */
 void rpc_peer_destroy(struct rpc_peer *peer);
 
@@ -131,13 +154,15 @@ void rpc_peer_destroy(struct rpc_peer *peer);
 struct rpc_status {
     int code;         /* enum rpc_code */
     const char *text; /* valid during the callback */
+    bool nobody;      /* nothing listens there: what did has ended */
 };
 typedef void rpc_reply(struct rpc_call *call, const ProtobufCMessage *message,
                        const struct rpc_status *status, void *arg);
 
 /* NULL when out of memory or the peer is being destroyed; then the callback is never called, and
  * never inside this function.  deadline_ms < 0: none.  A call waits for the connection until its
- * deadline only if wait_ready, else a refused connection ends it at once with RPC_UNAVAILABLE. */
+ * deadline only if wait_ready, else an attempt to connect that fails ends it with RPC_UNAVAILABLE,
+ * and so does one that failed just before. */
 struct rpc_call *rpc_start(struct rpc_peer *peer, const struct rpc_method *method,
                            const ProtobufCMessage *request, int64_t deadline_ms, bool wait_ready,
                            rpc_reply *reply, void *arg);

@@ -1,4 +1,4 @@
-/* Addresses as people write them and as gRPC reads them. */
+/* Addresses as the kernel reads them. */
 #include "rpc/rpc_internal.h"
 
 #include <netdb.h>
@@ -8,26 +8,6 @@
 #include <sys/socket.h>
 
 #include "util/address.h"
-
-char *rpc_address_text(const char *host, uint16_t port, char out[RPC_ADDRESS_MAX])
-{
-    bool brackets = strchr(host, ':');
-    snprintf(out, RPC_ADDRESS_MAX, "%s%.255s%s:%u", brackets ? "[" : "", host, brackets ? "]" : "",
-             port);
-    return out;
-}
-
-/* A scope ("fe80::1%eth0") has its "%" escaped: gRPC reads an address as a piece of a URI. */
-char *rpc_address_uri(const struct addrinfo *address, uint16_t port, char out[RPC_ADDRESS_MAX])
-{
-    char host[128] = "", escaped[sizeof host + 2];
-    getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-    char *scope = strchr(host, '%');
-    if (scope)
-        *scope++ = '\0';
-    snprintf(escaped, sizeof escaped, "%s%s%s", host, scope ? "%25" : "", scope ? scope : "");
-    return rpc_address_text(escaped, port, out);
-}
 
 int rpc_address_resolve(struct addrinfo **out, const char *host, int flags, int code,
                         const char *where, struct error *err)
@@ -41,20 +21,24 @@ int rpc_address_resolve(struct addrinfo **out, const char *host, int flags, int 
     return code;
 }
 
-static int hex_digit(char c)
+socklen_t rpc_address_take(union rpc_address *out, const struct addrinfo *info, uint16_t port)
 {
-    const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found ? (int)(found - digits) : -1;
+    *out = (union rpc_address){0};
+    if (info->ai_addrlen > sizeof *out)
+        return 0;
+    memcpy(out, info->ai_addr, info->ai_addrlen);
+    if (out->any.sa_family == AF_INET6)
+        out->in6.sin6_port = htons(port);
+    else if (out->any.sa_family == AF_INET)
+        out->in4.sin_port = htons(port);
+    else
+        return 0;
+    return info->ai_addrlen;
 }
 
-void rpc_address_unescape(char *text)
+socklen_t rpc_address_unix(union rpc_address *out, const char *path)
 {
-    char *out = text;
-    while (*text) {
-        int high = *text == '%' ? hex_digit(text[1]) : -1;
-        int low = high >= 0 ? hex_digit(text[2]) : -1;
-        *out++ = (char)(low >= 0 ? high << 4 | low : *text);
-        text += low >= 0 ? 3 : 1;
-    }
-    *out = '\0';
+    *out = (union rpc_address){.un = {.sun_family = AF_UNIX}};
+    snprintf(out->un.sun_path, sizeof out->un.sun_path, "%s", path);
+    return sizeof out->un;
 }

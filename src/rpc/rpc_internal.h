@@ -2,7 +2,10 @@
 #ifndef RPC_RPC_INTERNAL_H
 #define RPC_RPC_INTERNAL_H
 
+#include <netinet/in.h>
 #include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -26,6 +29,7 @@ struct rpc_loop {
     grpc_completion_queue *queue;
     grpc_channel *lame;       /* its watches are how rpc_loop_post() reaches the queue */
     struct rpc_timer *timers; /* soonest first */
+    struct rpc_gate *gate;    /* NULL: it was not needed yet */
     struct watchdog *watchdog;
     struct watched watched; /* what is handled */
 };
@@ -38,6 +42,11 @@ struct rpc_call {
 
 int64_t rpc_after_ms(int64_t ms); /* CLOCK_MONOTONIC, ns; INT64_MAX if ms is negative: never */
 gpr_timespec rpc_time(int64_t monotonic_ns); /* INT64_MAX: for ever */
+
+/* Any thread: tag->done(tag, false) will run in the loop.  Needs no memory. */
+void rpc_loop_tag(struct rpc_loop *loop, struct rpc_tag *tag);
+/* The loop's gate.  0, or ERROR_SYSTEM. */
+int rpc_loop_gate(struct rpc_loop *loop, struct error *err);
 
 /* Submits a batch; tag->done() will run in the loop. */
 void rpc_submit(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_tag *tag);
@@ -63,22 +72,22 @@ void rpc_args_add(struct rpc_args *args, const char *key, int value);
 /* ---- addresses ---- */
 
 struct addrinfo;
-struct sockaddr;
 
-#define RPC_ADDRESS_MAX 320
-
-/* "127.0.0.1:80", "[::1]:80", "localhost:80", ":80": for people. */
-char *rpc_address_text(const char *host, uint16_t port, char out[RPC_ADDRESS_MAX]);
-/* The same from a socket address, as gRPC reads it. */
-char *rpc_address_uri(const struct addrinfo *address, uint16_t port, char out[RPC_ADDRESS_MAX]);
 /* What host resolves to, for freeaddrinfo(); flags are getaddrinfo's.  0, or code with err set. */
 int rpc_address_resolve(struct addrinfo **out, const char *host, int flags, int code,
                         const char *where, struct error *err);
-/* Replaces "%5B" by "[" and so on, in place. */
-void rpc_address_unescape(char *text);
 
-/* Makes the server listen on every address of host; *port is chosen if 0. */
-int rpc_listen(grpc_server *server, grpc_server_credentials *credentials, const char *host,
-               uint16_t *port, struct error *err);
+/* Room for any socket address. */
+union rpc_address {
+    struct sockaddr any;
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+};
+
+/* One of what a name resolved to, with a port.  The length, or 0: of no family that is known. */
+socklen_t rpc_address_take(union rpc_address *out, const struct addrinfo *info, uint16_t port);
+/* A Unix socket's.  The length. */
+socklen_t rpc_address_unix(union rpc_address *out, const char *path);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "rpc/rpc_gate.h"
 #include "util/clock.h"
 
 #define EVENTS_A_TURN 256 /* a flood must not starve the caller */
@@ -120,15 +121,30 @@ static void on_post(struct rpc_tag *tag, bool ok)
 
 /* The C core has no way to put a tag of one's own on a queue.  But a lame channel never changes its
  * state: a watch with a deadline in the past comes back at once. */
+void rpc_loop_tag(struct rpc_loop *loop, struct rpc_tag *tag)
+{
+    TAG_RELEASE(tag);
+    grpc_channel_watch_connectivity_state(loop->lame, GRPC_CHANNEL_SHUTDOWN, rpc_time(0),
+                                          loop->queue, tag);
+}
+
 int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg)
 {
     struct post *post = malloc(sizeof *post);
     if (!post)
         return -1;
     *post = (struct post){{on_post}, fn, arg};
-    TAG_RELEASE(&post->tag);
-    grpc_channel_watch_connectivity_state(loop->lame, GRPC_CHANNEL_SHUTDOWN, rpc_time(0),
-                                          loop->queue, &post->tag);
+    rpc_loop_tag(loop, &post->tag);
+    return 0;
+}
+
+int rpc_loop_gate(struct rpc_loop *loop, struct error *err)
+{
+    if (loop->gate)
+        return 0;
+    if (rpc_gate_create(&loop->gate, err))
+        return ERROR_SYSTEM;
+    rpc_gate_watch(loop->gate, loop->watchdog, loop->watched.limit_ns);
     return 0;
 }
 
@@ -166,6 +182,7 @@ void rpc_loop_watch(struct rpc_loop *loop, struct watchdog *watchdog, const char
     watchdog_remove(loop->watchdog, &loop->watched);
     loop->watchdog = watchdog;
     watchdog_add(watchdog, &loop->watched, name, limit_ns);
+    rpc_gate_watch(loop->gate, watchdog, limit_ns);
 }
 
 struct watchdog *rpc_loop_watchdog(const struct rpc_loop *loop)
@@ -178,6 +195,7 @@ void rpc_loop_destroy(struct rpc_loop *loop)
     if (!loop)
         return;
     rpc_loop_watch(loop, NULL, "", 0);
+    rpc_gate_destroy(loop->gate);
     grpc_channel_destroy(loop->lame);
     grpc_completion_queue_shutdown(loop->queue);
     for (;;) {

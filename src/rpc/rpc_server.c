@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "rpc/rpc_door.h"
 #include "util/clock.h"
 
-#define PING_INTERVAL_MIN_MS 5000 /* that a client may keep to; half of what ours does */
+#define IDLE_MAX_MS          60000 /* of a connection without calls; clients connect again */
+#define PING_INTERVAL_MIN_MS 5000  /* that a client may keep to; half of what ours does */
 
 /* The place to choose TLS. */
 static grpc_server_credentials *choose_credentials(void)
@@ -44,8 +46,7 @@ static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_ser
         return NULL;
     struct rpc_args args;
     rpc_args_init(&args);
-    /* Or a second server would silently share the port. */
-    rpc_args_add(&args, GRPC_ARG_ALLOW_REUSEPORT, 0);
+    rpc_args_add(&args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, IDLE_MAX_MS);
     rpc_args_add(&args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                  PING_INTERVAL_MIN_MS);
     server->loop = loop;
@@ -70,23 +71,24 @@ static int await_calls(struct rpc_server *server, struct error *err)
 }
 
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
-                      const struct rpc_service *service, const char *host, uint16_t listen_port,
+                      const struct rpc_service *service, const struct rpc_listening *how,
                       uint16_t *port, struct error *err)
 {
+    uint16_t chosen;
     struct rpc_server *server = new_server(loop, service);
     if (!server)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    int failed = rpc_listen(server->server, server->credentials, host, &listen_port, err);
-    if (!failed) {
-        grpc_server_start(server->server);
-        failed = await_calls(server, err);
-    }
+    grpc_server_start(server->server);
+    int failed = await_calls(server, err);
+    if (!failed)
+        failed = rpc_door_open(&server->door, loop, server->server, server->credentials, how,
+                               &chosen, err);
     if (failed) {
         rpc_server_destroy(server, 0);
         return failed;
     }
     if (port)
-        *port = listen_port;
+        *port = chosen;
     *out = server;
     return 0;
 }
@@ -101,6 +103,8 @@ void rpc_server_destroy(struct rpc_server *server, int grace_ms)
     if (!server)
         return;
     int64_t grace_ends = clock_now() + grace_ms * NS_PER_MS;
+    if (server->door)
+        rpc_door_close(server->door);
     grpc_server_shutdown_and_notify(server->server, server->loop->queue, &server->stopped_tag);
     for (int64_t left = grace_ms; left > 0 && !is_idle(server);
          left = (grace_ends - clock_now()) / NS_PER_MS)
@@ -109,6 +113,7 @@ void rpc_server_destroy(struct rpc_server *server, int grace_ms)
         grpc_server_cancel_all_calls(server->server);
     while (!is_idle(server))
         rpc_loop_run(server->loop, -1);
+    rpc_door_free(server->door);
     grpc_server_destroy(server->server);
     grpc_server_credentials_release(server->credentials);
     free(server);

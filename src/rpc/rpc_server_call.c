@@ -14,6 +14,7 @@
 
 #include <grpc/support/alloc.h>
 
+#include "rpc/rpc_door.h"
 #include "util/clock.h"
 
 #define QUEUE_MAX   64              /* messages that rpc_send() takes */
@@ -237,32 +238,17 @@ int64_t rpc_received_ns(const struct rpc_call *base)
     return CONTAINER_OF(base, const struct server_call, base)->received_ns;
 }
 
-/* "ipv6:[fe80::1%eth0]:4711" -> "fe80::1%eth0"; empty: the caller has no address. */
-static void cut_address(const char *name, char *out, size_t size)
-{
-    const char *begin = strchr(name, ':'), *end = strrchr(name, ':');
-    if (strncmp(name, "ipv4:", 5) != 0 && strncmp(name, "ipv6:", 5) != 0)
-        return;
-    begin++;
-    if (*begin == '[') {
-        begin++;
-        end = strchr(begin, ']');
-    }
-    if (end && end > begin && end - begin < (ptrdiff_t)size)
-        snprintf(out, size, "%.*s", (int)(end - begin), begin);
-}
-
+/* gRPC names a connection that it was given "fd:7". */
 const struct rpc_caller *rpc_caller(struct rpc_call *base)
 {
     struct server_call *call = server_call(base);
     struct rpc_caller *caller = &call->caller;
+    int fd;
     if (caller->text[0] || !base->call)
         return caller;
     char *name = grpc_call_get_peer(base->call);
-    rpc_address_unescape(name);
-    cut_address(name, caller->address, sizeof caller->address);
-    snprintf(caller->text, sizeof caller->text, "%s", name);
-    snprintf(caller->key, sizeof caller->key, "%s", caller->address[0] ? caller->address : "?");
+    if (sscanf(name, "fd:%d", &fd) != 1 || !rpc_door_caller(call->slot->server->door, fd, caller))
+        *caller = (struct rpc_caller){.text = "?", .key = "?"};
     gpr_free(name);
     return caller;
 }

@@ -17,6 +17,7 @@ struct rpc_server {
     struct rpc_loop *loop;
     grpc_server *server;
     grpc_server_credentials *credentials;
+    struct rpc_door *door; /* NULL: it was not opened */
     struct rpc_tag stopped_tag;
     bool stopped;
     size_t pending; /* operations under way, whose tags will yet come */

@@ -9,8 +9,9 @@
 
 #include "util/cleanup.h"
 
-#define PORT_MAX 65535
-#define SHOWN    80 /* bytes of the text that a message repeats */
+#define PORT_MAX    65535
+#define UNIX_PREFIX "unix:"
+#define SHOWN       80 /* bytes of the text that a message repeats */
 
 /* A decimal of length bytes, 0..65535; -1: it is none. */
 static long read_port(const char *text, size_t length)
@@ -34,7 +35,8 @@ static bool is_foreign(const char *host, size_t length)
 static int refuse(struct error *err, const char *text, const char *why)
 {
     error_set(err, ERROR_INPUT, NULL, "\"%.*s\" is no HOST:PORT: %s", SHOWN, text, why);
-    return error_cure(err, "write it as in \"localhost:8840\", \"[::1]:8840\" or \":8840\"");
+    return error_cure(err, "write it as in \"localhost:8840\", \"[::1]:8840\" or \":8840\", or "
+                           "as \"unix:/run/flowgen.sock\"");
 }
 
 /* Finds the host in text; returns the colon before the port, or NULL and why. */
@@ -61,8 +63,28 @@ static const char *split(const char *text, const char **host, size_t *length, co
     return colon && *colon == ':' && colon[1] ? colon : NULL;
 }
 
+static int parse_path(const char *text, struct endpoint *out, struct error *err)
+{
+    const char *path = text + strlen(UNIX_PREFIX);
+    size_t length = strlen(path);
+    for (const char *at = path; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return refuse(err, text, "its path has control characters");
+    if (length == 0 || length >= sizeof out->path) {
+        error_set(err, ERROR_INPUT, NULL, "\"%.*s\" has %s path", SHOWN, text,
+                  length ? "too long a" : "no");
+        return error_cure(err, "write unix:PATH, its path at most %zu bytes long",
+                          sizeof out->path - 1);
+    }
+    *out = (struct endpoint){0};
+    memcpy(out->path, path, length);
+    return 0;
+}
+
 int endpoint_parse(const char *text, struct endpoint *out, struct error *err)
 {
+    if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        return parse_path(text, out, err);
     const char *host, *why;
     size_t length;
     const char *colon = split(text, &host, &length, &why);
@@ -78,7 +100,20 @@ int endpoint_parse(const char *text, struct endpoint *out, struct error *err)
     memcpy(out->host, host, length);
     out->host[length] = '\0';
     out->port = (uint16_t)port;
+    out->path[0] = '\0';
     return 0;
+}
+
+char *endpoint_text(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_MAX])
+{
+    const char *host = endpoint->host;
+    bool brackets = strchr(host, ':');
+    if (endpoint->path[0])
+        snprintf(out, ENDPOINT_TEXT_MAX, UNIX_PREFIX "%s", endpoint->path);
+    else
+        snprintf(out, ENDPOINT_TEXT_MAX, "%s%.255s%s:%u", brackets ? "[" : "", host,
+                 brackets ? "]" : "", endpoint->port);
+    return out;
 }
 
 int port_range_parse(const char *text, uint16_t *first, uint16_t *last, struct error *err)
@@ -96,7 +131,7 @@ int port_range_parse(const char *text, uint16_t *first, uint16_t *last, struct e
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr *address)
+bool address_is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const void *)address;
@@ -130,7 +165,7 @@ int host_is_loopback(const char *host, struct error *err)
     }
     bool all = true;
     for (const struct addrinfo *at = list; at; at = at->ai_next)
-        all = all && is_loopback(at->ai_addr);
+        all = all && address_is_loopback(at->ai_addr);
     freeaddrinfo(list);
     return all;
 }

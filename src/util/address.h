@@ -1,4 +1,5 @@
-/* "HOST:PORT" as Go writes it: "localhost:8840", ":8841" (every address), "[::1]:8840". */
+/* "HOST:PORT" as Go writes it: "localhost:8840", ":8841" (every address), "[::1]:8840"; and
+ * "unix:PATH", a Unix socket. */
 #ifndef UTIL_ADDRESS_H
 #define UTIL_ADDRESS_H
 
@@ -7,10 +8,18 @@
 
 #include "util/error.h"
 
+#define ENDPOINT_PATH_MAX 108 /* sun_path's size */
+
 struct endpoint {
     char host[256]; /* without brackets; empty: every address */
     uint16_t port;
+    char path[ENDPOINT_PATH_MAX]; /* of a Unix socket: there is neither host nor port; else empty */
 };
+
+#define ENDPOINT_TEXT_MAX 320
+
+/* As it is written. */
+char *endpoint_text(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_MAX]);
 
 /* 0, or ERROR_INPUT with what would be right.  No name is looked up. */
 int endpoint_parse(const char *text, struct endpoint *out, struct error *err);
@@ -19,6 +28,10 @@ int endpoint_parse(const char *text, struct endpoint *out, struct error *err);
 int port_range_parse(const char *text, uint16_t *first, uint16_t *last, struct error *err);
 
 struct addrinfo;
+struct sockaddr;
+
+/* 127.0.0.0/8, ::1, and the former as an address of IPv6. */
+bool address_is_loopback(const struct sockaddr *address);
 /* getaddrinfo() for TCP, with these flags, and its status; for freeaddrinfo().  "localhost" is
  * 127.0.0.1 where nothing else is known of it (RFC 6761, section 6.3), as on systems without
  * /etc/hosts. */

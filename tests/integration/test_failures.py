@@ -46,7 +46,7 @@ class Master:
         self.output = output or bed.lab.output(".pb")
         path = bed.lab.write(scenario(*flows, hosts=hosts), f"{self.output.name}.json")
         self.idle = bed.agents["A"].interface_bytes("lo")
-        words = [*under, PROGRAM, "run", path, "-o", self.output, *flags]
+        words = [*under, PROGRAM, "run", path, "-o", self.output, *bed.trust, *flags]
         self.process = bed.lab.spawn(bed.where, *words[1:], program=words[0], name="master")
 
     def said(self, text):
@@ -102,6 +102,7 @@ class Bed:
         self.agents = {}
         self.spools = {}
         self.flow = {"duration": "300ms"}  # of the good run
+        self.trust = ()  # what masters are told beside
         self.after = contextlib.ExitStack()
         for name in HOSTS:
             self.start(name)
@@ -129,6 +130,7 @@ class Bed:
         spool.mkdir()
         os.chown(spool, NOBODY, NOBODY)
         program = shutil.copy(PROGRAM, place / "tcp-flowgen")
+        self.trust = ("--trust-user", NOBODY)
         under = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         return self.start(name, under=under, spool=spool, program=program)
 

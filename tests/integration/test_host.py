@@ -263,7 +263,7 @@ def test_ordinary_user_sees_the_same(lab):
         status = Path(f"/proc/{agent.pid}/status").read_text()
         assert "CapEff:\t0000000000000000" in status and "Uid:\t65534" in status
     flow = {"id": 0, "src": "A", "dst": "B", "duration": "500ms"}
-    outcome = lab.run(where, {"hosts": hosts_of, "flows": [flow]}).must(0)
+    outcome = lab.run(where, {"hosts": hosts_of, "flows": [flow]}, "--trust-user", "65534").must(0)
     for host in hosts(outcome).values():
         known = dict(host.columns)
         known.update(host.interfaces["lo"])

@@ -246,7 +246,8 @@ def test_ports_that_need_privilege(lab, place):
     agent = lab.spawn(where, *words[1:], program=words[0], name="agent")
     lab.listening(agent, "127.0.0.1:8841")
     hosts = {name: {"mgmt": "127.0.0.1:8841", "host": "127.0.0.1"} for name in HOSTS}
-    outcome = lab.run(where, {"hosts": hosts, "flows": [FLOW]}).must(3)
+    scenario = {"hosts": hosts, "flows": [FLOW]}
+    outcome = lab.run(where, scenario, "--trust-user", "65534").must(3)
     assert "port 100" in outcome.stderr and "CAP_NET_BIND_SERVICE" in outcome.stderr
 
 

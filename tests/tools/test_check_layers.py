@@ -59,7 +59,7 @@ def test_copy_passes(tree):
     ("engine/ecn.c", "rpc/rpc.h", "it may use host, model, util"),
     ("engine/ecn.c", "proto/messages.pb-c.h", "it may use host, model, util"),
     ("format/segment.c", "rpc/rpc.h", "it may use model, util, proto"),
-    ("rpc/service.c", "agent/agent.h", "it may use format, model, util, proto"),
+    ("rpc/service.c", "agent/agent.h", "it may use host, format, model, util, proto"),
     ("agent/agent.c", "master/master.h", "it may use engine, host, probe, rpc"),
     ("master/master.c", "engine/engine.h", "it may use probe, rpc, format"),
     ("probe/prober.c", "rpc/rpc.h", "it may use model, util"),

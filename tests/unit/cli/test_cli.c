@@ -52,7 +52,7 @@ int __wrap_agent_run(const struct agent_options *options, struct error *err)
 {
     seen.agent_ran = true;
     seen.agent = *options;
-    snprintf(seen.host, sizeof seen.host, "%s", options->host);
+    snprintf(seen.host, sizeof seen.host, "%s", options->listen.host);
     return seen.fails ? error_set(err, seen.fails, NULL, "the port is in use") : 0;
 }
 
@@ -288,7 +288,7 @@ static void agent_defaults(void **state)
     (void)state;
     assert_int_equal(program("agent", NULL), 0);
     assert_string_equal(seen.host, "localhost");
-    assert_int_equal(seen.agent.port, 8840);
+    assert_int_equal(seen.agent.listen.port, 8840);
     assert_int_equal(seen.agent.interval_ns, 250 * NS_PER_MS);
     assert_int_equal(seen.agent.read_size, 0);
     assert_int_equal(seen.agent.announce_fd, -1);
@@ -308,7 +308,7 @@ static void agent_options(void **state)
                              "--spool=/x", "--allow-shutdown", "--allow-flush-metrics", "-q", NULL),
                      0);
     assert_string_equal(seen.host, "127.0.0.1");
-    assert_int_equal(seen.agent.port, 0);
+    assert_int_equal(seen.agent.listen.port, 0);
     assert_int_equal(seen.agent.interval_ns, NS_PER_S);
     assert_int_equal(seen.agent.read_size, 10);
     assert_int_equal(seen.agent.write_size, 20);
@@ -366,7 +366,7 @@ static void seed_agent(void **state)
     (void)state;
     assert_int_equal(program(NULL), 0);
     assert_string_equal(seen.host, "localhost");
-    assert_int_equal(seen.agent.port, 8840);
+    assert_int_equal(seen.agent.listen.port, 8840);
     assert_int_equal(seen.agent.interval_ns, 250 * NS_PER_MS);
     assert_true(seen.agent.allow_shutdown);
     assert_true(seen.agent.seed_service);
@@ -374,7 +374,7 @@ static void seed_agent(void **state)
     assert_int_equal(program("--listen=localhost:1", "-i", "1ms", "-readSize=50000", "--writeSize",
                              "7", "-quiet=true", NULL),
                      0);
-    assert_int_equal(seen.agent.port, 1);
+    assert_int_equal(seen.agent.listen.port, 1);
     assert_int_equal(seen.agent.interval_ns, NS_PER_MS);
     assert_int_equal(seen.agent.read_size, 50000);
     assert_int_equal(seen.agent.write_size, 7);

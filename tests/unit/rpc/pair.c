@@ -7,6 +7,27 @@
 
 #define PATIENCE_NS (10 * NS_PER_S)
 
+static struct endpoint endpoint(const char *host, uint16_t port)
+{
+    struct endpoint endpoint = {.port = port};
+    snprintf(endpoint.host, sizeof endpoint.host, "%s", host);
+    return endpoint;
+}
+
+int server_at(struct pair *pair, const char *host, uint16_t port, struct error *err)
+{
+    const struct endpoint at = endpoint(host, port);
+    const struct rpc_listening how = {.at = &at};
+    return rpc_server_create(&pair->server, pair->loop, &pair->service, &how, &pair->port, err);
+}
+
+int peer_at(struct rpc_peer **peer, struct rpc_loop *loop, const char *host, uint16_t port,
+            struct error *err)
+{
+    const struct endpoint to = endpoint(host, port);
+    return rpc_peer_create(peer, loop, &to, NULL, err);
+}
+
 void pair_init(struct pair *pair, rpc_serve *serve, void *ctx)
 {
     struct error err = {0};
@@ -16,11 +37,9 @@ void pair_init(struct pair *pair, rpc_serve *serve, void *ctx)
     pair->service = (struct rpc_service){
         .methods = agent_methods, .serve = pair->serve, .count = AGENT_METHODS, .ctx = ctx};
     assert_int_equal(rpc_loop_create(&pair->loop, &err), 0);
-    assert_int_equal(rpc_server_create(&pair->server, pair->loop, &pair->service, "127.0.0.1", 0,
-                                       &pair->port, &err),
-                     0);
+    assert_int_equal(server_at(pair, "127.0.0.1", 0, &err), 0);
     assert_true(pair->port > 0);
-    assert_int_equal(rpc_peer_create(&pair->peer, pair->loop, "127.0.0.1", pair->port, &err), 0);
+    assert_int_equal(peer_at(&pair->peer, pair->loop, "127.0.0.1", pair->port, &err), 0);
 }
 
 void pair_fini(struct pair *pair)

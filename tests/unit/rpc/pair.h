@@ -25,6 +25,11 @@ struct pair {
 void pair_init(struct pair *pair, rpc_serve *serve, void *ctx);
 void pair_fini(struct pair *pair); /* NULLs are skipped */
 
+/* Likewise, where the test wants it. */
+int server_at(struct pair *pair, const char *host, uint16_t port, struct error *err);
+int peer_at(struct rpc_peer **peer, struct rpc_loop *loop, const char *host, uint16_t port,
+            struct error *err);
+
 /* What came back of one call. */
 struct answer {
     unsigned messages;

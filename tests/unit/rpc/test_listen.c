@@ -13,10 +13,10 @@ static void serve_clock(struct rpc_call *call, const ProtobufCMessage *request, 
 
 static int second_server(struct pair *pair, const char *host, uint16_t port, struct error *err)
 {
-    struct rpc_server *server;
-    int failed = rpc_server_create(&server, pair->loop, &pair->service, host, port, NULL, err);
+    struct pair second = *pair;
+    int failed = server_at(&second, host, port, err);
     if (!failed)
-        rpc_server_destroy(server, 0);
+        rpc_server_destroy(second.server, 0);
     return failed;
 }
 
@@ -72,10 +72,8 @@ static void test_the_same_port_again(void **state)
         assert_int_equal(pair_clock(&pair).code, RPC_OK);
         rpc_peer_destroy(pair.peer);
         rpc_server_destroy(pair.server, 0);
-        assert_int_equal(rpc_server_create(&pair.server, pair.loop, &pair.service, "127.0.0.1",
-                                           pair.port, NULL, NULL),
-                         0);
-        assert_int_equal(rpc_peer_create(&pair.peer, pair.loop, "127.0.0.1", pair.port, NULL), 0);
+        assert_int_equal(server_at(&pair, "127.0.0.1", pair.port, NULL), 0);
+        assert_int_equal(peer_at(&pair.peer, pair.loop, "127.0.0.1", pair.port, NULL), 0);
     }
     pair_fini(&pair);
 }
@@ -90,9 +88,8 @@ static int call_at(const char *listen, const char *to)
     rpc_server_destroy(pair.server, 0);
     pair.server = NULL;
     pair.peer = NULL;
-    int failed =
-        rpc_server_create(&pair.server, pair.loop, &pair.service, listen, 0, &pair.port, &err);
-    if (!failed && rpc_peer_create(&pair.peer, pair.loop, to, pair.port, &err) == 0)
+    int failed = server_at(&pair, listen, 0, &err);
+    if (!failed && peer_at(&pair.peer, pair.loop, to, pair.port, &err) == 0)
         failed = pair_clock(&pair).code;
     pair_fini(&pair);
     return failed;

@@ -443,9 +443,7 @@ static void test_closed(void **state)
 static void revive(void *arg)
 {
     struct pair *pair = arg;
-    assert_int_equal(rpc_server_create(&pair->server, pair->loop, &pair->service, "127.0.0.1",
-                                       pair->port, NULL, NULL),
-                     0);
+    assert_int_equal(server_at(pair, "127.0.0.1", pair->port, NULL), 0);
 }
 
 static void test_wait_ready_outlives_a_refusal(void **state)
@@ -474,11 +472,11 @@ static void test_a_name_that_does_not_resolve(void **state)
     char name[80] = {0};
     memset(name, 'a', sizeof name - 1); /* longer than a label may be: nobody is asked */
     assert_int_equal(rpc_loop_create(&loop, &err), 0);
-    assert_int_equal(rpc_peer_create(&peer, loop, name, 8841, &err), ERROR_AGENT);
+    assert_int_equal(peer_at(&peer, loop, name, 8841, &err), ERROR_AGENT);
     assert_non_null(strstr(err.what, "cannot resolve"));
     assert_non_null(strstr(err.where, ":8841"));
-    assert_int_equal(rpc_peer_create(&peer, loop, "", 8841, &err), ERROR_AGENT);
-    assert_int_equal(rpc_peer_create(&peer, loop, "127.0.0.1", 0, &err), ERROR_AGENT);
+    assert_int_equal(peer_at(&peer, loop, "", 8841, &err), ERROR_AGENT);
+    assert_int_equal(peer_at(&peer, loop, "127.0.0.1", 0, &err), ERROR_AGENT);
     assert_null(peer);
     rpc_loop_destroy(loop);
 }

@@ -1,0 +1,42 @@
+/* The connections that gRPC serves, and who made each.  Any thread.
+ *
+ * gRPC closes a descriptor when neither the connection nor any call on it is left, and says
+ * nothing: that a place is free shows by its descriptor, which then is none or another socket's. So
+ * as long as a call can be asked for its peer, "fd:7", 7 is the connection that it came on. */
+#ifndef RPC_RPC_GUESTS_H
+#define RPC_RPC_GUESTS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rpc/rpc.h"
+
+#define RPC_GUESTS_MAX 256
+
+struct rpc_guest {
+    int fd;
+    uint64_t cookie; /* the kernel's number of the socket, never used again */
+    struct rpc_caller caller;
+};
+
+struct rpc_guests {
+    pthread_mutex_t lock;
+    size_t count;
+    struct rpc_guest items[RPC_GUESTS_MAX];
+};
+
+void rpc_guests_init(struct rpc_guests *guests);
+void rpc_guests_fini(struct rpc_guests *guests);
+
+/* False: there is no place. */
+bool rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller);
+/* How many there are, and how many of them have the key. */
+size_t rpc_guests_count(struct rpc_guests *guests, const char *key, size_t *of_key);
+bool rpc_guests_find(struct rpc_guests *guests, int fd, struct rpc_caller *out);
+
+/* 0: there is no such socket. */
+uint64_t rpc_socket_cookie(int fd);
+
+#endif
