@@ -300,6 +300,11 @@ void run_adjust(struct run *run, const struct axis *axis)
         engine_adjust(run->engine, axis);
 }
 
+bool run_was_started(const struct run *run)
+{
+    return run->started;
+}
+
 bool run_has_flows(const struct run *run)
 {
     return run->started && !run->over;

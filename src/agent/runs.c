@@ -170,7 +170,7 @@ static void has_let_go(void *arg)
 
 /* ---- looking after runs ---- */
 
-/* No master took its samples: where they stay, once. */
+/* No master took its samples: says where they stay, once. */
 static void tell_kept(struct hosted *hosted)
 {
     const char *path = segment_path(run_spool(hosted->run));
@@ -180,6 +180,16 @@ static void tell_kept(struct hosted *hosted)
     log_warning("run %s was not collected, its samples stay in %s: `tcp-flowgen recover -o FILE "
                 "%s` makes a result of them",
                 run_id(hosted->run), path, path);
+}
+
+/* Takes out a run that no master comes for.  Its spool stays, unless it was never started: then
+ * nothing in it is of use to anybody. */
+static void leave_uncollected(struct hosted *hosted)
+{
+    const bool stays = run_was_started(hosted->run);
+    if (stays)
+        tell_kept(hosted);
+    leave(hosted, !stays);
 }
 
 /* Sees to what a run's end, a failing disk or a vanished master ask for. */
@@ -192,7 +202,12 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
     }
     pump(hosted);
     const bool unwatched = clock_now() - hosted->watched_ns > orphan_ns;
-    if (hosted->over && !hosted->busy && (hosted->orphaned || unwatched))
+    const bool given_up = hosted->over && !hosted->busy && (hosted->orphaned || unwatched);
+    if (given_up && !run_was_started(hosted->run)) {
+        leave_uncollected(hosted);
+        return;
+    }
+    if (given_up)
         tell_kept(hosted);
     if (hosted->over || hosted->busy)
         return;
@@ -327,8 +342,7 @@ static int make_room(struct runs *runs, const char *caller, struct error *err)
         return 0;
     struct hosted *oldest = oldest_over(runs, caller, has_his);
     if (oldest) {
-        tell_kept(oldest);
-        leave(oldest, false);
+        leave_uncollected(oldest);
         return 0;
     }
     snprintf(whose, sizeof whose, " of %s", caller);
@@ -370,9 +384,10 @@ void runs_fini(struct runs *runs)
 {
     rpc_loop_cancel(runs->loop, tick, runs);
     for (size_t i = runs->count; i-- > 0;) {
-        if (!runs->items[i]->remove_spool)
-            tell_kept(runs->items[i]);
-        leave(runs->items[i], runs->items[i]->remove_spool);
+        if (runs->items[i]->remove_spool)
+            leave(runs->items[i], true);
+        else
+            leave_uncollected(runs->items[i]);
     }
     while (runs->count || runs->leaving)
         rpc_loop_run(runs->loop, -1);
