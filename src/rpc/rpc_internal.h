@@ -68,6 +68,8 @@ struct rpc_args {
 /* Those that both sides have: message sizes and keepalive. */
 void rpc_args_init(struct rpc_args *args);
 void rpc_args_add(struct rpc_args *args, const char *key, int value);
+void rpc_args_add_pointer(struct rpc_args *args, const char *key, void *value,
+                          const grpc_arg_pointer_vtable *vtable);
 
 /* ---- addresses ---- */
 

@@ -8,6 +8,8 @@
 
 #define IDLE_MAX_MS          60000 /* of a connection without calls; clients connect again */
 #define PING_INTERVAL_MIN_MS 5000  /* that a client may keep to; half of what ours does */
+#define STREAMS_MAX          32    /* calls under way on a connection; a master has a handful */
+#define MEMORY_MAX           (256u << 20) /* bytes that gRPC holds for connections, requests and replies */
 
 /* The place to choose TLS. */
 static grpc_server_credentials *choose_credentials(void)
@@ -36,6 +38,17 @@ static struct rpc_slot *fill_slots(struct rpc_server *server, struct rpc_slot *s
     return slot;
 }
 
+/* Requests that never come to their end are given up when all together hold too much. */
+static grpc_server *create_server(struct rpc_args *args)
+{
+    grpc_resource_quota *quota = grpc_resource_quota_create("calls");
+    grpc_resource_quota_resize(quota, MEMORY_MAX);
+    rpc_args_add_pointer(args, GRPC_ARG_RESOURCE_QUOTA, quota, grpc_resource_quota_arg_vtable());
+    grpc_server *server = grpc_server_create(&args->args, NULL);
+    grpc_resource_quota_unref(quota);
+    return server;
+}
+
 static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_service *service)
 {
     size_t count = 1; /* for all that has no slot of its own */
@@ -47,13 +60,14 @@ static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_ser
     struct rpc_args args;
     rpc_args_init(&args);
     rpc_args_add(&args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, IDLE_MAX_MS);
+    rpc_args_add(&args, GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
     rpc_args_add(&args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                  PING_INTERVAL_MIN_MS);
     server->loop = loop;
     server->stopped_tag.done = on_stopped;
     server->count = count;
     server->credentials = choose_credentials();
-    server->server = grpc_server_create(&args.args, NULL);
+    server->server = create_server(&args);
     grpc_server_register_completion_queue(server->server, loop->queue, NULL);
     struct rpc_slot *slot = server->slots;
     for (const struct rpc_service *each = service; each; each = each->next)

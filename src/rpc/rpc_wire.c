@@ -51,6 +51,14 @@ void rpc_args_add(struct rpc_args *args, const char *key, int value)
         (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
 }
 
+void rpc_args_add_pointer(struct rpc_args *args, const char *key, void *value,
+                          const grpc_arg_pointer_vtable *vtable)
+{
+    assert(args->args.num_args < RPC_ARGS_MAX);
+    args->items[args->args.num_args++] =
+        (grpc_arg){.type = GRPC_ARG_POINTER, .key = (char *)key, .value.pointer = {value, vtable}};
+}
+
 void rpc_args_init(struct rpc_args *args)
 {
     args->args = (grpc_channel_args){.args = args->items};
