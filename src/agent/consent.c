@@ -17,6 +17,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
+#define TRIES       3              /* of a place that is silent: on a lossy path an honest one may be */
 #define PATIENCE_NS (5 * NS_PER_S) /* for connection and answer */
 /* For the connection: the kernel sends a lost SYN once more, after a second, and not a third time,
  * which would be after two or three.  (TCP_SYNCNT counts otherwise since Linux 6.5.) */
@@ -286,6 +287,20 @@ static struct consent_place *place_of(struct consent *consent, const struct end_
     return known;
 }
 
+/* Those that did not answer at all: packets get lost.  They are asked again, or else refused. */
+static size_t keep_silent(struct consent_place **places, size_t count, bool again)
+{
+    size_t kept = 0;
+    for (size_t i = 0; again && i < count; i++) {
+        struct consent_place *place = places[i];
+        if (place->standing != REFUSED || place->cause != ETIMEDOUT)
+            continue;
+        place->standing = WANTED;
+        places[kept++] = place;
+    }
+    return kept;
+}
+
 static bool is_final(enum standing standing)
 {
     return standing == PROVED || standing == REFUSED;
@@ -311,7 +326,10 @@ int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
             wanted[wanted_count++] = place;
         }
     }
-    ask_all(consent, wanted, wanted_count);
+    for (int tries = 0; wanted_count && tries < TRIES; tries++) {
+        ask_all(consent, wanted, wanted_count);
+        wanted_count = keep_silent(wanted, wanted_count, tries + 1 < TRIES);
+    }
     for (size_t i = 0; i < count; i++) {
         if (denied[i] && denied[i]->standing == PROVED)
             denied[i] = NULL;
