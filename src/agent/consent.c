@@ -17,7 +17,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define TRIES       3              /* of a place that is silent: on a lossy path an honest one may be */
+#define TRIES       3 /* of a place that is silent: on a lossy path an honest one may be */
 #define PATIENCE_NS (5 * NS_PER_S) /* for connection and answer */
 /* For the connection: the kernel sends a lost SYN once more, after a second, and not a third time,
  * which would be after two or three.  (TCP_SYNCNT counts otherwise since Linux 6.5.) */

@@ -143,11 +143,12 @@ def test_a_lossy_path(lab):
     """The first two SYNs are lost: the kernel's of one try."""
     three = Three(lab)
     lab.agent(three.third, ":8840", "--insecure")
-    syn = "ip saddr 10.82.0.1 tcp dport != 8840 tcp flags & (syn | ack) == syn"
-    chain = f"type filter hook input priority 0; {syn} limit rate 1/hour burst 2 packets drop;"
     if shutil.which("nft") is None:
         pytest.skip("nft is not installed")
-    run(*three.third.enter(), "nft", f"add table ip loss {{ chain in {{ {chain} }} }}")
+    chain = "add chain inet loss input { type filter hook input priority 0; }"
+    syns = "ip saddr 10.82.0.1 tcp dport != 8840 tcp flags & (syn | ack) == syn"
+    rule = f"add rule inet loss input {syns} limit rate 1/hour burst 2 packets drop"
+    run(*three.third.enter(), "nft", f"add table inet loss; {chain}; {rule}")
     hosts = {
         "A": {"mgmt": "10.82.0.1:8840", "host": "10.82.0.1"},
         "B": {"mgmt": "10.82.0.2:8840", "host": "10.82.0.2"},
