@@ -10,6 +10,7 @@
 #include "agent/refusals.h"
 #include "agent/seed_service.h"
 #include "agent/service.h"
+#include "agent/spare_memory.h"
 #include "agent/spool_place.h"
 #include "engine/ecn_guardian.h"
 #include "rpc/rpc.h"
@@ -24,6 +25,7 @@
 struct agent {
     struct rpc_loop *loop;
     struct watchdog *watchdog;
+    struct spare_memory spare;
     bool quit;
     char spools[SPOOL_PLACE_MAX];
     struct agent_options options; /* with that */
@@ -141,8 +143,11 @@ int agent_run(const struct agent_options *given, struct error *err)
                                    seed_service ? seed_service_table(seed_service)
                                                 : service_table(service),
                                    &listening, &port, err);
-    if (!failed)
+    if (!failed) {
+        spare_memory_watch(&agent->spare, agent->loop, service);
         serve(agent, options, port);
+        spare_memory_stop(&agent->spare);
+    }
     if (server)
         rpc_server_destroy(server, GRACE_MS);
     refusals_fini(&refusals);

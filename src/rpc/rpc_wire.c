@@ -64,6 +64,9 @@ void rpc_args_init(struct rpc_args *args)
     args->args = (grpc_channel_args){.args = args->items};
     rpc_args_add(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_MAX);
     rpc_args_add(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, RPC_MESSAGE_MAX);
+    /* gRPC looks at a message's size when it has unpacked it: 300 kB can become 300 MB.  Nobody
+     * here compresses; what is compressed cannot be decoded. */
+    rpc_args_add(args, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     rpc_args_add(args, GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS);
     rpc_args_add(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS);
     rpc_args_add(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
