@@ -10,8 +10,9 @@
 Needs messages_pb2.py beside it (`make python/messages_pb2.py`) and protobuf's Python package
 (python3-protobuf, which is /usr/bin/python3's), nothing else.  The lists of one end are equally long: pandas.DataFrame(flow.src.columns) works.
 
-How much an end received, in every interval between its samples:
+How much a flow carried, and an end received in every interval between its samples:
 
+    print(flow.goodput().bps)
     for t_from, t_to, bits_per_s in flow.dst.goodput():
         ...
 
@@ -118,6 +119,21 @@ class End:
 
 
 @dataclass
+class Goodput:
+    """How fast a flow was, as docs/results.md defines it.  Rates are bit/s, None: not known."""
+
+    bps: float = None
+    lack: str = None  # why there is none
+    least_bps: float = None  # by what the clocks leave possible
+    most_bps: float = None
+    doubtful: bool = False  # more than 1 % of it is open
+    basis: str = None  # "kernels", "samples", "reads"
+    payload_bytes: int = None  # bps is of these, from one moment of the run's axis
+    from_ns: int = None
+    to_ns: int = None  # to another
+
+
+@dataclass
 class Flow:
     """One flow, its parts joined."""
 
@@ -127,6 +143,12 @@ class Flow:
     src: End = field(default_factory=End)
     dst: End = field(default_factory=End)
     of_run: object = None  # messages_pb2.Run that the flow is of, at every flow of it
+
+    def goodput(self, warmup_ns=None):
+        """Its Goodput, what came before its begin + warmup_ns (None: as the run has it) left out."""
+        if warmup_ns is None:
+            warmup_ns = self.of_run.warmup_ns if self.of_run is not None else 0
+        return _goodput(self, warmup_ns)
 
 
 def _read_exactly(file, length):
@@ -202,6 +224,162 @@ def read(name):
             flow = None
     if flow is not None:
         yield flow
+
+
+# ---- goodput ----
+
+FIRST_BYTE, LAST_BYTE, STOP = 1 << 2, 1 << 3, 1 << 4  # bits of EndReport.times
+TIME_WAIT, CLOSING = 6, 11  # Linux's states from here to there: nothing more comes
+READ_LATE_NS = 10_000_000
+TOKEN = 16  # bytes that open a connection
+
+NO_DATA = "no payload arrived in the counted time"
+NO_TIMES = "when payload was sent, or arrived, is not known"
+BEHIND = "no sample with data is behind the warm-up"
+FEW = "fewer than 10 segments arrived in the counted time"
+BRIEF = "the counted time is shorter than the least RTT"
+UNCERTAIN = "the clocks are known to worse than a tenth of the counted time"
+
+
+@dataclass
+class _Span:
+    """Payload and its time, as struct goodput_span of the program has it."""
+
+    bytes: int
+    from_ns: int
+    to_ns: int
+    error_ns: int = 0  # None: not known
+    early_ns: int = 0
+    segment: int = 0
+    min_rtt_ns: int = 0
+
+
+def _judge(span, basis):
+    time_ns = span.to_ns - span.from_ns
+    if span.bytes == 0:
+        return Goodput(lack=NO_DATA)
+    if time_ns <= 0:
+        return Goodput(lack=NO_TIMES)
+    out = Goodput(
+        basis=basis, payload_bytes=span.bytes, from_ns=span.from_ns, to_ns=span.to_ns
+    )
+    if span.bytes < 10 * span.segment:
+        out.lack = FEW
+    elif time_ns < span.min_rtt_ns:
+        out.lack = BRIEF
+    elif span.error_ns is not None and span.error_ns > 0.1 * time_ns:
+        out.lack = UNCERTAIN
+    else:
+        _fill(out, span, time_ns)
+    return out
+
+
+def _fill(out, span, time_ns):
+    bits = span.bytes * 8e9
+    out.bps = bits / time_ns
+    if span.error_ns is None:
+        out.doubtful = True
+        return
+    out.doubtful = span.error_ns + span.early_ns > 0.01 * time_ns
+    out.least_bps = bits / (time_ns + span.error_ns)
+    if time_ns > span.error_ns + span.early_ns:
+        out.most_bps = bits / (time_ns - span.error_ns - span.early_ns)
+
+
+def _goodput(flow, warmup_ns):
+    src, dst = flow.src.report, flow.dst.report
+    sent = src is not None and src.times & FIRST_BYTE
+    if sent and (dst if dst is not None else src).stop.jiffy_us:
+        basis, begin_ns = "kernels" if dst is not None else "samples", src.first_byte_ns
+    else:
+        basis, begin_ns = "reads", _first_read(flow)
+    span = _span(flow, basis, begin_ns)
+    if span is None:
+        moved = dst is not None and (dst.payload_bytes_stop or dst.times & FIRST_BYTE)
+        return Goodput(lack=NO_TIMES if moved else NO_DATA)
+    by_rows = basis == "reads" and dst is None
+    if not warmup_ns and not by_rows:
+        return _judge(span, basis)
+    # One reading of the receiver's is taken off.
+    from_ns = begin_ns + warmup_ns
+    rows = [row for row in _received(flow) if row[0] >= from_ns]
+    if basis == "reads":
+        rows = [row for row in rows if row[2]]
+    if not rows or rows[0][0] >= span.to_ns:
+        return Goodput(lack=BEHIND if warmup_ns else NO_TIMES)
+    span.from_ns, span.error_ns = rows[0][0], 0
+    span.bytes = max(span.bytes - rows[0][1], 0)
+    return _judge(span, basis)
+
+
+def _received(flow):
+    """(time, payload received, whether there was any) of each sample of the receiver's."""
+    reports = (flow.dst.report, flow.src.report)
+    token = max(0 if report is None else report.preamble_bytes for report in reports)
+    columns = flow.dst.columns
+    for ts, count in zip(columns["ts"], columns["ThruBytesReceived"]):
+        yield round(ts * 1e9), max(count - token, 0), count > TOKEN
+
+
+def _first_read(flow):
+    """None: nothing came."""
+    dst, columns = flow.dst.report, flow.src.columns
+    if dst is None:
+        return next((t_ns for t_ns, _, some in _received(flow) if some), None)
+    if not dst.times & FIRST_BYTE:
+        return None
+    rows = zip(columns["ts"], columns["ThruBytesAcked"])
+    acked_ns = next((round(ts * 1e9) for ts, count in rows if count > TOKEN + 1), dst.first_byte_ns)
+    return acked_ns if dst.first_byte_ns - acked_ns > READ_LATE_NS else dst.first_byte_ns
+
+
+def _span(flow, basis, begin_ns):
+    dst = flow.dst.report
+    if begin_ns is None:
+        return None
+    if dst is None:
+        last, most = None, 0
+        for t_ns, payload, _ in _received(flow):
+            if payload > most:
+                last, most = t_ns, payload
+        error_ns = _clock_error(flow) if basis == "samples" else 0
+        return None if last is None else _Span(most, begin_ns, last, error_ns)
+    if not dst.times & STOP:
+        return None
+    span = _Span(dst.payload_bytes_stop, begin_ns, dst.stop_ns)
+    if basis == "kernels":
+        _add_kernels(span, flow)
+    return span
+
+
+def _add_kernels(span, flow):
+    src, dst, stop = flow.src.report, flow.dst.report, flow.dst.report.stop
+    span.error_ns = _clock_error(flow)
+    span.segment = stop.received // stop.data_segs if stop.data_segs else 0
+    span.min_rtt_ns = src.stop.min_rtt_us * 1000 if src.stop.min_rtt_us < 2**32 - 1 else 0
+    over = TIME_WAIT <= stop.state <= CLOSING or src.payload_bytes == dst.payload_bytes_stop
+    if not over or not span.bytes:
+        return
+    told_ns, jiffy_ns = stop.t_ns - stop.last_data_recv_ms * 1_000_000, stop.jiffy_us * 1000
+    span.to_ns = min(span.to_ns, told_ns + jiffy_ns)
+    if dst.times & LAST_BYTE and dst.payload_bytes >= dst.payload_bytes_stop:
+        span.to_ns = min(span.to_ns, dst.last_byte_ns)
+    cut_ns = 1_000_000 if jiffy_ns % 1_000_000 else 0  # to whole ms
+    span.early_ns = max(span.to_ns - (told_ns - jiffy_ns - cut_ns), 0)
+
+
+def _clock_error(flow):
+    """Of the difference between times of the two ends, ns; None: not known."""
+    run, result = flow.of_run, flow.result
+    if run is None or max(result.src_host, result.dst_host) >= len(run.hosts):
+        return None
+    places = [run.hosts[host].agent for host in (result.src_host, result.dst_host)]
+    if max(places) >= len(run.agents):
+        return None
+    if places[0] == places[1]:
+        return 0
+    clocks = [run.agents[place].clock for place in places]
+    return sum(c.error_ns for c in clocks) if all(c.exchanges for c in clocks) else None
 
 
 def _payload_bounds(report):

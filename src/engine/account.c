@@ -155,6 +155,9 @@ static void read_kernel(struct reading *out, const struct sample *sample)
     out->sndbuf_limited_us = (uint64_t)tcp_field_get(info, length, TCP_sndbuf_limited);
     out->rtt_us = (uint32_t)tcp_field_get(info, length, TCP_rtt);
     out->min_rtt_us = (uint32_t)tcp_field_get(info, length, TCP_min_rtt);
+    out->data_segs = (uint32_t)tcp_field_get(info, length, TCP_data_segs_in);
+    out->last_data_recv_ms = (uint32_t)tcp_field_get(info, length, TCP_last_data_recv);
+    out->jiffy_us = (uint32_t)(clock_jiffy() / NS_PER_US);
 }
 
 /* Of the waits and rests up to the sample, those that go on among them. */

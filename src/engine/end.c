@@ -127,6 +127,7 @@ static void conclude(struct end *end, int64_t now_ns)
 {
     struct end_report *report = &end->report;
     sampler_remove(end, now_ns);
+    stamps_take(end);
     end->last.flow = end->spec.flow;
     end->last.end = (uint8_t)end->spec.end;
     end->last.tick = SAMPLE_OFF_TICK;
@@ -505,6 +506,8 @@ void end_accept(struct end *end, int fd, const struct socket_address *peer, int6
 
 static void on_open_event(struct end *end, uint32_t events)
 {
+    if (events & EPOLLERR && stamps_take(end))
+        events &= ~(uint32_t)EPOLLERR; /* what else there is to tell is told again */
     const bool gone = events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP);
     if (end->sink == SINK_MOVING && (gone || events & EPOLLIN)) {
         if (gone)

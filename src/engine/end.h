@@ -31,6 +31,7 @@
 #include "engine/loop.h"
 #include "engine/pacing.h"
 #include "engine/socket_options.h"
+#include "engine/stamps.h"
 #include "engine/timer_heap.h"
 #include "model/flow.h"
 #include "model/sample.h"
@@ -80,6 +81,7 @@ struct end {
     uint64_t sent, received;
     struct time_account account;
     struct paced_half sending, reading;
+    struct stamps stamps; /* of the first payload */
 
     int64_t first_tick, next_tick; /* of the sampler; next not accounted for */
     bool sampled;                  /* among the sampler's ends */

@@ -58,18 +58,25 @@ uint64_t sink_received(const struct end *end, const struct sample *sample)
 
 /* ---- Source ---- */
 
-static ssize_t send_payload(const struct end *end, size_t size)
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+
+/* The first byte is handed over alone, as the kernel stamps one byte of a call, the last; it leaves
+ * with what follows. */
+static ssize_t send_first(struct end *end, size_t size)
 {
-    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const uint8_t *payload = end->worker->setup->payload;
-    if (!end->owes_token)
-        return send(end->fd, payload, size, flags);
+    const bool token = end->owes_token;
     struct iovec parts[2] = {
         {.iov_base = (void *)end->spec.token, .iov_len = TOKEN_SIZE},
-        {.iov_base = (void *)payload, .iov_len = size},
+        {.iov_base = (void *)payload, .iov_len = 1},
     };
-    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    return sendmsg(end->fd, &message, flags);
+    struct msghdr message = {.msg_iov = parts + !token, .msg_iovlen = 1 + (size_t)token};
+    const ssize_t wanted = 1 + (token ? TOKEN_SIZE : 0);
+    const ssize_t sent = stamps_send(end, &message, SEND_FLAGS | (size > 1 ? MSG_MORE : 0));
+    if (sent < wanted || size == 1)
+        return sent;
+    const ssize_t more = send(end->fd, payload, size - 1, SEND_FLAGS);
+    return more > 0 ? sent + more : sent;
 }
 
 /* The kernel takes a segment (64 KiB and more) as soon as there is room for a byte, so that one
@@ -82,9 +89,14 @@ static size_t write_size(const struct end *end, size_t size)
 
 void source_write(struct end *end, size_t size)
 {
-    const int64_t first_ns = end->sent ? 0 : clock_now();
+    const bool first = !end->sent;
+    if (first)
+        stamps_begin(end);
+    const int64_t first_ns = first ? clock_now() : 0;
     account_wake(end);
-    ssize_t sent = send_payload(end, write_size(end, size));
+    size = write_size(end, size);
+    ssize_t sent = first ? send_first(end, size)
+                         : send(end->fd, end->worker->setup->payload, size, SEND_FLAGS);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR)
             end_peer_gone(end, errno);
@@ -101,7 +113,7 @@ void source_write(struct end *end, size_t size)
         sent -= TOKEN_SIZE;
         end->owes_token = false;
     }
-    if (end->sent == 0 && !end->spec.sink)
+    if (first && !end->spec.sink)
         end_set_time(end, T_FIRST_BYTE, first_ns);
     end->sent += (uint64_t)sent;
     end->worker->sent += (uint64_t)sent;

@@ -41,8 +41,9 @@ struct worker {
     pthread_t thread;
     bool has_thread;
     struct loop loop;
-    struct usage usage; /* of the thread */
-    int64_t asked_ns;   /* when a source last asked what it waits for, see account.c */
+    struct usage usage;           /* of the thread */
+    int64_t asked_ns;             /* when a source last asked what it waits for, see account.c */
+    struct clock_bracket bracket; /* the last one, see stamps.c */
     struct ecn *ecn;
     struct reception reception;
     void *discard; /* read_size bytes that cannot be touched: where sinks read to, in name */

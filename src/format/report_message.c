@@ -12,6 +12,8 @@ static int64_t *time_of(Tcpflowgen__EndReport *message, int t)
         [T_LAST_BYTE] = &message->last_byte_ns,
         [T_STOP] = &message->stop_ns,
         [T_CLOSED] = &message->closed_ns,
+        [T_FIRST_LEFT] = &message->first_left_ns,
+        [T_FIRST_ACKED] = &message->first_acked_ns,
     };
     return times[t];
 }
@@ -39,6 +41,9 @@ static void reading_to_message(Tcpflowgen__Reading *out, const struct reading *r
     out->min_rtt_us = reading->min_rtt_us;
     out->send_buffer = reading->send_buffer;
     out->send_queued = reading->send_queued;
+    out->last_data_recv_ms = reading->last_data_recv_ms;
+    out->jiffy_us = reading->jiffy_us;
+    out->data_segs = reading->data_segs;
     out->held_ns = reading->held_ns;
     out->late_ns = reading->late_ns;
     out->rest_ns = reading->rest_ns;
@@ -126,6 +131,9 @@ static struct reading reading_from_message(const Tcpflowgen__Reading *message)
         .min_rtt_us = message->min_rtt_us,
         .send_buffer = message->send_buffer,
         .send_queued = message->send_queued,
+        .last_data_recv_ms = message->last_data_recv_ms,
+        .jiffy_us = message->jiffy_us,
+        .data_segs = message->data_segs,
         .held_ns = message->held_ns,
         .late_ns = message->late_ns,
         .rest_ns = message->rest_ns,

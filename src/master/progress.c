@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/goodput.h"
 #include "util/clock.h"
 #include "util/units.h"
 
@@ -13,8 +14,9 @@ double progress_rate(struct progress *progress, uint64_t bytes, int64_t now_ns)
     size_t oldest = progress->count < PROGRESS_POINTS ? 0 : place;
     double rate = 0;
     if (progress->count && now_ns > progress->points[oldest].t_ns) {
-        double seconds = (double)(now_ns - progress->points[oldest].t_ns) / (double)NS_PER_S;
-        rate = 8.0 * ((double)bytes - (double)progress->points[oldest].bytes) / seconds;
+        const uint64_t before = progress->points[oldest].bytes;
+        rate = goodput_between(bytes > before ? bytes - before : 0, progress->points[oldest].t_ns,
+                               now_ns);
     }
     progress->points[place].t_ns = now_ns;
     progress->points[place].bytes = bytes;

@@ -69,7 +69,17 @@ struct end_spec {
 enum end_status { END_UNKNOWN, END_COMPLETE, END_CUT, END_STOPPED, END_FAILED };
 
 /* Times that a report may lack; bit numbers of end_report.times. */
-enum end_time { T_CONNECT, T_CONNECTED, T_FIRST_BYTE, T_LAST_BYTE, T_STOP, T_CLOSED, END_TIMES };
+enum end_time {
+    T_CONNECT,
+    T_CONNECTED,
+    T_FIRST_BYTE,
+    T_LAST_BYTE,
+    T_STOP,
+    T_CLOSED,
+    T_FIRST_LEFT,  /* the first payload byte left the source's host, */
+    T_FIRST_ACKED, /* and its acknowledgement was there: as its kernel says */
+    END_TIMES
+};
 
 /* What became of one end.  Times are ns, of the agent's CLOCK_MONOTONIC until the master puts
  * them on the axis; at[t] holds only if bit t of `times` is set.  Fields as in EndReport of

@@ -23,6 +23,9 @@ struct reading {
     uint32_t rtt_us, min_rtt_us;  /* smoothed; least */
     uint32_t send_buffer;         /* SO_SNDBUF */
     uint32_t send_queued;         /* what is in it, with the kernel's own share */
+    uint32_t data_segs;           /* that came, with data */
+    uint32_t last_data_recv_ms;   /* since data last came in order, in whole jiffies */
+    uint32_t jiffy_us;            /* how long these are; 0: these three were not read */
 
     /* Times of the engine, in all.  Of the source's waiting for its socket: */
     int64_t held_ns; /* all was under way, and the send buffer was full of it */

@@ -38,8 +38,8 @@ typedef bool figure(const struct flow_summary *flow, double *value);
 
 static bool goodput(const struct flow_summary *flow, double *value)
 {
-    *value = flow->goodput_bps;
-    return flow->has_goodput;
+    *value = flow->goodput.bps;
+    return flow->goodput.lack == GOODPUT_THERE_IS;
 }
 
 static bool rtt_mean(const struct flow_summary *flow, double *value)
@@ -80,6 +80,7 @@ static struct flow_repeats join(const struct flow_summary *const *flows, size_t 
         out.partial += status == FLOW_PARTIAL;
         out.failed += status == FLOW_FAILED;
         out.limits[flows[i]->flow.verdict.limit]++;
+        out.doubtful += flows[i]->goodput.doubtful;
     }
     out.goodput_bps = over(flows, count, goodput, values);
     out.rtt_mean_ns = over(flows, count, rtt_mean, values);
@@ -94,8 +95,8 @@ static struct stats together(const struct summary *summary, double *values)
     size_t known = 0;
     for (size_t r = 0; r < summary->run_count; r++) {
         const struct totals totals = totals_of(&summary->runs[r]);
-        if (totals.has_goodput && totals.whole)
-            values[known++] = totals.bps;
+        if (totals.goodput.lack == GOODPUT_THERE_IS && totals.whole)
+            values[known++] = totals.goodput.bps;
     }
     return stats_of(values, known);
 }

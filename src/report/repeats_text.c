@@ -40,6 +40,12 @@ static void print_rate(double value, char out[UNITS_TEXT_MAX])
     units_rate(value, out);
 }
 
+static void print_doubtful(double value, char out[UNITS_TEXT_MAX])
+{
+    char rate[UNITS_TEXT_MAX];
+    snprintf(out, UNITS_TEXT_MAX, "~%.30s", units_rate(value, rate));
+}
+
 /* Three digits, as rates have. */
 static void print_rtt(double ns, char out[UNITS_TEXT_MAX])
 {
@@ -136,7 +142,7 @@ static void fill_row(const void *of, size_t index, struct table_row *row)
     snprintf(room[0], CELL_MAX, "%" PRId32, flow->first->flow.id);
     row->cells[1] = flow->first->flow.src;
     row->cells[2] = flow->first->flow.dst;
-    print_median(room[3], &flow->goodput_bps, print_rate);
+    print_median(room[3], &flow->goodput_bps, flow->doubtful ? print_doubtful : print_rate);
     print_spread(room[4], &flow->goodput_bps, quartiles, print_rate);
     print_median(room[5], &flow->rtt_mean_ns, print_rtt);
     print_spread(room[6], &flow->rtt_mean_ns, quartiles, print_rtt);

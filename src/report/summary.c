@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "format/results_reader.h"
-#include "model/goodput.h"
+#include "report/flow_goodput.h"
 #include "report/over_repeats.h"
 #include "util/clock.h"
 
-#define NO_MIN_RTT         UINT32_MAX       /* the kernel's, before the first measurement */
-#define FIRST_READ_LATE_NS (10 * NS_PER_MS) /* more than clocks are off */
+#define NO_MIN_RTT UINT32_MAX /* the kernel's, before the first measurement */
 
 /* Of the flow that is being read, over its parts. */
 struct figures {
@@ -29,12 +28,6 @@ struct figures {
     int64_t rtt_smallest_us;
     int64_t min_rtt_us; /* the kernel's own, last one */
     uint64_t retransmits_before, ce_marks_before;
-    bool acknowledged; /* a row with payload acknowledged was seen, the first at: */
-    int64_t acknowledged_ns;
-
-    bool receiving; /* the dst end: a row with data was seen */
-    int64_t first_ns, grown_ns;
-    uint64_t first_bytes, bytes;
 };
 
 struct loader {
@@ -95,28 +88,31 @@ static void add_counter(struct counted *counter, uint64_t *before, const struct 
     }
 }
 
-/* Behind SYN and token. */
-static void find_acknowledged(struct figures *figures, const struct series *rows)
+static void take_row(struct counted_row *out, const struct series *rows, enum tcp_field field,
+                     size_t row)
 {
-    for (size_t i = 0; i < rows->count && !figures->acknowledged; i++) {
-        figures->acknowledged = (uint64_t)rows->field[TCP_bytes_acked][i] > TOKEN_SIZE + 1;
-        figures->acknowledged_ns = rows->t_ns[i];
-    }
+    *out = (struct counted_row){true, rows->t_ns[row], (uint64_t)rows->field[field][row]};
 }
 
-/* From the first row with data to the last that has more: all that files without reports tell. */
-static void add_dst_rows(struct figures *figures, const struct series *rows)
+/* Behind SYN and token. */
+static void find_acknowledged(struct flow_summary *flow, const struct series *rows)
+{
+    for (size_t i = 0; i < rows->count && !flow->acked_row.known; i++)
+        if ((uint64_t)rows->field[TCP_bytes_acked][i] > TOKEN_SIZE + 1)
+            take_row(&flow->acked_row, rows, TCP_bytes_acked, i);
+}
+
+static void add_dst_rows(struct flow_summary *flow, const struct figures *figures,
+                         const struct series *rows)
 {
     for (size_t i = rows_to_skip(figures, rows); i < rows->count; i++) {
-        uint64_t bytes = (uint64_t)rows->field[TCP_bytes_received][i];
-        if (!figures->receiving && bytes > 0) {
-            figures->receiving = true;
-            figures->first_ns = figures->grown_ns = rows->t_ns[i];
-            figures->first_bytes = figures->bytes = bytes;
-        } else if (bytes > figures->bytes) {
-            figures->grown_ns = rows->t_ns[i];
-            figures->bytes = bytes;
-        }
+        const uint64_t bytes = (uint64_t)rows->field[TCP_bytes_received][i];
+        if (!flow->first_row.known)
+            take_row(&flow->first_row, rows, TCP_bytes_received, i);
+        if (!flow->data_row.known && bytes > TOKEN_SIZE)
+            take_row(&flow->data_row, rows, TCP_bytes_received, i);
+        if (bytes > flow->last_row.bytes)
+            take_row(&flow->last_row, rows, TCP_bytes_received, i);
     }
 }
 
@@ -138,65 +134,15 @@ static void add_rows(struct flow_summary *flow, struct figures *figures,
 {
     const struct series *src = &samples[END_SRC];
     add_src_rows(figures, src);
-    find_acknowledged(figures, src);
+    find_acknowledged(flow, src);
     add_counter(&flow->retransmits, &figures->retransmits_before, figures, src, TCP_total_retrans);
     add_counter(&flow->ce_marks, &figures->ce_marks_before, figures, src, TCP_delivered_ce);
-    add_dst_rows(figures, &samples[END_DST]);
+    add_dst_rows(flow, figures, &samples[END_DST]);
     for (int end = END_SRC; end <= END_DST; end++)
         add_gaps(flow, figures, (enum flow_end)end, &samples[end]);
 }
 
 /* ---- a flow's figures ---- */
-
-static void set_goodput(struct flow_summary *flow, uint64_t bytes, int64_t from_ns, int64_t to_ns)
-{
-    const double bps = goodput_between(bytes, from_ns, to_ns);
-    if (bps < 0)
-        return;
-    flow->has_goodput = true;
-    flow->goodput_bytes = bytes;
-    flow->goodput_from_ns = from_ns;
-    flow->goodput_ns = to_ns - from_ns;
-    flow->goodput_bps = bps;
-}
-
-/* Behind the warm-up: the row there tells what had come before. */
-static void set_goodput_after(struct flow_summary *flow, const struct figures *figures)
-{
-    const struct end_report *dst = &flow->flow.report[END_DST];
-    uint64_t until_stop = dst->payload_bytes_stop + dst->preamble_bytes;
-    if (figures->receiving && figures->first_bytes <= until_stop)
-        set_goodput(flow, until_stop - figures->first_bytes, figures->first_ns, dst->at[T_STOP]);
-}
-
-static void finish_goodput(struct flow_summary *flow, const struct figures *figures)
-{
-    const struct end_report *dst = &flow->flow.report[END_DST];
-    const uint32_t needed = 1u << T_FIRST_BYTE | 1u << T_STOP;
-    if (!flow->flow.has_report[END_DST])
-        set_goodput(flow, figures->bytes - figures->first_bytes, figures->first_ns,
-                    figures->grown_ns);
-    else if ((dst->times & needed) == needed && figures->from_ns > INT64_MIN)
-        set_goodput_after(flow, figures);
-    else if ((dst->times & needed) == needed)
-        set_goodput(flow, dst->payload_bytes_stop, flow->begin_ns, dst->at[T_STOP]);
-    if (dst->payload_bytes > dst->payload_bytes_stop)
-        flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
-}
-
-static void finish_begin(struct flow_summary *flow, const struct figures *figures)
-{
-    const struct end_report *dst = &flow->flow.report[END_DST];
-    bool reported = flow->flow.has_report[END_DST];
-    flow->has_begin = reported ? dst->times >> T_FIRST_BYTE & 1 : figures->receiving;
-    flow->begin_ns = reported ? dst->at[T_FIRST_BYTE] : figures->first_ns;
-    flow->read_late =
-        reported && flow->has_begin && figures->acknowledged &&
-        figures->acknowledged_ns < flow->begin_ns &&
-        (uint64_t)flow->begin_ns - (uint64_t)figures->acknowledged_ns > FIRST_READ_LATE_NS;
-    if (flow->read_late)
-        flow->begin_ns = figures->acknowledged_ns;
-}
 
 static void finish_rtt(struct flow_summary *flow, const struct figures *figures)
 {
@@ -214,8 +160,9 @@ static void finish_flow(struct loader *loader)
         return;
     struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
     const struct figures *figures = &loader->figures;
-    finish_begin(flow, figures);
-    finish_goodput(flow, figures);
+    const struct end_report *dst = &flow->flow.report[END_DST];
+    if (dst->payload_bytes > dst->payload_bytes_stop)
+        flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
     finish_rtt(flow, figures);
     flow->retransmits.value -= figures->retransmits_before;
     flow->ce_marks.value -= figures->ce_marks_before;
@@ -363,6 +310,7 @@ static void settle_flow(struct flow_summary *flow, struct run_summary *run)
     if (src < run->run.host_count && dst < run->run.host_count)
         flow->same_agent = run->run.hosts[src].agent == run->run.hosts[dst].agent &&
                            run->run.hosts[src].agent < run->run.agent_count;
+    flow_goodput_set(flow, &run->run);
     run->complete += status == FLOW_COMPLETE;
     run->partial += status == FLOW_PARTIAL;
     run->failed += status == FLOW_FAILED;

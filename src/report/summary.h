@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "model/goodput.h"
 #include "model/result.h"
 #include "model/stats.h"
 #include "util/error.h"
@@ -20,19 +21,35 @@ struct gap {
     int64_t from_ns, ns; /* 0: there were not two */
 };
 
+/* A row of an end's: a counter of bytes, raw, at a moment of the axis. */
+struct counted_row {
+    bool known;
+    int64_t t_ns;
+    uint64_t bytes;
+};
+
+/* What a goodput goes by. */
+enum goodput_basis {
+    BY_KERNELS, /* as model/goodput.h has it */
+    BY_SAMPLES, /* the receiver's report is missing: its samples stand in for it */
+    BY_READS /* of an earlier version's file, or the source's report is missing: from the receiver's
+                first read, or its first sample with data, on */
+};
+
 struct flow_summary {
     struct flow_result flow;
-    size_t run; /* index in summary.runs */
-    bool has_begin;
-    /* The receiver's first data byte; without its report the first row with data.  Sooner where
-     * the sender saw data acknowledged before the receiver's program read any: then they waited. */
+    size_t run;     /* index in summary.runs */
+    bool has_begin; /* payload got across, the first: */
     int64_t begin_ns;
-    bool read_late;  /* they did */
+    bool read_late;  /* BY_READS: data were seen acknowledged before the receiver's program read */
     int64_t from_ns; /* samples before it do not count; INT64_MIN: all do */
-    bool has_goodput;
-    double goodput_bps; /* bit/s: payload received from begin_ns to start + duration */
-    uint64_t goodput_bytes;
-    int64_t goodput_from_ns, goodput_ns; /* the time that they were divided by */
+    enum goodput_basis basis;
+    struct goodput goodput;
+    /* From the receiver's first sample with data on, on its clock alone; BY_KERNELS, else none. */
+    struct goodput receive;
+    /* Rows of the dst end, those from from_ns on: the first, the first with payload, the last with
+     * more than the one before.  And of the src end: the first with payload acknowledged. */
+    struct counted_row first_row, data_row, last_row, acked_row;
     bool has_rtt;
     double rtt_mean_ns; /* over the src end's samples between which bytes were acknowledged */
     int64_t rtt_min_ns; /* the kernel's own, of the whole connection */
@@ -49,7 +66,7 @@ struct run_summary {
     struct run_info run; /* empty for a file without it */
     bool has_run;
     int64_t warmup_ns; /* goodput, RTT and retransmits count from the first sample that is so long
-                          behind the first data byte */
+                          behind begin_ns */
     size_t first_flow; /* in summary.flows */
     struct flow_summary *flows;
     size_t flow_count;
@@ -62,6 +79,7 @@ struct flow_repeats {
     const struct flow_summary *first; /* of the first run that has it */
     size_t runs, complete, partial, failed;
     size_t limits[LIMITS]; /* runs that its verdict is of */
+    size_t doubtful;       /* runs that its goodput is doubtful in */
     struct stats goodput_bps, rtt_mean_ns, retransmits, ce_marks;
 };
 

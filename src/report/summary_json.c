@@ -8,6 +8,7 @@
 #include "report/totals.h"
 #include "report/tuning_json.h"
 #include "report/warnings.h"
+#include "util/cleanup.h"
 
 static json_t *text(const char *value)
 {
@@ -208,10 +209,7 @@ static json_t *figures_json(const struct flow_summary *summary)
     const struct flow_result *flow = &summary->flow;
     const struct end_report *dst = &flow->report[END_DST];
     bool has_dst = flow->has_report[END_DST];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
-                     real(summary->has_goodput, summary->goodput_bps), "goodput_ns",
-                     integer(summary->has_goodput, summary->goodput_ns), "goodput_from_ns",
-                     integer(summary->has_goodput, summary->goodput_from_ns), "payload_bytes",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "payload_bytes",
                      integer(has_dst, (int64_t)dst->payload_bytes), "drained_bytes",
                      integer(has_dst, (int64_t)summary->drained_bytes), "rtt_mean_ns",
                      real(summary->has_rtt, summary->rtt_mean_ns), "rtt_min_ns",
@@ -220,6 +218,34 @@ static json_t *figures_json(const struct flow_summary *summary)
                      counter_json(summary->ce_marks), "first_byte_ns",
                      time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
                      time_json(flow, END_DST, T_LAST_BYTE), "longest_gap", gaps_json(summary));
+}
+
+static json_t *rate(double bps)
+{
+    return real(bps >= 0, bps);
+}
+
+static json_t *goodput_json(const struct flow_summary *summary)
+{
+    static const char *const bases[] = {
+        [BY_KERNELS] = "kernels", [BY_SAMPLES] = "samples", [BY_READS] = "reads"};
+    const struct goodput *goodput = &summary->goodput;
+    const struct goodput_span *span = &goodput->span;
+    const struct flow_result *flow = &summary->flow;
+    const bool known = goodput_has_span(goodput);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "goodput_bps",
+        real(goodput->lack == GOODPUT_THERE_IS, goodput->bps), "goodput_lack",
+        text_or_null(goodput_lack_text(goodput->lack)), "goodput_least_bps",
+        rate(goodput->least_bps), "goodput_most_bps", rate(goodput->most_bps), "goodput_error_ns",
+        integer(known && span->error_ns >= 0, span->error_ns), "goodput_doubtful",
+        (int)goodput->doubtful, "goodput_basis", text_or_null(known ? bases[summary->basis] : NULL),
+        "goodput_bytes", integer(known, (int64_t)span->bytes), "goodput_ns",
+        integer(known, span->to_ns - span->from_ns), "goodput_from_ns",
+        integer(known, span->from_ns), "receive_rate_bps",
+        real(summary->receive.lack == GOODPUT_THERE_IS, summary->receive.bps), "first_left_ns",
+        time_json(flow, END_SRC, T_FIRST_LEFT), "first_acked_ns",
+        time_json(flow, END_SRC, T_FIRST_ACKED));
 }
 
 static json_t *capture_json(const struct flow_result *flow, enum flow_end end)
@@ -251,14 +277,16 @@ static json_t *flow_json(const struct flow_summary *summary)
         json_object_set_new(json, "capture",
                             json_pack("{s:o, s:o}", "src", capture_json(flow, END_SRC), "dst",
                                       capture_json(flow, END_DST)));
-    json_t *figures = figures_json(summary), *accounts = accounts_json(flow);
-    if (json_object_update(json, figures) || json_object_update(json, accounts)) {
-        json_decref(json);
-        json = NULL;
+    json_t *parts[] = {goodput_json(summary), figures_json(summary), accounts_json(flow)};
+    int failed = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        failed |= json_object_update(json, parts[i]);
+        json_decref(parts[i]);
     }
-    json_decref(figures);
-    json_decref(accounts);
-    return json;
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 /* ---- a run ---- */
@@ -266,11 +294,14 @@ static json_t *flow_json(const struct flow_summary *summary)
 static json_t *totals_json(const struct run_summary *run)
 {
     const struct totals totals = totals_of(run);
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "flows",
+    const struct goodput *goodput = &totals.goodput;
+    const bool known = goodput->lack == GOODPUT_THERE_IS;
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "flows",
                      (json_int_t)run->flow_count, "complete", (json_int_t)run->complete, "partial",
                      (json_int_t)run->partial, "failed", (json_int_t)run->failed, "together_bps",
-                     real(totals.has_goodput, totals.bps), "together_ns",
-                     integer(totals.has_goodput, totals.time_ns), "payload_bytes",
+                     real(known, goodput->bps), "together_least_bps", rate(goodput->least_bps),
+                     "together_most_bps", rate(goodput->most_bps), "together_ns",
+                     integer(known, goodput->span.to_ns - goodput->span.from_ns), "payload_bytes",
                      counter_json(totals.payload_bytes), "retransmits",
                      counter_json(totals.retransmits), "ce_marks", counter_json(totals.ce_marks));
 }
@@ -330,15 +361,16 @@ static json_t *limits_json(const size_t limits[LIMITS])
 static json_t *repeated_flow_json(const struct flow_repeats *flow)
 {
     const struct flow_result *first = &flow->first->flow;
-    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
-                     "id", (int)first->id, "label", text_or_null(first->label), "src",
-                     text(first->src), "dst", text(first->dst), "asked", asked_json(first),
-                     "effective", effective_json(first), "runs", (json_int_t)flow->runs, "complete",
-                     (json_int_t)flow->complete, "partial", (json_int_t)flow->partial, "failed",
-                     (json_int_t)flow->failed, "limited_by", limits_json(flow->limits),
-                     "goodput_bps", stats_json(&flow->goodput_bps), "rtt_mean_ns",
-                     stats_json(&flow->rtt_mean_ns), "retransmits", stats_json(&flow->retransmits),
-                     "ce_marks", stats_json(&flow->ce_marks));
+    return json_pack(
+        "{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "id",
+        (int)first->id, "label", text_or_null(first->label), "src", text(first->src), "dst",
+        text(first->dst), "asked", asked_json(first), "effective", effective_json(first), "runs",
+        (json_int_t)flow->runs, "complete", (json_int_t)flow->complete, "partial",
+        (json_int_t)flow->partial, "failed", (json_int_t)flow->failed, "limited_by",
+        limits_json(flow->limits), "goodput_bps", stats_json(&flow->goodput_bps),
+        "goodput_doubtful", (json_int_t)flow->doubtful, "rtt_mean_ns",
+        stats_json(&flow->rtt_mean_ns), "retransmits", stats_json(&flow->retransmits), "ce_marks",
+        stats_json(&flow->ce_marks));
 }
 
 static json_t *over_totals_json(const struct summary *summary)

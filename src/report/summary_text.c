@@ -1,5 +1,6 @@
 /* The summary for people: a table, then totals, clocks and warnings. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,7 +72,10 @@ static void print_dst(char out[CELL_MAX], const struct flow_summary *flow)
 
 static void print_goodput(char out[CELL_MAX], const struct flow_summary *flow)
 {
-    units_rate(flow->has_goodput ? flow->goodput_bps : -1, out);
+    const struct goodput *goodput = &flow->goodput;
+    char rate[UNITS_TEXT_MAX];
+    units_rate(goodput->lack == GOODPUT_THERE_IS ? goodput->bps : -1, rate);
+    snprintf(out, CELL_MAX, "%s%s", goodput->doubtful ? "~" : "", rate);
 }
 
 static void print_rtt(char out[CELL_MAX], const struct flow_summary *flow)
@@ -123,6 +127,8 @@ struct column {
 };
 
 #define COLUMNS 13
+
+#define RECEIVE_APART 0.05 /* of goodput, to be told */
 
 #define PAIRS_MAX 4 /* of hosts, that are told one by one */
 
@@ -228,9 +234,11 @@ static void print_totals(const struct run_summary *run, FILE *out)
     if (run->complete + run->partial + run->failed > 0)
         snprintf(counts, sizeof counts, ": %zu complete, %zu partial, %zu failed", run->complete,
                  run->partial, run->failed);
-    if (totals.has_goodput)
-        snprintf(text, sizeof text, "; together %s over %.4g s", units_rate(totals.bps, rate),
-                 (double)totals.time_ns / 1e9);
+    const struct goodput *goodput = &totals.goodput;
+    if (goodput->lack == GOODPUT_THERE_IS)
+        snprintf(text, sizeof text, "; together %s%s over %.4g s", goodput->doubtful ? "~" : "",
+                 units_rate(goodput->bps, rate),
+                 ((double)goodput->span.to_ns - (double)goodput->span.from_ns) / 1e9);
     paragraph_print(out, "%zu flow%s%s%s%s", run->flow_count, plural(run->flow_count), counts, text,
                     counters ? counters : "");
     free(counters);
@@ -244,8 +252,8 @@ static void print_pairs(const struct run_summary *run, FILE *out)
     char text[PAIRS_MAX * (UNITS_TEXT_MAX + 4 + 2 * sizeof run->flows->flow.src)], *at = text;
     for (size_t i = 0; i < count; i++) {
         char rate[UNITS_TEXT_MAX] = "-";
-        if (pairs[i].totals.has_goodput)
-            units_rate(pairs[i].totals.bps, rate);
+        if (pairs[i].totals.goodput.lack == GOODPUT_THERE_IS)
+            units_rate(pairs[i].totals.goodput.bps, rate);
         at += sprintf(at, "%s%s to %s %s", i ? "; " : "", pairs[i].src, pairs[i].dst, rate);
     }
     if (count > 1)
@@ -265,6 +273,36 @@ static void print_bare_retransmits(const struct run_summary *run, FILE *out)
     if (segments)
         paragraph_print(out, "%" PRIu64 " of the retransmits had no data in them: SYN or FIN",
                         segments);
+}
+
+/* Share of goodput by which the receive rate is another; 0: by 5 % at most, or one is not known. */
+static double apart(const struct flow_summary *flow)
+{
+    if (flow->goodput.lack || flow->receive.lack)
+        return 0;
+    const double share = fabs(flow->receive.bps / flow->goodput.bps - 1);
+    return share > RECEIVE_APART ? share : 0;
+}
+
+/* The flow was slow, or did not move, before that sample. */
+static void print_receive_rates(const struct run_summary *run, FILE *out)
+{
+    const struct flow_summary *most = NULL;
+    char receive[UNITS_TEXT_MAX], goodput[UNITS_TEXT_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_summary *flow = &run->flows[i];
+        count += apart(flow) > 0;
+        if (apart(flow) > (most ? apart(most) : 0))
+            most = flow;
+    }
+    if (most)
+        paragraph_print(out,
+                        "receive rate, from the receiver's first sample with data on: differs "
+                        "from goodput by over 5 %% in %zu flow%s; most in flow %" PRId32
+                        ", where it is %s, goodput %s",
+                        count, plural(count), most->flow.id, units_rate(most->receive.bps, receive),
+                        units_rate(most->goodput.bps, goodput));
 }
 
 /* Against the world's time, which no figure here depends on. */
@@ -335,6 +373,7 @@ static void run_text(const struct summary *summary, FILE *out, size_t max_flows)
     print_totals(run, out);
     print_pairs(run, out);
     trouble_text(summary, out);
+    print_receive_rates(run, out);
     print_bare_retransmits(run, out);
     print_warmup(run, out);
     print_agents(&run->run, out);

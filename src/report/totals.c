@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "model/ccalg.h"
-#include "model/goodput.h"
 
 static void add_counted(struct counted *sum, const struct flow_summary *flow, struct counted more)
 {
@@ -28,6 +27,18 @@ static bool is_of(const struct flow_summary *flow, const struct pair *pair)
     return strcmp(flow->flow.src, pair->src) == 0 && strcmp(flow->flow.dst, pair->dst) == 0;
 }
 
+/* The first one: to_ns is less than from_ns. */
+static void add_span(struct goodput_span *sum, const struct goodput_span *more)
+{
+    const int64_t early_ns = more->to_ns >= sum->to_ns ? more->early_ns : sum->early_ns;
+    const bool known = sum->error_ns >= 0 && more->error_ns >= 0;
+    sum->bytes += more->bytes;
+    sum->from_ns = more->from_ns < sum->from_ns ? more->from_ns : sum->from_ns;
+    sum->to_ns = more->to_ns > sum->to_ns ? more->to_ns : sum->to_ns;
+    sum->error_ns = !known ? -1 : more->error_ns > sum->error_ns ? more->error_ns : sum->error_ns;
+    sum->early_ns = early_ns;
+}
+
 /* pair NULL: of all. */
 static struct totals sum(const struct run_summary *run, const struct pair *pair)
 {
@@ -35,25 +46,18 @@ static struct totals sum(const struct run_summary *run, const struct pair *pair)
                             .payload_bytes.known = true,
                             .retransmits.known = true,
                             .ce_marks.known = true};
-    int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
+    struct goodput_span span = {.from_ns = INT64_MAX, .to_ns = INT64_MIN};
     for (size_t i = 0; i < run->flow_count; i++) {
         const struct flow_summary *flow = &run->flows[i];
         if (pair && !is_of(flow, pair))
             continue;
         add_counters(&totals, flow);
-        totals.whole &= flow->has_goodput || !flow->has_begin;
-        if (!flow->has_goodput)
-            continue;
-        totals.has_goodput = true;
-        totals.bytes += flow->goodput_bytes;
-        from_ns = flow->goodput_from_ns < from_ns ? flow->goodput_from_ns : from_ns;
-        const int64_t end_ns = flow->goodput_from_ns + flow->goodput_ns;
-        to_ns = end_ns > to_ns ? end_ns : to_ns;
+        const bool counts = goodput_has_span(&flow->goodput);
+        totals.whole &= counts || flow->goodput.lack == GOODPUT_NO_DATA;
+        if (counts)
+            add_span(&span, &flow->goodput.span);
     }
-    if (totals.has_goodput)
-        totals.bps = goodput_between(totals.bytes, from_ns, to_ns);
-    totals.has_goodput &=
-        totals.bps >= 0 && !__builtin_sub_overflow(to_ns, from_ns, &totals.time_ns);
+    totals.goodput = goodput_of(&span);
     return totals;
 }
 

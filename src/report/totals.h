@@ -7,11 +7,10 @@
 /* Goodputs of flows are not added up: those that follow one another would make a rate that there
  * never was. */
 struct totals {
-    bool has_goodput; /* of any flow */
-    bool whole;       /* of all flows that moved data */
-    uint64_t bytes;   /* that the flows' goodputs are of */
-    int64_t time_ns;  /* from where the first of these begins to where the last ends */
-    double bps;       /* bytes by time */
+    /* The bytes that the flows' goodputs are of, from where the first of these begins to where the
+     * last ends.  Flows whose own bytes are too few for a figure are among them. */
+    struct goodput goodput;
+    bool whole; /* of all flows that moved data */
     /* Of all flows; known if they are of each flow that moved data. */
     struct counted payload_bytes, retransmits, ce_marks;
     uint64_t echoes; /* of ce_marks, those of flows whose echoes go on until they are answered */

@@ -13,13 +13,14 @@
 #define LEDGERS_MAX 10 /* that are told one by one */
 
 /* What is not worth a word. */
-#define SAMPLE_LATE_NS (1 * NS_PER_MS)
-#define MISSED_SHARE   0.01                       /* of the samples expected */
-#define TURN_LATE_NS   ((double)(10 * NS_PER_MS)) /* of a begin or a stop */
-#define WAIT_SHARE     0.1                        /* that a worker waited for a core */
-#define READ_LATE_NS   (100 * NS_PER_MS)          /* of the first read, and RTTs: */
-#define READ_LATE_RTTS 3
-#define SKIPPED_SHARE  0.001 /* of what was due under a rate */
+#define SAMPLE_LATE_NS  (1 * NS_PER_MS)
+#define MISSED_SHARE    0.01                       /* of the samples expected */
+#define TURN_LATE_NS    ((double)(10 * NS_PER_MS)) /* of a begin or a stop */
+#define WAIT_SHARE      0.1                        /* that a worker waited for a core */
+#define READ_LATE_NS    (10 * NS_PER_MS)  /* of the first read, behind the acknowledgement */
+#define FIRST_LATE_NS   (100 * NS_PER_MS) /* of that, behind the first write, and RTTs: */
+#define FIRST_LATE_RTTS 3
+#define SKIPPED_SHARE   0.001 /* of what was due under a rate */
 
 __attribute__((format(printf, 2, 3))) static void add(struct warnings *out, const char *format, ...)
 {
@@ -277,27 +278,87 @@ static void add_waits(struct warnings *out, const struct run_summary *run)
             worst.value * 100);
 }
 
-/* From the source's first write to the receiver's first read, where that is longer than it takes,
- * or data were seen to wait. */
+static bool known(const struct end_report *report, enum end_time which)
+{
+    return report && report->times >> which & 1;
+}
+
+/* ns from one end's time to the other's; below 0 also where they are not known. */
+static double from_to(const struct end_report *one, enum end_time from,
+                      const struct end_report *other, enum end_time to)
+{
+    if (!known(one, from) || !known(other, to))
+        return -1;
+    return (double)other->at[to] - (double)one->at[from];
+}
+
+static double usual_ns(const struct flow_summary *flow)
+{
+    return (double)FIRST_LATE_NS + FIRST_LATE_RTTS * (double)flow->rtt_min_ns;
+}
+
+/* Data wait in the receiver's kernel from before they are acknowledged until its program reads. */
+static double read_late(const struct flow_summary *flow, const struct end_report *report)
+{
+    const struct end_report *src = flow_result_report(&flow->flow, END_SRC);
+    if (report->end != END_DST || flow->flow.tuning.read_rate)
+        return -1;
+    const double waited_ns = from_to(src, T_FIRST_ACKED, report, T_FIRST_BYTE);
+    const double error_ns = (double)flow->goodput.span.error_ns;
+    return waited_ns > (double)READ_LATE_NS + error_ns ? waited_ns : -1;
+}
+
+static double acknowledged_late(const struct flow_summary *flow, const struct end_report *report)
+{
+    const double waited_ns = from_to(report, T_FIRST_BYTE, report, T_FIRST_ACKED);
+    return waited_ns > usual_ns(flow) ? waited_ns : -1;
+}
+
+/* The source's kernel does not say when the first byte was acknowledged: late is what takes longer
+ * than it may, or was seen to wait. */
 static double first_read(const struct flow_summary *flow, const struct end_report *report)
 {
     const struct end_report *src = flow_result_report(&flow->flow, END_SRC);
-    if (report->end != END_DST || !src || !(report->times & src->times & 1u << T_FIRST_BYTE))
+    if (report->end != END_DST || known(src, T_FIRST_ACKED))
         return -1;
-    const double waited_ns = (double)report->at[T_FIRST_BYTE] - (double)src->at[T_FIRST_BYTE];
-    const double usual_ns = (double)READ_LATE_NS + READ_LATE_RTTS * (double)flow->rtt_min_ns;
-    return flow->read_late || waited_ns > usual_ns ? waited_ns : -1;
+    const double waited_ns = from_to(src, T_FIRST_BYTE, report, T_FIRST_BYTE);
+    return flow->read_late || waited_ns > usual_ns(flow) ? waited_ns : -1;
 }
 
 static void add_first_reads(struct warnings *out, const struct run_summary *run)
 {
     const struct worst worst = find_worst(run, first_read, 0);
-    if (worst.flow)
+    if (!worst.flow)
+        return;
+    const bool matters = worst.flow->basis == BY_READS;
+    add(out,
+        FLOWS_FORMAT "the receiver read its first data late; the worst is flow %" PRId32
+                     ", %.0f ms behind the first write%s",
+        worst.flows, run->flow_count, worst.flow->flow.id, worst.value / 1e6,
+        matters ? ": what had waited until then may make the goodput too high" : "");
+}
+
+static void add_first_bytes(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst read = find_worst(run, read_late, 0);
+    const struct worst acked = find_worst(run, acknowledged_late, 0);
+    char left[64] = "";
+    if (read.flow)
         add(out,
-            FLOWS_FORMAT "the receiver read its first data late; the worst is flow %" PRId32
-                         ", %.0f ms behind the first write: what had waited until then may make "
-                         "the goodput too high",
-            worst.flows, run->flow_count, worst.flow->flow.id, worst.value / 1e6);
+            FLOWS_FORMAT "the receiver's program read its first data late; the worst is flow "
+                         "%" PRId32 ", %.0f ms behind their acknowledgement: its host, not the "
+                         "network",
+            read.flows, run->flow_count, read.flow->flow.id, read.value / 1e6);
+    if (!acked.flow)
+        return;
+    const struct end_report *src = &acked.flow->flow.report[END_SRC];
+    const double left_ns = from_to(src, T_FIRST_BYTE, src, T_FIRST_LEFT);
+    if (left_ns >= 0)
+        snprintf(left, sizeof left, " (they left their host after %.1f ms)", left_ns / 1e6);
+    add(out,
+        FLOWS_FORMAT "their first data were acknowledged late; the worst is flow %" PRId32
+                     ", %.0f ms behind the first write%s: the network, not the receiver's program",
+        acked.flows, run->flow_count, acked.flow->flow.id, acked.value / 1e6, left);
 }
 
 /* Of the source: a reader gives up what it was due to read also where nothing came. */
@@ -339,16 +400,52 @@ static void add_requeued(struct warnings *out, const struct run_summary *run)
             count, run->flow_count, units_bytes(bytes, text));
 }
 
-static void add_short(struct warnings *out, const struct run_summary *run)
+/* ---- of goodput ---- */
+
+/* Why a flow failed is told elsewhere. */
+static bool lacks(const struct flow_summary *flow, enum goodput_lack lack)
 {
-    char text[DURATION_TEXT_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < run->flow_count; i++)
-        count += run->flows[i].has_begin && !run->flows[i].has_goodput;
-    if (run->warmup_ns > 0 && count > 0)
+    const bool failed = lack == GOODPUT_NO_DATA && flow->flow.status == FLOW_FAILED;
+    return flow->goodput.lack == lack && !failed;
+}
+
+static void add_lacks(struct warnings *out, const struct run_summary *run)
+{
+    for (enum goodput_lack lack = GOODPUT_THERE_IS + 1; lack < GOODPUT_LACKS; lack++) {
+        size_t count = 0;
+        char warmup[DURATION_TEXT_MAX + 4] = "", text[DURATION_TEXT_MAX];
+        for (size_t i = 0; i < run->flow_count; i++)
+            count += lacks(&run->flows[i], lack);
+        if (lack == GOODPUT_BEHIND)
+            snprintf(warmup, sizeof warmup, " of %s", duration_format(run->warmup_ns, text));
+        if (count)
+            add(out, "%zu of %zu flows have no goodput: %s%s", count, run->flow_count,
+                goodput_lack_text(lack), warmup);
+    }
+}
+
+static void add_doubts(struct warnings *out, const struct run_summary *run)
+{
+    size_t doubtful = 0, by[3] = {0};
+    for (size_t i = 0; i < run->flow_count; i++) {
+        doubtful += run->flows[i].goodput.doubtful;
+        by[run->flows[i].basis] += goodput_has_span(&run->flows[i].goodput);
+    }
+    if (doubtful)
         add(out,
-            "%zu of %zu flows have no goodput: no sample of their data is behind the warm-up of %s",
-            count, run->flow_count, duration_format(run->warmup_ns, text));
+            FLOWS_FORMAT "their goodput (~) is known to more than 1 %% only: the clocks, or the "
+                         "moment of the last arrival, are not known well enough for so short a "
+                         "time; summary --json has its limits",
+            doubtful, run->flow_count);
+    if (by[BY_SAMPLES])
+        add(out, FLOWS_FORMAT "their goodput is of samples alone: the receiver's report is missing",
+            by[BY_SAMPLES], run->flow_count);
+    if (by[BY_READS])
+        add(out,
+            FLOWS_FORMAT "their goodput counts from the receiver's first read on, not from the "
+                         "source's first write, for their record has not what that takes: it may "
+                         "be too high",
+            by[BY_READS], run->flow_count);
 }
 
 void warnings_of(struct warnings *out, const struct run_summary *run)
@@ -360,7 +457,9 @@ void warnings_of(struct warnings *out, const struct run_summary *run)
     add_late_turns(out, run);
     add_waits(out, run);
     add_first_reads(out, run);
+    add_first_bytes(out, run);
     add_skipped(out, run);
     add_requeued(out, run);
-    add_short(out, run);
+    add_lacks(out, run);
+    add_doubts(out, run);
 }

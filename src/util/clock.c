@@ -18,3 +18,10 @@ int64_t clock_now_unix(void)
 {
     return read_clock(CLOCK_REALTIME);
 }
+
+int64_t clock_jiffy(void)
+{
+    struct timespec step = {0};
+    clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+    return step.tv_sec * NS_PER_S + step.tv_nsec;
+}

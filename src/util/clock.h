@@ -11,5 +11,6 @@
 
 int64_t clock_now(void);      /* CLOCK_MONOTONIC, ns */
 int64_t clock_now_unix(void); /* CLOCK_REALTIME, ns since 1970: for people only, it steps */
+int64_t clock_jiffy(void);    /* ns: the kernel's coarse times go by steps of it */
 
 #endif

@@ -122,6 +122,9 @@ def test_all_of_a_run(left):
     assert outcome.stdout == text  # as `run` prints it
     shown = left.lab.command(None, "recover", *spools, "-o", outcome.output, "--json").must(0)
     assert len(json.loads(shown.stdout)["flows"]) == 2
+    for flow in json.loads(shown.stdout)["flows"]:  # nobody knows how right these clocks are
+        assert flow["goodput_basis"] == "kernels" and flow["goodput_bps"] > 0
+        assert flow["goodput_error_ns"] is None and flow["goodput_doubtful"]
     assert f"replaced {outcome.output} (" in shown.stderr
     shown = left.lab.command(None, "recover", *spools, "-o", "-", "--json").must(2)
     assert "both want standard output" in shown.stderr
@@ -169,6 +172,7 @@ def test_agent_killed(left):
     assert "its spool has no end" in flow.result.error
     assert flow.result.status == PARTIAL
     assert flow.TxTCPInfo and flow.RxTCPInfo and not flow.result.HasField("dst")
+    assert basis(left, outcome) == "samples"
     # Of one of them alone.
     outcome = left.recover(left.spools()[1]).must(1)
     (flow,) = outcome.flows
@@ -176,6 +180,12 @@ def test_agent_killed(left):
     assert flow.result.status == PARTIAL
     assert flow.RxTCPInfo and not flow.TxTCPInfo
     assert "not among the files" in outcome.run.agents[0].lost
+    assert basis(left, outcome) == "reads"
+
+
+def basis(left, outcome):
+    shown = left.lab.command(None, "summary", "--json", outcome.output).must(0)
+    return json.loads(shown.stdout)["flows"][0]["goodput_basis"]
 
 
 KILLED = 6  # agents, each at a moment of its own

@@ -41,10 +41,14 @@ def test_starts_are_kept(pair):
         stop = moment(flow.result.dst, "stop")
         over = flow.result.start_ns + flow.result.duration_ns
         assert over - error <= stop <= over + MARGIN
-        counted = stop - moment(flow.result.dst, "first_byte")
-        goodput = flow.result.dst.payload_bytes_stop * 8e9 / counted
+        begun = moment(flow.result.src, "first_byte")
+        # An aborted flow's ends with its last arrival.
+        last = figures["goodput_from_ns"] + figures["goodput_ns"]
+        assert last <= stop and (last == stop or figures["goodput_most_bps"])
+        goodput = flow.result.dst.payload_bytes_stop * 8e9 / (last - begun)
         assert figures["id"] == flow.params.id
         assert figures["goodput_bps"] == pytest.approx(goodput, rel=1e-6)
+        assert figures["goodput_from_ns"] == begun and figures["goodput_basis"] == "kernels"
 
 
 def test_plan_tells_what_would_run(pair):

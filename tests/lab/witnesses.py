@@ -128,6 +128,7 @@ class Packet:
     seq: int
     ack: int
     size: int  # bytes of payload
+    real_ns: int = 0  # when it passed, by the wall clock
 
 
 CAPTURE_DELAY = 1.5  # s until tcpdump has surely been given the last packet
@@ -145,16 +146,17 @@ def capture(path):
     data = Path(path).read_bytes()
     magic, link = struct.unpack_from("<I16xI", data)
     assert magic in (0xA1B2C3D4, 0xA1B23C4D) and link == 1, "not a capture of Ethernet"
+    fraction = 1 if magic == 0xA1B23C4D else 1000
     at = 24
     while at + 16 <= len(data):
-        (kept,) = struct.unpack_from("<8xI", data, at)
+        seconds, parts, kept = struct.unpack_from("<III", data, at)
         frame = data[at + 16 : at + 16 + kept]
         at += 16 + kept
         if frame[12:14] == b"\x08\x00" and frame[23] == 6:
-            yield segment(frame)
+            yield segment(frame, seconds * 1_000_000_000 + parts * fraction)
 
 
-def segment(frame):
+def segment(frame, real_ns=0):
     header = (frame[14] & 15) * 4
     tcp = 14 + header
     (total,) = struct.unpack_from("!H", frame, 16)
@@ -168,6 +170,7 @@ def segment(frame):
         seq,
         ack,
         total - header - (offset >> 4) * 4,
+        real_ns,
     )
 
 

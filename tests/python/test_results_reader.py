@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 
 import pytest
+from pytest import approx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -132,6 +133,59 @@ def test_goodput_of_files_without_counters(pb, reader, tmp_path):
     got = list(reader.read(write(tmp_path / "results", flow, bare)))
     assert got[0].dst.goodput() == [(0.0, 1.0, 8000.0), (2.0, 3.0, 0.0)]
     assert got[1].dst.goodput() == [(0.0, 1.0, 8136.0)]
+
+
+def put_reports(flow):
+    """Two agents whose clocks are right to 1 and 2 ms; 1 MB by 2.5 s, nothing before 1.2 s."""
+    for place, error in enumerate((1_000_000, 2_000_000)):
+        flow.run.hosts.add(agent=place)
+        flow.run.agents.add().clock.error_ns = error
+        flow.run.agents[place].clock.exchanges = 8
+    flow.result.dst_host = 1
+    src, dst = flow.result.src, flow.result.dst
+    src.times, src.first_byte_ns, src.payload_bytes = 1 << 2, 0, 2_000_000
+    src.stop.min_rtt_us = 20_000
+    dst.times, dst.first_byte_ns, dst.stop_ns = 1 << 2 | 1 << 4, 1_200_000_000, 2_500_000_000
+    dst.payload_bytes = dst.payload_bytes_stop = 1_000_000
+    dst.preamble_bytes = src.preamble_bytes = 16
+    dst.stop.received, dst.stop.data_segs, dst.stop.jiffy_us = 1_000_016, 1000, 4000
+    dst.stop.t_ns, dst.stop.last_data_recv_ms = dst.stop_ns, 80
+    put_received(flow, (0.5, 16), (1.5, 200_016), (2.4, 900_016))
+
+
+def test_goodput_of_a_flow(pb, reader, tmp_path):
+    def of(flow, **words):
+        (got,) = reader.read(write(tmp_path / "results", flow))
+        return got.goodput(**words)
+
+    flow = a_flow(pb, last=True)
+    put_reports(flow)
+    whole = of(flow)
+    assert (whole.bps, whole.lack, whole.basis, whole.doubtful) == (3.2e6, None, "kernels", False)
+    assert whole.least_bps == approx(8e6 / 2.503) and whole.most_bps == approx(8e6 / 2.497)
+    cut = of(flow, warmup_ns=400_000_000)
+    assert (cut.payload_bytes, cut.from_ns, cut.bps) == (1_000_000, 500_000_000, 4e6)
+    assert cut.least_bps == cut.most_bps == cut.bps
+    flow.run.warmup_ns = 1_000_000_000
+    assert of(flow).bps == 6.4e6
+    assert of(flow, warmup_ns=0) == whole
+    assert "warm-up" in of(flow, warmup_ns=3_000_000_000).lack
+    flow.run.warmup_ns = 0
+    # All had come: 76 to 84 ms before.
+    flow.result.src.payload_bytes = 1_000_000
+    early = of(flow)
+    assert early.to_ns == 2_424_000_000 and early.most_bps == approx(8e6 / (2.424 - 0.003 - 0.008))
+    flow.result.dst.stop.data_segs = 9
+    assert "segments" in of(flow).lack
+    flow.result.dst.stop.jiffy_us = 0
+    assert (of(flow).basis, of(flow).bps) == ("reads", approx(8e6 / 1.3))
+    flow.result.src.stop.jiffy_us = 4000
+    flow.result.ClearField("dst")
+    samples = of(flow)
+    assert (samples.basis, samples.payload_bytes, samples.to_ns) == ("samples", 900_000, 2.4e9)
+    flow.result.ClearField("src")
+    assert of(flow).bps == approx(8 * 700_000 / 0.9)
+    assert of(a_flow(pb, last=True)).lack == "no payload arrived in the counted time"
 
 
 def test_zero_and_not_returned_differ(pb, reader, tmp_path):

@@ -22,6 +22,20 @@ static void run_to_the_end(struct rig *src, struct rig *dst, unsigned flows)
     rig_close(dst);
 }
 
+/* The kernel's word on the first byte: written, let out, come, acknowledged. */
+static void check_first_byte(const struct end_report *src, const struct end_report *dst)
+{
+    const uint32_t all = 1u << T_FIRST_BYTE | 1u << T_FIRST_LEFT | 1u << T_FIRST_ACKED;
+    assert_int_equal(src->times & all, all);
+    assert_int_equal(dst->times & all, 1u << T_FIRST_BYTE);
+    assert_true(src->at[T_FIRST_BYTE] <= src->at[T_FIRST_LEFT]);
+    assert_true(src->at[T_FIRST_LEFT] <= src->at[T_FIRST_ACKED]);
+    assert_true(src->at[T_FIRST_ACKED] <= src->at[T_STOP]);
+    const struct reading *stop = &dst->reading[READ_STOP];
+    assert_true(stop->jiffy_us >= 1000 && stop->jiffy_us <= 10000);
+    assert_true(stop->last_data_recv_ms <= 100);
+}
+
 static void test_one_flow_between_two_engines(void **state)
 {
     (void)state;
@@ -49,6 +63,7 @@ static void test_one_flow_between_two_engines(void **state)
     assert_int_equal(received->local_port, spec.peer_port);
     assert_int_equal(sent->local_port, received->peer_port);
     assert_true(sent->samples_expected >= 11); /* 0, 10, ... 100 ms, and the drain */
+    check_first_byte(sent, received);
     assert_int_equal(src->heard[0][END_SRC].last.flow, 0);
     rig_free(src);
     rig_free(dst);

@@ -25,7 +25,6 @@ static struct flow_summary clean(void)
                  .has_report = {true, true},
                  .verdict = {.limit = LIMIT_NETWORK, .source = {-1, -1}, .sink = {-1, -1}}},
         .has_begin = true,
-        .has_goodput = true,
         .rtt_min_ns = 20 * MS,
     };
     for (int end = 0; end < 2; end++) {
@@ -115,7 +114,7 @@ static void test_a_late_first_read(void **state)
     (void)state;
     static const char *const text =
         "1 of 2 flows: the receiver read its first data late; the worst is flow 7, %d ms behind "
-        "the first write: what had waited until then may make the goodput too high";
+        "the first write";
     char told[256];
     struct flow_summary flow = clean();
     flow.flow.report[END_DST].at[T_FIRST_BYTE] = (1001 + 160) * MS; /* 100 ms and three RTTs */
@@ -150,15 +149,78 @@ static void test_flows_shorter_than_the_warm_up(void **state)
     struct flow_summary flow = clean();
     struct run_summary run = {.flows = &flow, .flow_count = 1, .warmup_ns = 5000 * MS};
     struct warnings warnings = {0};
-    flow.has_goodput = false;
+    flow.goodput.lack = GOODPUT_BEHIND;
     warnings_of(&warnings, &run);
     assert_int_equal(warnings.count, 1);
-    assert_string_equal(warnings.texts[0], "1 of 1 flows have no goodput: no sample of their data "
-                                           "is behind the warm-up of 5s");
+    assert_string_equal(warnings.texts[0], "1 of 1 flows have no goodput: no sample with data is "
+                                           "behind the warm-up of 5s");
     warnings_fini(&warnings);
-    run.warmup_ns = 0;
-    warnings_of(&warnings, &run);
-    assert_int_equal(warnings.count, 0);
+}
+
+static void test_why_there_is_no_goodput(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.goodput.lack = GOODPUT_FEW;
+    expect(&flow,
+           "1 of 2 flows have no goodput: fewer than 10 segments arrived in the counted time");
+    flow.goodput.lack = GOODPUT_NO_DATA;
+    expect(&flow, "1 of 2 flows have no goodput: no payload arrived in the counted time");
+    flow.flow.status = FLOW_FAILED; /* which says why */
+    expect(&flow, NULL);
+}
+
+static void test_goodput_that_is_less_than_it_should_be(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.goodput.doubtful = true;
+    expect(&flow, "1 of 2 flows: their goodput (~) is known to more than 1 % only: the clocks, or "
+                  "the moment of the last arrival, are not known well enough for so short a time; "
+                  "summary --json has its limits");
+    flow = clean();
+    flow.basis = BY_SAMPLES;
+    expect(&flow, "1 of 2 flows: their goodput is of samples alone: the receiver's report is "
+                  "missing");
+    flow.basis = BY_READS;
+    expect(&flow, "1 of 2 flows: their goodput counts from the receiver's first read on, not from "
+                  "the source's first write, for their record has not what that takes: it may be "
+                  "too high");
+    flow.goodput.lack = GOODPUT_NO_TIMES;
+    flow.flow.status = FLOW_FAILED;
+    expect(&flow, "1 of 2 flows have no goodput: when payload was sent, or arrived, is not known");
+}
+
+/* Acknowledged early and read late, or acknowledged late: who was. */
+static void test_whose_first_data_were_late(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    struct end_report *src = &flow.flow.report[END_SRC], *dst = &flow.flow.report[END_DST];
+    src->times |= 1u << T_FIRST_ACKED;
+    src->at[T_FIRST_ACKED] = 1021 * MS;
+    dst->at[T_FIRST_BYTE] = 1031 * MS;
+    expect(&flow, NULL);
+    dst->at[T_FIRST_BYTE] = 1171 * MS;
+    expect(&flow, "1 of 2 flows: the receiver's program read its first data late; the worst is "
+                  "flow 7, 150 ms behind their acknowledgement: its host, not the network");
+    flow.goodput.span.error_ns = 140 * MS; /* the clocks may be apart by as much */
+    expect(&flow, NULL);
+    flow.goodput.span.error_ns = 0;
+    flow.flow.tuning.read_rate = 1000; /* as it shall */
+    expect(&flow, NULL);
+
+    src->at[T_FIRST_ACKED] = 1001 * MS + 160 * MS; /* 100 ms and three RTTs */
+    dst->at[T_FIRST_BYTE] = 1100 * MS;
+    expect(&flow, NULL);
+    src->at[T_FIRST_ACKED] = 4701 * MS;
+    expect(&flow, "1 of 2 flows: their first data were acknowledged late; the worst is flow 7, "
+                  "3700 ms behind the first write: the network, not the receiver's program");
+    src->times |= 1u << T_FIRST_LEFT;
+    src->at[T_FIRST_LEFT] = 1001 * MS + MS / 2;
+    expect(&flow, "1 of 2 flows: their first data were acknowledged late; the worst is flow 7, "
+                  "3700 ms behind the first write (they left their host after 0.5 ms): the "
+                  "network, not the receiver's program");
 }
 
 static void test_what_the_senders_queue_dropped(void **state)
@@ -205,11 +267,9 @@ static void test_warnings_that_differ_in_figures(void **state)
 
 static struct flow_summary moved(int64_t from_ms, int64_t to_ms, uint64_t bytes)
 {
-    return (struct flow_summary){.has_begin = true,
-                                 .has_goodput = true,
-                                 .goodput_bytes = bytes,
-                                 .goodput_from_ns = from_ms * MS,
-                                 .goodput_ns = (to_ms - from_ms) * MS};
+    return (struct flow_summary){
+        .has_begin = true,
+        .goodput.span = {.bytes = bytes, .from_ns = from_ms * MS, .to_ns = to_ms * MS}};
 }
 
 static void test_flows_that_follow_one_another(void **state)
@@ -218,16 +278,46 @@ static void test_flows_that_follow_one_another(void **state)
     struct flow_summary flows[] = {moved(0, 1000, 1000), moved(1000, 2000, 3000)};
     struct run_summary run = {.flows = flows, .flow_count = 2};
     struct totals totals = totals_of(&run);
-    assert_true(totals.has_goodput && totals.whole);
-    assert_int_equal(totals.time_ns, 2000 * MS);
-    assert_true(totals.bps == 16000);
+    assert_true(totals.whole);
+    assert_int_equal(totals.goodput.span.from_ns, 0);
+    assert_int_equal(totals.goodput.span.to_ns, 2000 * MS);
+    assert_true(totals.goodput.bps == 16000);
     flows[1] = moved(0, 1000, 3000); /* at one time: the rates' sum */
-    assert_true(totals_of(&run).bps == 32000);
-    flows[1].has_goodput = false;
+    assert_true(totals_of(&run).goodput.bps == 32000);
+    flows[1].goodput.lack = GOODPUT_FEW; /* too few for a figure of their own */
+    assert_true(totals_of(&run).goodput.bps == 32000);
+    flows[1].goodput.lack = GOODPUT_NO_TIMES;
     totals = totals_of(&run);
-    assert_true(totals.has_goodput && !totals.whole && totals.bps == 8000);
-    flows[0].has_goodput = false;
-    assert_false(totals_of(&run).has_goodput);
+    assert_true(!totals.whole && totals.goodput.bps == 8000);
+    flows[1].goodput.lack = GOODPUT_NO_DATA;
+    totals = totals_of(&run);
+    assert_true(totals.whole && totals.goodput.bps == 8000);
+    flows[0].goodput.lack = GOODPUT_NO_DATA;
+    assert_int_equal(totals_of(&run).goodput.lack, GOODPUT_NO_DATA);
+}
+
+/* From the least begin to the greatest end, and as well as the worst clocks are known. */
+static void test_how_sure_the_sum_is(void **state)
+{
+    (void)state;
+    struct flow_summary flows[] = {moved(0, 900, 1000), moved(100, 1000, 3000)};
+    const struct run_summary run = {.flows = flows, .flow_count = 2};
+    flows[0].goodput.span.error_ns = 5 * MS;
+    flows[0].goodput.span.early_ns = 800 * MS; /* another one's end counts */
+    flows[1].goodput.span.error_ns = 7 * MS;
+    struct goodput goodput = totals_of(&run).goodput;
+    assert_false(goodput.doubtful);
+    assert_int_equal(goodput.span.error_ns, 7 * MS);
+    assert_int_equal(goodput.span.early_ns, 0);
+    assert_true(goodput.bps == 32000 && goodput.least_bps < 32000 && goodput.most_bps > 32000);
+    flows[1].goodput.span.early_ns = 4 * MS;
+    assert_true(totals_of(&run).goodput.doubtful);
+    flows[0].goodput.span.error_ns = -1;
+    goodput = totals_of(&run).goodput;
+    assert_true(goodput.doubtful && goodput.least_bps < 0);
+    flows[1].goodput.span.error_ns = 101 * MS;
+    flows[0].goodput.span.error_ns = 0;
+    assert_int_equal(totals_of(&run).goodput.lack, GOODPUT_UNCERTAIN);
 }
 
 static void test_pairs_of_hosts(void **state)
@@ -244,7 +334,7 @@ static void test_pairs_of_hosts(void **state)
     struct pair pairs[2];
     assert_int_equal(totals_of_pairs(&run, pairs, 2), 2);
     assert_string_equal(pairs[0].src, "A");
-    assert_true(pairs[0].totals.bps == 8000 && pairs[1].totals.bps == 12000);
+    assert_true(pairs[0].totals.goodput.bps == 8000 && pairs[1].totals.goodput.bps == 12000);
     assert_int_equal(totals_of_pairs(&run, pairs, 1), 0);
 }
 
@@ -328,10 +418,14 @@ int main(void)
         cmocka_unit_test(test_a_late_first_read),
         cmocka_unit_test(test_a_rate_that_was_not_taken),
         cmocka_unit_test(test_flows_shorter_than_the_warm_up),
+        cmocka_unit_test(test_why_there_is_no_goodput),
+        cmocka_unit_test(test_goodput_that_is_less_than_it_should_be),
+        cmocka_unit_test(test_whose_first_data_were_late),
         cmocka_unit_test(test_what_the_senders_queue_dropped),
         cmocka_unit_test(test_an_agent_that_had_other_runs),
         cmocka_unit_test(test_warnings_that_differ_in_figures),
         cmocka_unit_test(test_flows_that_follow_one_another),
+        cmocka_unit_test(test_how_sure_the_sum_is),
         cmocka_unit_test(test_pairs_of_hosts),
         cmocka_unit_test(test_sums_of_what_is_not_known),
         cmocka_unit_test(test_marks_and_echoes),
