@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "engine/sampler.h"
 #include "engine/tuning.h"
@@ -20,6 +21,7 @@
 #define ARRIVAL_NS    (5 * NS_PER_S)    /* behind its start an end must be connected */
 #define SINK_EXTRA_NS NS_PER_S          /* a sink waits so much longer than its source drains */
 #define HOLD_NS       (2 * NS_PER_S)    /* for the peer's reset */
+#define HURRY_NS      (500 * NS_PER_MS) /* likewise, when the run is over */
 #define DOUBT_NS      (500 * NS_PER_MS) /* LOST: for engine_stop() */
 #define TOLERANCE_NS  (100 * NS_PER_MS) /* the two agents' clocks may be so far apart */
 
@@ -65,7 +67,9 @@ struct end *end_create(struct worker *worker, const struct end_spec *spec,
 
 static void close_socket(struct end *end)
 {
-    if (end->fd >= 0)
+    if (end->fd >= 0 && end->state == STATE_HELD)
+        close(end->fd);
+    else if (end->fd >= 0)
         socket_reset(end->fd);
     end->fd = -1;
 }
@@ -191,12 +195,27 @@ static void complete(struct end *end)
     end->state = STATE_OVER;
     if (end->source == SOURCE_NONE && end->spec.finish == FINISH_DRAIN) {
         end->state = STATE_HELD;
+        end->worker->held++;
         loop_rewatch(&end->worker->loop, end->fd, &end->watch, 0);
         loop_arm(&end->worker->loop, &end->pause, clock_now() + HOLD_NS);
     } else {
         close_socket(end);
     }
     owe_report(end);
+}
+
+static void let_go(struct end *end)
+{
+    loop_disarm(&end->worker->loop, &end->pause);
+    close_socket(end);
+    end->state = STATE_OVER;
+    end->worker->held--;
+}
+
+void end_hurry(struct end *end)
+{
+    if (end->state == STATE_HELD)
+        loop_arm(&end->worker->loop, &end->pause, clock_now() + HURRY_NS);
 }
 
 void end_half_done(struct end *end)
@@ -418,10 +437,10 @@ static void on_pause(struct timer *timer)
     } else if (end->state == STATE_OPEN) {
         if (!has_time(end, T_STOP)) /* a worker that is very late stops first */
             take_begin(end);
+    } else if (end->state == STATE_HELD) {
+        let_go(end);
     } else {
-        if (end->state == STATE_LOST)
-            owe_report(end);
-        close_socket(end);
+        owe_report(end);
         end->state = STATE_OVER;
     }
 }
@@ -535,9 +554,7 @@ static void on_event(struct watch *watch, uint32_t events)
         on_open_event(end, events);
         break;
     case STATE_HELD: /* the peer let go */
-        loop_disarm(&end->worker->loop, &end->pause);
-        close_socket(end);
-        end->state = STATE_OVER;
+        let_go(end);
         break;
     case STATE_WAITING:
     case STATE_QUEUED:

@@ -10,8 +10,10 @@
  *   OPEN        connected.  BEGIN at the flow's start, STOP at start + duration (the counted time
  *               is over), LIMIT some seconds later.  A source then shuts down and drains, a sink
  *               reads to the end.  When all halves are done the end is COMPLETE
- *   HELD        a sink that has its report keeps its socket until the peer resets it (or 2 s), so
- *               that no reset of ours overtakes the peer's draining
+ *   HELD        a sink that has read all, and has its report, keeps its socket until the peer
+ *               resets it, for 2 s at most, as its own FIN would bring the peer into TIME_WAIT.
+ *               It is then closed without a reset: should the peer not have heard that all
+ *               arrived, the kernel goes on telling it
  *   LOST        the peer went before the scheduled end: FAILED, but for half a second it may turn
  *               out that the run was being stopped, the other agent first
  *   OVER        the socket is closed, the report is put out or owed
@@ -112,6 +114,8 @@ void end_accept(struct end *end, int fd, const struct socket_address *peer, int6
 /* Opens what is queued, up to the worker's limit of outstanding connects. */
 void end_connect_queued(struct worker *worker);
 void end_stop(struct end *end);
+/* HELD: its worker leaves, the peer has half a second more. */
+void end_hurry(struct end *end);
 /* Puts out what it owes, in order.  false: no room, again later. */
 bool end_pay(struct end *end);
 

@@ -196,6 +196,8 @@ void engine_destroy(struct engine *engine)
     if (!engine)
         return;
     for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_leave(engine->workers[i]);
+    for (unsigned i = 0; i < engine->worker_count; i++)
         worker_destroy(engine->workers[i]);
     free(engine->workers);
     capture_destroy(engine->capture);

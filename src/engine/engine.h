@@ -118,7 +118,8 @@ struct engine_totals {
 };
 struct engine_totals engine_totals(const struct engine *engine);
 
-/* Ends what still runs (no reports then), joins the workers, frees.  NULL is fine. */
+/* Ends what still runs (no reports then), joins the workers, frees.  Where a sink that is over
+ * waits for its peer to let go, that takes half a second at most.  NULL is fine. */
 void engine_destroy(struct engine *engine);
 
 #endif

@@ -95,7 +95,8 @@ static int64_t do_round(void *context, int64_t now_ns)
         due = now_ns + RETRY_NS;
     if (!TAILQ_EMPTY(&worker->queued) && worker->connecting < worker->setup->connecting_max)
         due = now_ns;
-    return due;
+    worker->loop.quit = worker->leaving && !worker->held;
+    return worker->loop.quit ? now_ns : due;
 }
 
 static void *work(void *arg)
@@ -204,11 +205,16 @@ static int stop_all(void *context, void *arg)
     return 0;
 }
 
-static int quit(void *context, void *arg)
+static int leave(void *context, void *arg)
 {
     (void)arg;
     struct worker *worker = context;
-    worker->loop.quit = true;
+    struct end *end;
+    worker->leaving = true;
+    TAILQ_FOREACH(end, &worker->ends, in_worker)
+    {
+        end_hurry(end);
+    }
     return 0;
 }
 
@@ -286,14 +292,20 @@ static void keep_end(void *end)
     (void)end; /* the trees only refer to ends */
 }
 
+void worker_leave(struct worker *worker)
+{
+    if (worker->has_thread && !worker->told_to_leave)
+        loop_call(&worker->loop, leave, NULL);
+    worker->told_to_leave = true;
+}
+
 void worker_destroy(struct worker *worker)
 {
     if (!worker)
         return;
-    if (worker->has_thread) {
-        loop_call(&worker->loop, quit, NULL);
+    worker_leave(worker);
+    if (worker->has_thread)
         pthread_join(worker->thread, NULL);
-    }
     if (worker->discard)
         munmap(worker->discard, worker->setup->read_size);
     tdestroy(worker->by_flow, keep_end);

@@ -39,7 +39,7 @@ struct worker {
     const struct worker_setup *setup;
     int cpu; /* to run on; -1: any */
     pthread_t thread;
-    bool has_thread;
+    bool has_thread, told_to_leave;
     struct loop loop;
     struct usage usage;           /* of the thread */
     int64_t asked_ns;             /* when a source last asked what it waits for, see account.c */
@@ -57,6 +57,8 @@ struct worker {
     struct end_list sampled;
     struct end_list queued; /* want to connect */
     unsigned connecting;
+    size_t held;             /* ends that are */
+    bool leaving;            /* quits when none is */
     struct end_list debtors; /* owe something to the outbox */
     int64_t publish_ns;      /* when the recorder is told at the latest */
 
@@ -69,6 +71,9 @@ struct worker {
 /* Starts the thread.  0, or ERROR_SYSTEM. */
 int worker_create(struct worker **out, const struct worker_setup *setup, int cpu,
                   struct error *err);
+/* Has the thread quit: at once, or when no sink waits any longer for its peer to let go, half a
+ * second at most. */
+void worker_leave(struct worker *worker);
 /* Ends the thread; sockets are reset, nothing is reported.  NULL is fine. */
 void worker_destroy(struct worker *worker);
 

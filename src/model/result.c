@@ -1,5 +1,6 @@
 #include "model/result.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,11 +88,24 @@ static uint64_t payload_across(const struct flow_result *flow)
     return flow->has_report[END_SRC] ? flow->report[END_SRC].payload_bytes_stop : 0;
 }
 
+/* Whether the source ran to its end.  It may not have heard that all arrived: where the sink read
+ * all that was written, and the end of it, that is known. */
+static bool source_is_complete(const struct flow_result *flow)
+{
+    if (!flow->has_report[END_SRC])
+        return false;
+    const struct end_report *src = &flow->report[END_SRC];
+    return src->status == END_COMPLETE ||
+           (src->shut && src->payload_bytes == flow->report[END_DST].payload_bytes);
+}
+
 static enum flow_status status_of(const struct flow_result *flow)
 {
-    if (end_is(flow, END_SRC, END_COMPLETE) && end_is(flow, END_DST, END_COMPLETE))
+    if (!payload_across(flow))
+        return FLOW_FAILED;
+    if (end_is(flow, END_DST, END_COMPLETE) && source_is_complete(flow))
         return FLOW_COMPLETE;
-    return payload_across(flow) ? FLOW_PARTIAL : FLOW_FAILED;
+    return FLOW_PARTIAL;
 }
 
 /* Both ends may have one, and the later is often but the other's echo. */
@@ -132,6 +146,17 @@ static bool never_began(const struct flow_result *flow, enum flow_end end)
            report->at[T_CLOSED] < flow->start_ns;
 }
 
+/* Both ends ran to their end, and yet nothing came of it. */
+static void explain_nothing(struct flow_result *flow)
+{
+    const uint64_t written = flow->report[END_SRC].payload_bytes;
+    if (written)
+        snprintf(flow->error, sizeof flow->error,
+                 "no payload got across: %" PRIu64 " bytes were written, and none came", written);
+    else
+        snprintf(flow->error, sizeof flow->error, "no payload got across: none was written");
+}
+
 /* Writes why an end without an error of its own is not complete; false: it is. */
 static bool explain_end(struct flow_result *flow, enum flow_end end)
 {
@@ -153,6 +178,10 @@ static void explain(struct flow_result *flow)
     if (flow->status == FLOW_COMPLETE)
         return;
     const struct end_report *first = first_with_error(flow);
+    if (end_is(flow, END_SRC, END_COMPLETE) && end_is(flow, END_DST, END_COMPLETE)) {
+        explain_nothing(flow);
+        return;
+    }
     bool both = flow->has_report[END_SRC] && flow->has_report[END_DST];
     if (first && both) {
         snprintf(flow->error, sizeof flow->error, "%s", first->error);

@@ -41,7 +41,7 @@ static void run_owns_what_it_is_given(void **state)
 }
 
 struct end_row {
-    bool reported;
+    int reported;
     enum end_status status;
     uint64_t payload; /* written or read */
     uint64_t acked;
@@ -49,10 +49,11 @@ struct end_row {
     int64_t closed_ns; /* 0: not known */
 };
 
-#define REPORT true
-#define MISSING                         \
-    {                                   \
-        false, END_UNKNOWN, 0, 0, "", 0 \
+#define REPORT 1
+#define SHUT   2 /* likewise, and a FIN stands behind what was written */
+#define MISSING                     \
+    {                               \
+        0, END_UNKNOWN, 0, 0, "", 0 \
     }
 
 static const struct {
@@ -65,8 +66,16 @@ static const struct {
      {{REPORT, END_COMPLETE, 10, 10, "", 5}, {REPORT, END_COMPLETE, 10, 0, "", 6}},
      FLOW_COMPLETE,
      ""},
-    {"complete without a byte",
+    {"complete, and nothing was written",
      {{REPORT, END_COMPLETE, 0, 0, "", 5}, {REPORT, END_COMPLETE, 0, 0, "", 6}},
+     FLOW_FAILED,
+     "no payload got across: none was written"},
+    {"complete by an abort, and nothing came",
+     {{REPORT, END_COMPLETE, 14480, 0, "", 5}, {REPORT, END_COMPLETE, 0, 0, "", 6}},
+     FLOW_FAILED,
+     "no payload got across: 14480 bytes were written, and none came"},
+    {"complete by an abort, and something came",
+     {{REPORT, END_COMPLETE, 14480, 0, "", 5}, {REPORT, END_COMPLETE, 1448, 0, "", 6}},
      FLOW_COMPLETE,
      ""},
     {"no report at all",
@@ -119,6 +128,29 @@ static const struct {
      {{REPORT, END_CUT, 10, 9, "", 5}, {REPORT, END_COMPLETE, 9, 0, "", 6}},
      FLOW_PARTIAL,
      "the src end was cut: data was still under way when the drain limit passed"},
+    {"all was read, of which src never heard",
+     {{SHUT, END_FAILED, 10, 8, "connection reset by the peer", 7},
+      {REPORT, END_COMPLETE, 10, 0, "", 6}},
+     FLOW_COMPLETE,
+     ""},
+    {"all was read, and the drain limit passed at src",
+     {{SHUT, END_CUT, 10, 8, "", 9}, {REPORT, END_COMPLETE, 10, 0, "", 6}},
+     FLOW_COMPLETE,
+     ""},
+    {"all was read, but src had not ended",
+     {{REPORT, END_FAILED, 10, 8, "worker process was killed", 5},
+      {REPORT, END_COMPLETE, 10, 0, "", 6}},
+     FLOW_PARTIAL,
+     "worker process was killed"},
+    {"not all was read",
+     {{SHUT, END_FAILED, 11, 8, "connection reset by the peer", 7},
+      {REPORT, END_COMPLETE, 10, 0, "", 6}},
+     FLOW_PARTIAL,
+     "connection reset by the peer"},
+    {"all was read, but dst had not come to its end",
+     {{SHUT, END_COMPLETE, 10, 8, "", 7}, {REPORT, END_CUT, 10, 0, "reset", 6}},
+     FLOW_PARTIAL,
+     "reset"},
     {"stopped",
      {{REPORT, END_COMPLETE, 10, 9, "", 5}, {REPORT, END_STOPPED, 9, 0, "", 6}},
      FLOW_PARTIAL,
@@ -136,6 +168,7 @@ static void fill(struct flow_result *flow, enum flow_end end, const struct end_r
     report->status = row->status;
     report->payload_bytes = row->payload;
     report->payload_bytes_stop = row->acked;
+    report->shut = row->reported == SHUT;
     snprintf(report->error, sizeof report->error, "%s", row->error);
     if (row->closed_ns) {
         report->times = 1u << T_CLOSED;
