@@ -15,6 +15,13 @@ static int64_t axis_now(const struct end *end)
     return loop_axis_time(&end->worker->loop, clock_now());
 }
 
+/* When more is due; INT64_MAX: never. */
+static int64_t next_local_ns(const struct end *end, const struct pace *pace)
+{
+    const int64_t next_ns = pace_next_ns(pace);
+    return next_ns == INT64_MAX ? next_ns : axis_to_local(&end->worker->loop.axis, next_ns);
+}
+
 /* Waits for its time if nothing is due, else for the socket. */
 static void wait_on(struct end *end, struct paced_half *half, bool for_time)
 {
@@ -27,8 +34,6 @@ static void wait_on(struct end *end, struct paced_half *half, bool for_time)
     if (half->waits == for_time)
         return;
     half->waits = for_time;
-    if (half == &end->sending)
-        (for_time ? account_rest : account_resume)(end);
     end_watch(end);
 }
 
@@ -46,7 +51,10 @@ void pacing_write(struct end *end, size_t most)
     if (end->state != STATE_OPEN)
         return;
     pace_moved(pace, end->sent - before);
-    wait_on(end, &end->sending, end->sent - before == due);
+    const bool rests = end->sent - before == due;
+    wait_on(end, &end->sending, rests);
+    if (rests)
+        account_rest(end, next_local_ns(end, pace));
 }
 
 void pacing_read(struct end *end)
@@ -146,10 +154,9 @@ void pacing_end(struct end *end)
     loop_unschedule(loop, &end->sending.timer);
     loop_unschedule(loop, &end->reading.timer);
     end->sending.pace.rate = end->reading.pace.rate = 0;
+    account_resume(end);
     if (!end->sending.waits && !end->reading.waits)
         return;
-    if (end->sending.waits)
-        account_resume(end);
     end->sending.waits = end->reading.waits = false;
     end_watch(end);
 }

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "engine/account.h"
 #include "engine/end.h"
 #include "engine/worker.h"
 #include "util/clock.h"
@@ -63,6 +64,8 @@ static void take(struct end *end, int64_t tick)
     struct worker *worker = end->worker;
     struct sample sample = {.flow = end->spec.flow, .end = (uint8_t)end->spec.end, .tick = tick};
     sample_read(end->fd, &sample);
+    if (end->spec.source)
+        account_look(end, &sample);
     const struct engine_item item = {
         .kind = ENGINE_SAMPLE, .flow = sample.flow, .end = end->spec.end, .sample = &sample};
     /* Nothing of an end may overtake its readiness. */

@@ -47,6 +47,11 @@ static void reading_to_message(Tcpflowgen__Reading *out, const struct reading *r
     out->held_ns = reading->held_ns;
     out->late_ns = reading->late_ns;
     out->rest_ns = reading->rest_ns;
+    out->overslept_ns = reading->overslept_ns;
+    out->queue_looks = reading->queue_looks;
+    out->queue_window_us = reading->queue_window_us;
+    out->shut_window_us = reading->shut_window_us;
+    out->queue_held_ns = reading->queue_held_ns;
     out->worker_ns = reading->worker_ns;
     out->cpu_ns = reading->cpu_ns;
     out->wait_ns = reading->wait_ns;
@@ -137,6 +142,11 @@ static struct reading reading_from_message(const Tcpflowgen__Reading *message)
         .held_ns = message->held_ns,
         .late_ns = message->late_ns,
         .rest_ns = message->rest_ns,
+        .overslept_ns = message->overslept_ns,
+        .queue_looks = message->queue_looks,
+        .queue_window_us = message->queue_window_us,
+        .shut_window_us = message->shut_window_us,
+        .queue_held_ns = message->queue_held_ns,
         .worker_ns = message->worker_ns,
         .cpu_ns = message->cpu_ns,
         .wait_ns = message->wait_ns,

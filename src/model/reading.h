@@ -30,7 +30,14 @@ struct reading {
     /* Times of the engine, in all.  Of the source's waiting for its socket: */
     int64_t held_ns; /* all was under way, and the send buffer was full of it */
     int64_t late_ns; /* all was under way, and the buffer had room */
-    int64_t rest_ns; /* the traffic model had nothing to send */
+    /* Of its waiting for a moment, while nothing was unsent: */
+    int64_t rest_ns;      /* the traffic model had nothing to send, as the moment had not come */
+    int64_t overslept_ns; /* it had, but the source's worker did not wake up or get to it */
+    /* What filled the peer's window and the send buffer, as model/queue_watch.h judges. */
+    uint32_t queue_looks;     /* 0: it was not judged */
+    uint64_t queue_window_us; /* of rwnd_limited_us: a queue of the network filled the window */
+    uint64_t shut_window_us;  /* of the rest: the peer had less than half of the window open */
+    int64_t queue_held_ns;    /* of held_ns: a queue of the network filled the buffer */
 
     int64_t worker_ns; /* when the next two were read, likewise a time; 0: they were not */
     int64_t cpu_ns;    /* CPU time of the worker's thread */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "model/queue_watch.h"
 #include "model/tcp_fields.h"
 
 #define NS_PER_US 1e3
@@ -63,23 +64,6 @@ static int percent(double share)
     return (int)(share * PERCENT + 0.5);
 }
 
-/* Whether a worker had no time left: then whatever else was waited for, was waited for it. */
-static bool judge_workers(struct verdict *out)
-{
-    const bool is_sink = awake(out->sink) > awake(out->source);
-    const struct worker_share *most = is_sink ? &out->sink : &out->source;
-    if (awake(*most) < VERDICT_AWAKE_MAX)
-        return false;
-    out->limit = LIMIT_HOST;
-    int length = snprintf(out->reason, sizeof out->reason, "the %s end's worker ran %d %%",
-                          is_sink ? "dst" : "src", percent(most->cpu));
-    if (most->wait >= 0)
-        length += snprintf(out->reason + length, sizeof out->reason - (size_t)length,
-                           " and waited for a core %d %%", percent(most->wait));
-    snprintf(out->reason + length, sizeof out->reason - (size_t)length, " of the time");
-    return true;
-}
-
 /* ---- Where the time went ---- */
 
 /* Shares of the time, disjoint. */
@@ -129,29 +113,76 @@ static struct times times_of(const struct end_report *source, struct worker_shar
     return at;
 }
 
-/* Rest is taken from the time without data first, else from all that the kernel says alike. */
-static double take_rest(struct times *at, double rest)
+/* Takes `part` off up to `time`; returns what is left of it. */
+static double take(double *time, double part)
 {
-    const double idle = within(rest, at->idle), busy = 1 - at->idle;
-    const double left = busy > 0 ? (busy - (rest - idle)) / busy : 0;
-    at->idle -= idle;
+    const double taken = within(part, *time);
+    *time -= taken;
+    return part - taken;
+}
+
+/* The source waited for a moment of its traffic model, with nothing unsent: that was of the time
+ * without data, or while something was under way.  An agent that counted data that was unsent, too,
+ * has more of it: then that is of all that the kernel says alike. */
+static void take_rest(struct times *at, double rest)
+{
+    rest = take(&at->idle, rest);
+    rest = take(&at->other, rest);
+    const double busy = at->window + at->held + at->late;
+    const double left = busy > rest ? (busy - rest) / busy : 0;
     at->window *= left;
     at->held *= left;
     at->late *= left;
-    at->other *= left;
-    return rest;
 }
 
-/* A window or a buffer that is full of what waits in a queue of the network bounds that queue, and
- * not the rate.  By Little's law rate * RTT is what the network holds in the mean: little of a
- * buffer of which most waits at the peer to be read, however much the RTT swings with that. */
+/* ---- What filled the window or the buffer ---- */
+
+/* Shares of the time that they held up: a queue of the network had filled them; of the rest of the
+ * window's: the peer had shut it. */
+struct queues {
+    double window, buffer, shut;
+};
+
+static double part_of(double part, double whole)
+{
+    return whole > 0 ? within(part / whole, 1) : 0;
+}
+
+/* By what the source saw while data moved. */
+static struct queues seen_queues(const struct reading *begin, const struct reading *stop)
+{
+    const double window = (double)stop->rwnd_limited_us - (double)begin->rwnd_limited_us;
+    const double queue = (double)stop->queue_window_us - (double)begin->queue_window_us;
+    const double shut = (double)stop->shut_window_us - (double)begin->shut_window_us;
+    const double held = (double)stop->held_ns - (double)begin->held_ns;
+    return (struct queues){
+        .window = part_of(queue, window),
+        .buffer = part_of((double)stop->queue_held_ns - (double)begin->queue_held_ns, held),
+        .shut = part_of(shut, window - queue),
+    };
+}
+
+/* By how it was at the end, where the source did not see: an older agent, or kernel. */
 static bool has_queue(const struct end_report *source, double span_ns, uint32_t buffer)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
     const double acked = (double)stop->acked - (double)begin->acked;
-    return stop->min_rtt_us > 0 && stop->rtt_us >= VERDICT_QUEUE_RTTS * stop->min_rtt_us &&
-           acked / span_ns * NS_PER_US * stop->rtt_us >= VERDICT_QUEUE_MIN * buffer;
+    return stop->min_rtt_us > 0 && stop->rtt_us >= QUEUE_RTTS * stop->min_rtt_us &&
+           acked / span_ns * NS_PER_US * stop->rtt_us >= QUEUE_BUFFER_MIN * buffer;
+}
+
+static struct queues queues_of(const struct end_report *source, const struct end_report *sink,
+                               double span_ns)
+{
+    const struct reading *begin = &source->reading[READ_BEGIN];
+    const struct reading *stop = &source->reading[READ_STOP];
+    if (stop->queue_looks > begin->queue_looks)
+        return seen_queues(begin, stop);
+    return (struct queues){
+        .window = has_queue(source, span_ns, sink ? sink->receive_buffer : 0),
+        .buffer = has_queue(source, span_ns, stop->send_buffer),
+    };
 }
 
 /* SO_MAX_PACING_RATE was reached, which counts payload. */
@@ -170,32 +201,74 @@ static double starved(const struct verdict *verdict, double window)
     return within(verdict->sink.wait, window);
 }
 
-/* The share of TRAFFIC that is the pacing rate's. */
-static double fill_shares(struct verdict *out, const struct end_report *source,
-                          const struct end_report *sink, double span_ns)
+/* What the sentence tells beside the shares. */
+struct detail {
+    double paced; /* of TRAFFIC: the pacing rate's */
+    double shut;  /* of RECEIVER: the peer had shut its window */
+};
+
+static struct detail fill_shares(struct verdict *out, const struct end_report *source,
+                                 const struct end_report *sink, double span_ns)
 {
     const struct reading *begin = &source->reading[READ_BEGIN];
     const struct reading *stop = &source->reading[READ_STOP];
-    const bool path_fills_window = has_queue(source, span_ns, sink ? sink->receive_buffer : 0);
-    const bool path_fills_buffer = has_queue(source, span_ns, stop->send_buffer);
+    const struct queues queues = queues_of(source, sink, span_ns);
     struct times at = times_of(source, out->source, span_ns);
-    const double rest = take_rest(&at, share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1));
+    const double rest = share_of_ns(begin->rest_ns, stop->rest_ns, span_ns, 1);
+    const double overslept =
+        share_of_ns(begin->overslept_ns, stop->overslept_ns, span_ns, 1 - rest);
+    take_rest(&at, rest + overslept);
     const double paced = is_paced(source, span_ns) ? at.other : 0;
-    const double unread = path_fills_window ? 0 : starved(out, at.window);
+    const double window = at.window * (1 - queues.window), unread = starved(out, window);
     out->share[LIMIT_TRAFFIC] = rest + paced;
-    out->share[LIMIT_HOST] = at.idle + at.late + unread;
-    out->share[LIMIT_NETWORK] = at.other - paced;
-    out->share[path_fills_window ? LIMIT_NETWORK : LIMIT_RECEIVER] += at.window - unread;
-    out->share[path_fills_buffer ? LIMIT_NETWORK : LIMIT_SEND_BUFFER] += at.held;
-    return paced;
+    out->share[LIMIT_HOST] = overslept + at.idle + at.late + unread;
+    out->share[LIMIT_RECEIVER] = window - unread;
+    out->share[LIMIT_SEND_BUFFER] = at.held * (1 - queues.buffer);
+    out->share[LIMIT_NETWORK] =
+        at.other - paced + at.window * queues.window + at.held * queues.buffer;
+    return (struct detail){.paced = paced, .shut = queues.shut};
+}
+
+/* ---- The workers' fault ---- */
+
+/* Whether a worker had no time left, and the flow lacked what that worker gives.  A worker of many
+ * flows may be busy or wait for a core all the time, and one of them lack nothing. */
+static bool is_short(struct worker_share worker, double lack)
+{
+    return awake(worker) >= VERDICT_AWAKE_MAX && lack >= VERDICT_LACK_MIN;
+}
+
+/* A source's worker gives data, a sink's room in the window, too. */
+static bool judge_workers(struct verdict *out)
+{
+    const double data = out->share[LIMIT_HOST];
+    const bool source = is_short(out->source, data);
+    const bool sink = is_short(out->sink, data + out->share[LIMIT_RECEIVER]);
+    if (!source && !sink)
+        return false;
+    const bool is_sink = sink && (!source || awake(out->sink) > awake(out->source));
+    const struct worker_share *most = is_sink ? &out->sink : &out->source;
+    out->limit = LIMIT_HOST;
+    int length = snprintf(out->reason, sizeof out->reason, "the %s end's worker ran %d %%",
+                          is_sink ? "dst" : "src", percent(most->cpu));
+    if (most->wait >= 0)
+        length += snprintf(out->reason + length, sizeof out->reason - (size_t)length,
+                           " and waited for a core %d %%", percent(most->wait));
+    snprintf(out->reason + length, sizeof out->reason - (size_t)length, " of the time");
+    return true;
 }
 
 /* ---- The sentence ---- */
 
-static void explain_receiver(struct verdict *out, const struct end_report *sink, int share)
+static void explain_receiver(struct verdict *out, const struct end_report *sink, int share,
+                             double shut)
 {
     const uint64_t unread = sink ? sink->reading[READ_STOP].unread : 0;
-    if (unread)
+    if (shut > 0.5)
+        snprintf(out->reason, sizeof out->reason,
+                 "its window was full %d %% of the time, and mostly shut, as it did not read",
+                 share);
+    else if (unread)
         snprintf(out->reason, sizeof out->reason,
                  "its window was full %d %% of the time; %llu KiB waited to be read at the end",
                  share, (unsigned long long)(unread / KIB));
@@ -232,7 +305,7 @@ static void explain_host(struct verdict *out, int share)
 }
 
 static void explain(struct verdict *out, const struct end_report *source,
-                    const struct end_report *sink, double paced)
+                    const struct end_report *sink, const struct detail *detail)
 {
     const int share = percent(out->share[out->limit]);
     const struct reading *stop = &source->reading[READ_STOP];
@@ -242,7 +315,7 @@ static void explain(struct verdict *out, const struct end_report *source,
                  "data waited for the path or the congestion window %d %% of the time", share);
         break;
     case LIMIT_RECEIVER:
-        explain_receiver(out, sink, share);
+        explain_receiver(out, sink, share, detail->shut);
         break;
     case LIMIT_SEND_BUFFER:
         snprintf(out->reason, sizeof out->reason,
@@ -250,7 +323,7 @@ static void explain(struct verdict *out, const struct end_report *source,
                  stop->send_buffer / KIB, share);
         break;
     case LIMIT_TRAFFIC:
-        explain_traffic(out, paced);
+        explain_traffic(out, detail->paced);
         break;
     case LIMIT_HOST:
         explain_host(out, share);
@@ -284,9 +357,9 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
                                                  : "this kernel does not tell (Linux 4.10 does)");
         return;
     }
-    const double paced = fill_shares(out, source, sink, (double)span_ns);
+    const struct detail detail = fill_shares(out, source, sink, (double)span_ns);
     if (judge_workers(out))
         return;
     out->limit = greatest(out);
-    explain(out, source, sink, paced);
+    explain(out, source, sink, &detail);
 }

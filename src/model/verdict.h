@@ -40,11 +40,8 @@ struct verdict {
 #define VERDICT_TIME_MIN_NS INT64_C(100000000)
 /* Of its time a worker may run or wait for a core. */
 #define VERDICT_AWAKE_MAX 0.9
-/* RTT by least RTT where a queue stands. */
-#define VERDICT_QUEUE_RTTS 2.0
-/* Of a buffer (SO_RCVBUF, SO_SNDBUF: half of it and more is the kernel's own) that the network
- * holds where it is what fills the buffer. */
-#define VERDICT_QUEUE_MIN 0.25
+/* Of its time a flow lacks something that a worker gives, where it is such a worker's fault. */
+#define VERDICT_LACK_MIN 0.05
 /* Of its pacing rate, that a flow at that limit has. */
 #define VERDICT_PACED_MIN 0.9
 

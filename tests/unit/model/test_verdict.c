@@ -12,7 +12,9 @@
 
 /* Of one second.  All figures are of that time; what stood before must not matter. */
 struct second {
-    int64_t busy_ms, window_ms, held_ms, late_ms, rest_ms;
+    int64_t busy_ms, window_ms, held_ms, late_ms, rest_ms, overslept_ms;
+    int64_t queue_window_ms, shut_window_ms, queue_held_ms; /* with looks */
+    uint32_t looks;
     uint32_t rtt_us, min_rtt_us;
     uint64_t unread, sent, pacing_rate;
     uint32_t receive_buffer;
@@ -45,11 +47,20 @@ static void fill(struct end_report *source, struct end_report *sink, const struc
     struct reading *begin = &source->reading[READ_BEGIN], *stop = &source->reading[READ_STOP];
     begin->busy_us = stop->busy_us = 20000;
     begin->held_ns = stop->held_ns = begin->rest_ns = stop->rest_ns = 9999;
+    begin->overslept_ns = stop->overslept_ns = begin->queue_held_ns = stop->queue_held_ns = 5000;
+    begin->queue_window_us = stop->queue_window_us = begin->shut_window_us = stop->shut_window_us =
+        700;
+    begin->queue_looks = stop->queue_looks = 3;
     stop->busy_us += (uint64_t)second->busy_ms * 1000;
     stop->rwnd_limited_us += (uint64_t)second->window_ms * 1000;
     stop->held_ns += second->held_ms * NS_PER_MS;
     stop->late_ns += second->late_ms * NS_PER_MS;
     stop->rest_ns += second->rest_ms * NS_PER_MS;
+    stop->overslept_ns += second->overslept_ms * NS_PER_MS;
+    stop->queue_looks += second->looks;
+    stop->queue_window_us += (uint64_t)second->queue_window_ms * 1000;
+    stop->shut_window_us += (uint64_t)second->shut_window_ms * 1000;
+    stop->queue_held_ns += second->queue_held_ms * NS_PER_MS;
     stop->rtt_us = second->rtt_us;
     stop->min_rtt_us = second->min_rtt_us;
     stop->send_buffer = 32768;
@@ -113,19 +124,22 @@ static void test_each_limit(void **state)
     is(&second, LIMIT_HOST, 0.7, "without data 70 %");
 }
 
-/* Whatever else was waited for, was waited for a worker that had no time. */
+/* Whatever else was waited for, was waited for a worker that had no time: if the flow lacked what
+ * that worker gives. */
 static void test_workers_without_time(void **state)
 {
     (void)state;
     struct second second = idle_workers;
+    second.late_ms = 60;
     second.src_cpu_ms = 899;
-    is(&second, LIMIT_NETWORK, 1, "");
+    is(&second, LIMIT_NETWORK, 0.94, "");
     second.src_cpu_ms = 900;
     struct verdict verdict = judge(&second);
     assert_int_equal(verdict.limit, LIMIT_HOST);
     assert_string_equal(verdict.reason,
                         "the src end's worker ran 90 % and waited for a core 0 % of the time");
 
+    second.late_ms = 0;
     second.src_cpu_ms = 0;
     second.dst_cpu_ms = 10;
     second.dst_wait_ms = 985;
@@ -138,6 +152,33 @@ static void test_workers_without_time(void **state)
     assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.015, 1e-9);
 }
 
+/* A hundred flows over a full link, on a machine that has other things to do: each has data to send
+ * and room to send it to all the time, whatever their workers do. */
+static void test_busy_workers_of_flows_that_lack_nothing(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.src_cpu_ms = second.dst_cpu_ms = 30;
+    second.src_wait_ms = second.dst_wait_ms = 960;
+    is(&second, LIMIT_NETWORK, 1, "congestion window 100 %");
+    second.late_ms = 49;
+    is(&second, LIMIT_NETWORK, 0.951, "");
+    second.late_ms = 51;
+    is(&second, LIMIT_HOST, 0.051, "the src end's worker ran 3 % and waited for a core 96 %");
+
+    /* What a sink's worker gives is room, which a full send buffer does not tell of. */
+    second.late_ms = 0;
+    second.held_ms = 1000;
+    is(&second, LIMIT_SEND_BUFFER, 1, "");
+    second = idle_workers;
+    second.dst_cpu_ms = 950;
+    second.window_ms = 60;
+    is(&second, LIMIT_HOST, 0, "the dst end's worker ran 95 %");
+    second.src_cpu_ms = 950;
+    second.dst_cpu_ms = 0;
+    is(&second, LIMIT_NETWORK, 0.94, "");
+}
+
 static void test_a_kernel_that_does_not_count_waiting(void **state)
 {
     (void)state;
@@ -145,6 +186,7 @@ static void test_a_kernel_that_does_not_count_waiting(void **state)
     struct verdict verdict;
     struct second second = idle_workers;
     second.src_cpu_ms = 950;
+    second.late_ms = 100;
     fill(&source, &sink, &second);
     source.reading[READ_BEGIN].wait_ns = source.reading[READ_STOP].wait_ns = -1;
     verdict_judge(&verdict, &source, &sink);
@@ -169,8 +211,35 @@ static void test_rest_counts_more_than_what_the_kernel_saw(void **state)
     const struct verdict verdict = judge(&second);
     assert_int_equal(verdict.limit, LIMIT_TRAFFIC);
     assert_float_equal(verdict.share[LIMIT_TRAFFIC], 0.7, 1e-9);
-    assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.4 * 0.3, 1e-9);
-    assert_float_equal(verdict.share[LIMIT_NETWORK], 0.6 * 0.3, 1e-9);
+    /* While it rested nothing was unsent, so that the window held up nothing: as long as there was
+     * other time enough. */
+    assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.3, 1e-9);
+    assert_float_equal(verdict.share[LIMIT_NETWORK], 0, 1e-9);
+    second.rest_ms = 350;
+    is(&second, LIMIT_RECEIVER, 0.4, "");
+    assert_float_equal(judge(&second).share[LIMIT_NETWORK], 0.25, 1e-9);
+    second.rest_ms = 1000;
+    is(&second, LIMIT_TRAFFIC, 1, "");
+}
+
+/* The moment for more data had come, and the program was stopped, or its worker was elsewhere. */
+static void test_oversleeping_is_the_hosts(void **state)
+{
+    (void)state;
+    struct second second = idle_workers; /* a path of 20 ms: something was always under way */
+    second.rest_ms = 300;
+    second.overslept_ms = 450;
+    is(&second, LIMIT_HOST, 0.45, "without data 45 %");
+    assert_float_equal(judge(&second).share[LIMIT_TRAFFIC], 0.3, 1e-9);
+    assert_float_equal(judge(&second).share[LIMIT_NETWORK], 0.25, 1e-9);
+    second.busy_ms = 500; /* hosts near each other: it is in the time without data */
+    is(&second, LIMIT_HOST, 0.45, "without data 45 %");
+    second.busy_ms = 100; /* and what of that nobody accounts for is the host's, too */
+    is(&second, LIMIT_HOST, 0.6, "without data 60 %");
+    second.busy_ms = 0;
+    second.rest_ms = 990;
+    second.overslept_ms = 500; /* not more than there is */
+    is(&second, LIMIT_TRAFFIC, 0.99, "");
 }
 
 /* Its window is full because its worker does not get to read. */
@@ -247,6 +316,40 @@ static void test_queues_are_the_networks(void **state)
     is(&second, LIMIT_SEND_BUFFER, 0.95, "");
     second.rtt_us = 40000;
     is(&second, LIMIT_NETWORK, 1, "");
+}
+
+/* A full link for a part of the time, and a peer that does not read for the other. */
+static void test_queues_are_judged_over_time(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.window_ms = 1000;
+    second.rtt_us = 40000; /* a queue at the end, by the old rule of all the time */
+    second.sent = 1000000;
+    second.receive_buffer = 160000;
+    is(&second, LIMIT_NETWORK, 1, "");
+    second.looks = 20;
+    second.queue_window_ms = 580;
+    second.shut_window_ms = 400;
+    is(&second, LIMIT_NETWORK, 0.58, "");
+    assert_float_equal(judge(&second).share[LIMIT_RECEIVER], 0.42, 1e-9);
+    second.queue_window_ms = 380;
+    second.shut_window_ms = 600;
+    is(&second, LIMIT_RECEIVER, 0.62, "full 62 % of the time, and mostly shut");
+    second.shut_window_ms = 0;
+    is(&second, LIMIT_RECEIVER, 0.62, "smaller than the path needs");
+    second.dst_wait_ms = 800; /* what a queue fills, no worker has to read */
+    is(&second, LIMIT_HOST, 0.62, "");
+    second.dst_wait_ms = 0;
+    second.queue_window_ms = 5000; /* a file may say so */
+    is(&second, LIMIT_NETWORK, 1, "");
+
+    second.window_ms = second.queue_window_ms = 0;
+    second.held_ms = 900;
+    is(&second, LIMIT_SEND_BUFFER, 0.9, "");
+    second.queue_held_ms = 600;
+    is(&second, LIMIT_NETWORK, 0.7, "");
+    assert_float_equal(judge(&second).share[LIMIT_SEND_BUFFER], 0.3, 1e-9);
 }
 
 /* The RTT of a flow whose peer reads slowly swings by thousands of its least, between hosts that
@@ -343,6 +446,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_limit),
         cmocka_unit_test(test_workers_without_time),
+        cmocka_unit_test(test_busy_workers_of_flows_that_lack_nothing),
+        cmocka_unit_test(test_oversleeping_is_the_hosts),
+        cmocka_unit_test(test_queues_are_judged_over_time),
         cmocka_unit_test(test_a_kernel_that_does_not_count_waiting),
         cmocka_unit_test(test_rest_counts_more_than_what_the_kernel_saw),
         cmocka_unit_test(test_a_receiver_that_waits_for_a_core),
