@@ -94,7 +94,9 @@ struct flow_result {
     char capture_file[2][CAPTURE_FILE_MAX]; /* beside the result; empty: none */
 };
 
-/* The status that two reports (NULL: missing) make, and the first error's text. */
+/* The status that two reports (NULL: missing) make, and the first error's text.  A flow is complete
+ * where all that was written was read, and the end of it, whether the source heard of that or not;
+ * one of which nothing got across has failed, however its ends ended. */
 void flow_result_judge(struct flow_result *flow);
 /* Likewise its verdict and its ledger. */
 void flow_result_account(struct flow_result *flow);

@@ -365,6 +365,26 @@ class Lab:
             namespace.ip("link", "set", "line", "up")
         return near, far
 
+    def bottleneck(self, rate, limit):
+        """Likewise, the cable a bridge between them whose ports let so much through, and queue so
+        many bytes: a real kernel's, which keeps its pace on a busy machine."""
+        near, far, middle = (self.namespace(label) for label in ("near", "far", "middle"))
+        middle.ip("link", "add", "bridge", "type", "bridge")
+        middle.ip("link", "set", "bridge", "up")
+        for where, address in ((near, "10.9.0.1/24"), (far, "10.9.0.2/24")):
+            port = f"port{address[7]}"
+            peer = ["peer", "name", port, "netns", middle.name]
+            where.ip("link", "add", "line", "type", "veth", *peer)
+            where.ip("address", "add", address, "dev", "line")
+            where.ip("link", "set", "line", "up")
+            run(*where.enter(), "ethtool", "-K", "line", "tso", "off", "gso", "off", "gro", "off")
+            middle.ip("link", "set", port, "master", "bridge")
+            middle.ip("link", "set", port, "up")
+            shaper = ["tbf", "rate", rate, "burst", "10k", "limit", limit]
+            run("tc", "-n", middle.name, "qdisc", "add", "dev", port, "root", *shaper)
+        cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
+        return near, far
+
     def write(self, scenario, name="scenario.json"):
         path = self.directory / name
         path.write_text(scenario if isinstance(scenario, str) else json.dumps(scenario))

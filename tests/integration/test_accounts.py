@@ -4,9 +4,11 @@ limited a flow is named."""
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from harness import (
@@ -113,13 +115,19 @@ def test_every_byte_of_flows_that_are_cut(lab):
     assert ledger.never_sent > 0 or ledger.unacked > 0
 
 
-def interrupted(lab, where, flows, number=signal.SIGINT, whom=None):
-    """The flows of a run that was told to stop in the middle of it."""
+def under_way(lab, where, flows):
+    """A run whose flows are about to begin, and where its results will be."""
     output = lab.output()
     master = lab.spawn(where, "run", lab.write(flows), "-o", output)
     for _ in waiting("the flows to be ready", master):
         if "flows are ready" in master.text():
             break
+    return master, output
+
+
+def interrupted(lab, where, flows, number=signal.SIGINT, whom=None):
+    """The flows of a run that was told to stop in the middle of it."""
+    master, output = under_way(lab, where, flows)
     with contextlib.suppress(subprocess.TimeoutExpired):
         master.wait(1.2)
     (whom or master).signal(number)
@@ -288,12 +296,7 @@ def test_a_worker_without_cpu(lab, figure, starved):
     cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
     pinned = ("taskset", "-c", str(min(os.sched_getaffinity(0))))
     both = agents(lab, near, far, before=(pinned, ()) if starved == "src" else ((), pinned))
-    output = lab.output()
-    flow = lab.write(scenario({"start": "1s", "duration": "3s"}))
-    master = lab.spawn(near, "run", flow, "-o", output)
-    for _ in waiting("the flow to be ready", master):
-        if "flows are ready" in master.text():
-            break
+    master, output = under_way(lab, near, scenario({"start": "1s", "duration": "3s"}))
     with contextlib.suppress(subprocess.TimeoutExpired):
         master.wait(1)  # the agent has taken the order to start, and the flow comes later
     agent = both[0 if starved == "src" else 1]
@@ -307,3 +310,66 @@ def test_a_worker_without_cpu(lab, figure, starved):
     assert any("limited by a host's CPU" in warning for warning in flow.run.warnings)
     assert "limited by a host's CPU" in unwrapped(master.text())
     check_ledger(flow)
+
+
+def looks_at(where, peer, until):
+    """`ss` again and again: whether connections to the peer had more to send than a segment."""
+    looks = []
+    while time.monotonic() < until:
+        text = run(*where.enter(), "ss", "-tinH", "state", "established", "dst", peer)
+        unsent = re.search(r"notsent:(\d+)", text)
+        if "bytes_sent" in text:
+            looks.append(bool(unsent) and int(unsent[1]) >= 1448)
+        time.sleep(0.02)
+    return looks
+
+
+def test_rest_is_what_no_unsent_data_covers(lab, figure):
+    """The application offers a little more than the link takes."""
+    near, far = lab.bottleneck("10mbit", 60000)
+    agents(lab, near, far)
+    master, output = under_way(lab, near, scenario({"send_rate": "12Mbit/s", "duration": "1500ms"}))
+    looks = looks_at(near, "10.9.0.2", time.monotonic() + 1.7)
+    assert master.wait() == 0, master.text()
+    (flow,) = read_results(output)
+    verdict, unsent = flow.result.verdict, sum(looks) / len(looks)
+    figure("rest of a source that has data; ss: nothing unsent", f"{verdict.traffic:.2f}",
+           f"{1 - unsent:.2f}", f"{len(looks)} looks, network {verdict.network:.2f}")  # fmt: skip
+    check_ledger(flow)
+    assert verdict.traffic <= 1 - unsent + 0.2, verdict
+    if unsent < 0.4 and (INSTRUMENTED or verdict.src_wait >= BUSY):
+        pytest.skip("this machine is too busy to fill the link")
+    assert unsent >= 0.4, looks
+
+
+def test_a_program_that_stops(lab, figure):
+    """One that receives, on a full link, and sends, on a link that is not: what they left undone
+    meanwhile is neither the network's nor the traffic model's."""
+    near, far = lab.bottleneck("20mbit", 800000)
+    _, stopped = agents(lab, near, far)
+    back = {"src": "B", "dst": "A", "send_rate": "4Mbit/s", "duration": "2500ms"}
+    flows = scenario({"receive_buffer": 200000, "duration": "2500ms"}, back)
+    master, output = under_way(lab, near, flows)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        master.wait(1.3)  # it starts some 300 ms after it is ready
+    begin = time.monotonic()
+    stopped.signal(signal.SIGSTOP)
+    time.sleep(1)
+    stopped.signal(signal.SIGCONT)
+    away = time.monotonic() - begin
+    assert master.wait() == 0, master.text()
+    receives, sends = read_results(output)
+    share = away / 2.5
+    verdict = sends.result.verdict
+    figure("source stopped: host's share; by the clock", f"{verdict.host:.2f}", f"{share:.2f}",
+           f"traffic {verdict.traffic:.2f}")  # fmt: skip
+    assert verdict.host >= share - 0.1, verdict
+    assert verdict.traffic <= 1 - share + 0.1, verdict
+    verdict = receives.result.verdict
+    full = 0.15 / 2.5  # until its buffer was full
+    figure("receiver stopped: receiver's share; by the clock", f"{verdict.receiver:.2f}",
+           f"{share - full:.2f}", f"network {verdict.network:.2f}")  # fmt: skip
+    assert verdict.receiver + verdict.host >= share - full - 0.15, verdict
+    assert verdict.network <= 1 - share + full + 0.15, verdict
+    for flow in (receives, sends):
+        check_ledger(flow)
