@@ -203,8 +203,9 @@ static double starved(const struct verdict *verdict, double window)
 
 /* What the sentence tells beside the shares. */
 struct detail {
-    double paced; /* of TRAFFIC: the pacing rate's */
-    double shut;  /* of RECEIVER: the peer had shut its window */
+    double paced;  /* of TRAFFIC: the pacing rate's */
+    double shut;   /* of what RECEIVER is: the peer had shut its window */
+    double unread; /* of HOST: the peer's worker waited for a core, and did not read */
 };
 
 static struct detail fill_shares(struct verdict *out, const struct end_report *source,
@@ -226,7 +227,7 @@ static struct detail fill_shares(struct verdict *out, const struct end_report *s
     out->share[LIMIT_SEND_BUFFER] = at.held * (1 - queues.buffer);
     out->share[LIMIT_NETWORK] =
         at.other - paced + at.window * queues.window + at.held * queues.buffer;
-    return (struct detail){.paced = paced, .shut = queues.shut};
+    return (struct detail){.paced = paced, .shut = queues.shut, .unread = unread};
 }
 
 /* ---- The workers' fault ---- */
@@ -288,9 +289,9 @@ static void explain_traffic(struct verdict *out, double paced)
                  "its traffic model had nothing to send %d %% of the time", percent(rest));
 }
 
-static void explain_host(struct verdict *out, int share)
+static void explain_host(struct verdict *out, int share, double unread)
 {
-    if (out->sink.wait > out->source.wait && out->sink.wait > out->share[LIMIT_HOST] / 2) {
+    if (unread > out->share[LIMIT_HOST] / 2) {
         snprintf(out->reason, sizeof out->reason,
                  "the dst end's worker waited for a core %d %% of the time, and did not read",
                  percent(out->sink.wait));
@@ -326,7 +327,7 @@ static void explain(struct verdict *out, const struct end_report *source,
         explain_traffic(out, detail->paced);
         break;
     case LIMIT_HOST:
-        explain_host(out, share);
+        explain_host(out, share, detail->unread);
         break;
     case LIMIT_UNKNOWN:
     case LIMITS:
@@ -358,8 +359,8 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
         return;
     }
     const struct detail detail = fill_shares(out, source, sink, (double)span_ns);
-    if (judge_workers(out))
-        return;
     out->limit = greatest(out);
+    if (out->limit != LIMIT_TRAFFIC && judge_workers(out))
+        return;
     explain(out, source, sink, &detail);
 }

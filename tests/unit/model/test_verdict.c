@@ -177,6 +177,26 @@ static void test_busy_workers_of_flows_that_lack_nothing(void **state)
     second.src_cpu_ms = 950;
     second.dst_cpu_ms = 0;
     is(&second, LIMIT_NETWORK, 0.94, "");
+
+    /* Who has nothing to send is not slower for it. */
+    second = idle_workers;
+    second.rest_ms = 600;
+    second.overslept_ms = 100;
+    second.src_wait_ms = 960;
+    is(&second, LIMIT_TRAFFIC, 0.6, "nothing to send 60 %");
+}
+
+/* The sentence is of what the share is made of. */
+static void test_which_host(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.busy_ms = 400;
+    second.dst_wait_ms = 600;
+    is(&second, LIMIT_HOST, 0.6, "the src end left the connection without data 60 %");
+    second.busy_ms = 950;
+    second.window_ms = 900;
+    is(&second, LIMIT_HOST, 0.65, "the dst end's worker waited for a core 60 %");
 }
 
 static void test_a_kernel_that_does_not_count_waiting(void **state)
@@ -447,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_each_limit),
         cmocka_unit_test(test_workers_without_time),
         cmocka_unit_test(test_busy_workers_of_flows_that_lack_nothing),
+        cmocka_unit_test(test_which_host),
         cmocka_unit_test(test_oversleeping_is_the_hosts),
         cmocka_unit_test(test_queues_are_judged_over_time),
         cmocka_unit_test(test_a_kernel_that_does_not_count_waiting),
