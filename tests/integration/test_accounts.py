@@ -269,6 +269,9 @@ def test_acknowledgements_that_wait_in_a_queue(lab, figure, algorithm):
     _, measured = lab.run(near, scenario(back, flow)).must(0).flows
     found, reason = limit_of(measured)
     figure(f"verdict, {algorithm}, ACKs queue", found, "NETWORK")
+    verdict = measured.result.verdict
+    if found != "NETWORK" and max(verdict.src_wait, verdict.dst_wait) >= BUSY:
+        pytest.skip(f"this machine is too busy: {reason}")
     assert found == "NETWORK" or INSTRUMENTED, reason
 
 
@@ -317,8 +320,8 @@ def looks_at(where, peer, until):
     looks = []
     while time.monotonic() < until:
         text = run(*where.enter(), "ss", "-tinH", "state", "established", "dst", peer)
-        unsent = re.search(r"notsent:(\d+)", text)
-        if "bytes_sent" in text:
+        sent, unsent = (re.search(rf"{name}:(\d+)", text) for name in ("bytes_sent", "notsent"))
+        if sent and int(sent[1]) > 1448:  # it has begun
             looks.append(bool(unsent) and int(unsent[1]) >= 1448)
         time.sleep(0.02)
     return looks

@@ -4,7 +4,7 @@ last packets."""
 from harness import COMPLETE, END_COMPLETE, FAILED, moment, run
 from test_accounts import agents, check_complete, scenario
 
-RTT_MS = 300
+RTT_MS = 200
 
 # From the first FIN on the dst end's first words are lost on their way: three packets of 52 bytes,
 # acknowledgements and a FIN.
@@ -43,8 +43,9 @@ def test_the_last_acknowledgements_are_lost(lab, figure):
     """The dst end has all, its agent is done with the run, and the src end does not know yet."""
     near, far = lab.delay_line(RTT_MS // 2)
     agents(lab, near, far)
-    short_run(lab, figure, near, 0)
-    assert time_wait(near, far) == 0
+    late_ms = short_run(lab, figure, near, 0)
+    # Its reset came while dst's agent still waited for it, unless the line was held up.
+    assert time_wait(near, far) == 0 or late_ms > RTT_MS
     run(*far.enter(), "nft", LOST)
     assert short_run(lab, figure, near, 3) > RTT_MS, "nothing was lost"
 
