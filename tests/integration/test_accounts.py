@@ -315,6 +315,29 @@ def test_a_worker_without_cpu(lab, figure, starved):
     check_ledger(flow)
 
 
+@pytest.mark.skipif(INSTRUMENTED, reason="it is about CPU alone")
+def test_a_busy_worker_of_flows_that_lack_nothing(lab, figure):
+    """A hundred flows over a full link have data to send all the time, but for some that began late,
+    however long their worker waits for a core."""
+    near, far = lab.namespace("near"), lab.namespace("far")
+    cable(near, "cable", "10.9.0.1/24", far, "cable", "10.9.0.2/24", rate="40mbit")
+    cable(near, "control", "10.8.0.1/24", far, "control", "10.8.0.2/24")
+    pinned = ("taskset", "-c", str(min(os.sched_getaffinity(0))))
+    source, _ = agents(lab, near, far, before=(pinned, ()))
+    flows = [{"start": "500ms", "duration": "1500ms"}] * 100
+    master, output = under_way(lab, near, scenario(*flows))
+    run("renice", "-n", "19", "-p", *os.listdir(f"/proc/{source.pid}/task"))
+    with hogs(4, 6):
+        master.wait()
+    verdicts = [flow.result.verdict for flow in read_results(output)]
+    busy = [verdict for verdict in verdicts if verdict.src_cpu + verdict.src_wait >= 0.9]
+    blamed = [verdict for verdict in busy if verdict.limit == messages().Verdict.HOST]
+    lacking = [verdict for verdict in busy if verdict.network < 0.96]
+    figure("flows that are the host's; that lacked data", len(blamed), len(lacking),
+           f"of {len(busy)} of a busy worker")  # fmt: skip
+    assert all(verdict.network < 0.96 for verdict in blamed), blamed
+
+
 def looks_at(where, peer, until):
     """`ss` again and again: whether connections to the peer had more to send than a segment."""
     looks = []
