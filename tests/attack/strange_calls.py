@@ -150,10 +150,11 @@ def unknown_methods(prey):
 
 
 def many_ends_announced(prey):
-    """38 bytes that ask for 64 processes."""
+    """38 bytes that ask for up to 64 processes."""
     caller = Caller(prey)
-    for _ in range(8):
-        caller.call("Prepare", prepare_request(ends_total=940_000), timeout=2)
+    for count in (940_000, 60_000, 20_000, 5000, 2000):
+        for _ in range(2):
+            caller.call("Prepare", prepare_request(ends_total=count), timeout=2)
     caller.close()
 
 
