@@ -13,6 +13,7 @@ import time
 import pytest
 from harness import (
     COMPLETE,
+    END_COMPLETE,
     END_CUT,
     END_STOPPED,
     FAILED,
@@ -105,11 +106,19 @@ def test_every_byte_under_loss(lab):
 
 
 def test_every_byte_of_flows_that_are_cut(lab):
-    """The line holds more than it lets through until the drain limit."""
+    """The line holds more than it lets through until the drain limit; and loses resets, on which a
+    flow that aborts does not depend."""
     near, far = lab.delay_line(1, rate=100_000, queue=100)
     agents(lab, near, far)
-    outcome = lab.run(near, scenario({"send_buffer": 200000, "duration": "2s"}))
-    (flow,) = outcome.flows
+    rules = "table inet t { chain c { type filter hook output priority 0; RULE }; }"
+    rule = "oifname line tcp flags & rst == rst drop;"
+    run(*near.enter(), "nft", rules.replace("RULE", rule))
+    abort = {"duration": "200ms", "end": "abort"}
+    outcome = lab.run(near, scenario({"send_buffer": 200000, "duration": "2s"}, abort))
+    flow, aborted = outcome.flows
+    assert aborted.result.status == COMPLETE, aborted.result.error
+    assert aborted.result.dst.status == END_COMPLETE
+    check_ledger(aborted)
     assert END_CUT in (flow.result.src.status, flow.result.dst.status)
     ledger = check_ledger(flow)
     assert ledger.never_sent > 0 or ledger.unacked > 0
