@@ -53,7 +53,7 @@ static int report(const struct recover_arguments *given, const struct recover_ou
     struct error err = {0};
     if (results_file_in_place(given->output)) {
         results_counts(outcome->complete, outcome->partial, outcome->failed);
-    } else if (results_summary(&given->output, 1, given->json, &err)) {
+    } else if (results_summary(&given->output, 1, true, given->json, &err)) {
         say_error(given->output, &err);
         return EXIT_FLOWS;
     }

@@ -28,7 +28,7 @@ static int report(const struct run_arguments *given, const char *output,
     if (results_file_in_place(output)) {
         results_counts(outcome->complete, outcome->partial, outcome->failed);
     } else if (results_summary((const char *const *)outcome->files, outcome->file_count,
-                               given->json, &err)) {
+                               given->output != NULL, given->json, &err)) {
         say_error(output, &err);
         return EXIT_FLOWS;
     }

@@ -20,7 +20,7 @@ static int run(const union arguments *arguments)
         return say_error(results->count == 1 ? results->words[0] : "summary", &err);
     int status = summary.damaged ? EXIT_FLOWS : EXIT_FINE;
     if (!given->json) {
-        summary_text(&summary, stdout, 0);
+        summary_text(&summary, stdout, 0, "");
     } else if (summary_json(&summary, stdout)) {
         error_set(&err, ERROR_SYSTEM, NULL, "cannot write the summary");
         status = say_error("summary", &err);

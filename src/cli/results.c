@@ -2,9 +2,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/summary.h"
+#include "util/cleanup.h"
 
 #define TABLE_FLOWS 40
 
@@ -13,14 +15,28 @@ bool results_to_stdout(const char *output)
     return strcmp(output, "-") == 0;
 }
 
-int results_summary(const char *const *files, size_t count, bool json, struct error *err)
+/* How to see the whole table. */
+static char *tell_how(const char *const *files, size_t count, bool kept)
 {
+    char *how = NULL;
+    int size;
+    if (kept)
+        size =
+            asprintf(&how, "tcp-flowgen summary %s%s has all", files[0], count > 1 ? " ..." : "");
+    else
+        size = asprintf(&how, "--output FILE keeps the results, then tcp-flowgen summary has all");
+    return size < 0 ? NULL : how;
+}
+
+int results_summary(const char *const *files, size_t count, bool kept, bool json, struct error *err)
+{
+    CLEANUP_FREE char *how = tell_how(files, count, kept);
     struct summary summary = {0};
     int failed = summary_load(&summary, files, count, -1, err);
     if (failed)
         return failed;
     if (!json)
-        summary_text(&summary, stdout, TABLE_FLOWS);
+        summary_text(&summary, stdout, TABLE_FLOWS, how ? how : "");
     else if (summary_json(&summary, stdout))
         failed = error_set(err, ERROR_SYSTEM, NULL, "cannot write the summary");
     summary_fini(&summary);

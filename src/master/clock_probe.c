@@ -17,9 +17,8 @@ void clock_probe_off(struct master_agent *agent, const char *why)
     agent->clock.target = NULL;
     agent->clock.probe = PROBE_OFF;
     agent->info.clock_network[0] = '\0';
-    snprintf(text, sizeof text,
-             "agent %s: its clock is compared by calls alone, which is less exact: %s", agent->mgmt,
-             why);
+    snprintf(text, sizeof text, "%s: its clock is compared by calls alone, which is less exact: %s",
+             agent->title, why);
     session_warn(agent->session, text);
 }
 

@@ -171,7 +171,7 @@ void clock_sync_fini(struct session *session)
 static void warn_of(struct session *session, const char *whose,
                     const struct clock_discipline *before, const struct clock_discipline *after)
 {
-    char text[320];
+    char text[512];
     double change = clock_discipline_change(before, after);
     if (change == 0)
         return;
@@ -189,8 +189,8 @@ void clock_sync_warn(struct session *session)
     warn_of(session, "the master's", &session->run.clock_before, &session->run.clock_after);
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
-        char whose[192];
-        snprintf(whose, sizeof whose, "agent %s: its", agent->mgmt);
+        char whose[sizeof agent->title + 8];
+        snprintf(whose, sizeof whose, "%s: its", agent->title);
         warn_of(session, whose, &agent->info.clock_before, &agent->info.clock_after);
     }
 }

@@ -69,10 +69,10 @@ static bool warn_if_differing(struct session *session, const char *name)
     const struct master_agent *pair[2] = {0};
     if (is_own(name) || !differing(session, name, pair) || is_echo(session, name))
         return false;
-    char text[512];
-    snprintf(text, sizeof text, "%s is \"%s\" at agent %s, but \"%s\" at agent %s", name,
-             machine_value(&pair[0]->info.about, name), pair[0]->mgmt,
-             machine_value(&pair[1]->info.about, name), pair[1]->mgmt);
+    char text[1024];
+    snprintf(text, sizeof text, "%s is \"%s\" at %s, but \"%s\" at %s", name,
+             machine_value(&pair[0]->info.about, name), pair[0]->title,
+             machine_value(&pair[1]->info.about, name), pair[1]->title);
     session_warn(session, text);
     return true;
 }

@@ -41,12 +41,10 @@ static void take_addresses(struct master_agent *agent, const Tcpflowgen__Resolve
 /* With best_effort the flows that it concerns are refused one by one when they are prepared. */
 static void tell_problem(struct master_agent *agent, const char *problem)
 {
-    char where[160];
-    snprintf(where, sizeof where, "agent %s", agent->mgmt);
     if (agent->session->options->best_effort)
-        log_warning("%s: %s", where, problem);
+        log_warning("%s: %s", agent->title, problem);
     else
-        session_problem(agent->session, where, "%s", problem);
+        session_problem(agent->session, agent->title, "%s", problem);
 }
 
 /* What the agent's spool will need: a guess on the safe side. */
@@ -94,9 +92,9 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         .clock_before = message_to_discipline(reply->discipline),
     };
     if (reply->runs_under_way)
-        log_warning("agent %s: %u other run%s there now, and would share its machine and its "
+        log_warning("%s: %u other run%s there now, and would share its machine and its "
                     "networks with this one",
-                    agent->mgmt, reply->runs_under_way,
+                    agent->title, reply->runs_under_way,
                     reply->runs_under_way == 1 ? " has flows" : "s have flows");
     agent->max_ends = reply->max_ends;
     agent->spool_free_bytes = reply->spool_free_bytes;

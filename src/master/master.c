@@ -66,7 +66,7 @@ static void tell_agents(const struct session *session)
         if (!session_usable(agent))
             continue;
         struct clock_fit fit = clock_points_fit(agent);
-        log_info("agent %s: %s, Linux %s, ends: %zu, clock within %.1f us (%s)", agent->mgmt,
+        log_info("%s: %s, Linux %s, ends: %zu, clock within %.1f us (%s)", agent->title,
                  agent->info.hostname, agent->info.kernel, agent->end_count,
                  (double)fit.error_ns / (double)NS_PER_US, clock_method_name(fit.method));
     }
@@ -360,14 +360,14 @@ static int open_session(struct master *master, const struct master_repeat *repea
 /* Why the run is begun anew. */
 static void tell_late(const struct session *session, unsigned try, char *text, size_t size)
 {
-    const char *mgmt = "";
+    const char *title = "agents";
     for (size_t i = session->agent_count; i-- > 0;)
         if (session->agents[i].late)
-            mgmt = session->agents[i].mgmt;
+            title = session->agents[i].title;
     snprintf(text, size,
-             "the run was begun anew, try %u of %d: agent%s%s did not take the order to start "
+             "the run was begun anew, try %u of %d: %s did not take the order to start "
              "within %lld ms",
-             try, TRIES, *mgmt ? " " : "s", mgmt, (long long)(session->late_ns / NS_PER_MS));
+             try, TRIES, title, (long long)(session->late_ns / NS_PER_MS));
 }
 
 /* Until it was started, or another try is of no use. */

@@ -124,7 +124,7 @@ static void explain(struct flow_result *out, const struct session *session, uint
     for (int end = END_DST; end >= END_SRC; end--) {
         const struct master_agent *agent = session_agent(session, index, end);
         if (!out->has_report[end] && agent->info.lost)
-            snprintf(out->error, sizeof out->error, "agent %s was lost: %s", agent->mgmt,
+            snprintf(out->error, sizeof out->error, "%s was lost: %s", agent->title,
                      agent->info.lost);
     }
 }

@@ -53,14 +53,14 @@ static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndRead
 static void warn_of_metrics(struct master_agent *agent, const struct cached_metrics *metrics,
                             size_t others)
 {
-    char more[48] = "", text[512];
+    char more[48] = "", text[768];
     if (others)
         snprintf(more, sizeof more, " and %zu more like it", others);
     snprintf(text, sizeof text,
-             "agent %s remembers its peer %s (reordering %u, ssthresh %u)%s from earlier "
+             "%s remembers its peer %s (reordering %u, ssthresh %u)%s from earlier "
              "connections, and flows start with that: --flush-metrics empties the cache, sysctl "
              "net.ipv4.tcp_no_metrics_save=1 keeps it empty",
-             agent->mgmt, metrics->peer, metrics->reordering, metrics->ssthresh, more);
+             agent->title, metrics->peer, metrics->reordering, metrics->ssthresh, more);
     session_warn(agent->session, text);
 }
 
@@ -69,7 +69,7 @@ static void tell_problems(const struct master_agent *agent, uint32_t flow, const
 {
     for (size_t size; *lines; lines += size + (lines[size] == '\n')) {
         size = strcspn(lines, "\n");
-        session_flow_problem(agent->session, flow, "agent %s: %.*s", agent->mgmt,
+        session_flow_problem(agent->session, flow, "%s: %.*s", agent->title,
                              (int)(size < PROBLEMS_MAX ? size : PROBLEMS_MAX), lines);
     }
 }

@@ -22,6 +22,25 @@ static struct master_agent *agent_for(struct session *session, const char *mgmt)
     return agent;
 }
 
+static void entitle(struct master_agent *agent)
+{
+    char names[HOST_NAMES_MAX];
+    snprintf(agent->title, sizeof agent->title, "%s (agent %.80s)",
+             host_names_text(&agent->hosts, names), agent->mgmt);
+}
+
+/* By the hosts of theirs that take part. */
+static void name_agents(struct session *session)
+{
+    for (size_t i = 0; i < session->agent_count; i++)
+        session->agents[i].hosts = (struct host_names){0};
+    for (size_t h = 0; h < session->plan->host_count; h++)
+        if (session->hosts[h].agent)
+            host_names_add(&session->hosts[h].agent->hosts, session->plan->hosts[h].name);
+    for (size_t i = 0; i < session->agent_count; i++)
+        entitle(&session->agents[i]);
+}
+
 /* A connection to each, perhaps a new one beside the old. */
 static int need_descriptors(size_t agents, struct error *err)
 {
@@ -65,6 +84,7 @@ int roster_build(struct session *session, struct error *err)
             host->agent = agent_for(session, plan->hosts[i].mgmt);
         host->agent->sampled = true;
     }
+    name_agents(session);
     return need_descriptors(session->agent_count, err);
 }
 
@@ -133,6 +153,8 @@ void roster_merge(struct session *session)
             if (other && session->agents[j].peer && strcmp(mine, other) == 0)
                 absorb(session, i, j);
         }
+        if (session->agents[i].absorbed)
+            name_agents(session);
         check_ends(&session->agents[i]);
     }
 }

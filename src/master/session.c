@@ -60,10 +60,9 @@ void session_flow_problem(struct session *session, uint32_t flow, const char *wh
 void session_agent_problem(struct master_agent *agent, const char *what, ...)
 {
     struct session *session = agent->session;
-    char text[384], where[160];
+    char text[384];
     FORMAT(text, what);
-    snprintf(where, sizeof where, "agent %s", agent->mgmt);
-    tell(session, where, text);
+    tell(session, agent->title, text);
     agent->refused = true;
     for (uint32_t i = 0; i < session->plan->flow_count; i++)
         if (session_agent(session, i, END_SRC) == agent ||

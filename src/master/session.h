@@ -13,6 +13,7 @@
 #include "master/collect.h"
 #include "master/master.h"
 #include "model/clock_fit.h"
+#include "model/host_names.h"
 #include "model/plan.h"
 #include "model/result.h"
 #include "probe/prober.h"
@@ -59,6 +60,8 @@ typedef void agent_reply(struct master_agent *agent, const ProtobufCMessage *mes
 struct master_agent {
     struct session *session;
     const char *mgmt; /* the plan's text */
+    struct host_names hosts;
+    char title[192]; /* for messages: "A (agent 10.0.0.1:8840)" */
     struct endpoint endpoint;
     struct rpc_peer *peer;
     uint64_t max_ends, spool_free_bytes;

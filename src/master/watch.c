@@ -20,7 +20,7 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
                                                        ...)
 {
     struct session *session = agent->session;
-    char text[384], event[512];
+    char text[384], event[sizeof agent->title + 400];
     va_list args;
     va_start(args, why);
     vsnprintf(text, sizeof text, why, args);
@@ -28,7 +28,7 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
     agent->ended = true;
     free(agent->info.lost);
     agent->info.lost = strdup(text);
-    snprintf(event, sizeof event, "agent %s is lost: %s", agent->mgmt, text);
+    snprintf(event, sizeof event, "%s is lost: %s", agent->title, text);
     session_trouble(session, event);
 }
 
@@ -64,12 +64,12 @@ static void take_capture(struct session *session, const struct capture_report *c
 
 static void take_run_end(struct master_agent *agent, const struct spool_head *head)
 {
-    char event[640];
+    char event[sizeof agent->title + 640];
     agent->ended = true;
     agent->info.other_runs = head->other_runs;
     if (!head->problem[0])
         return;
-    snprintf(event, sizeof event, "agent %s: %s", agent->mgmt, head->problem);
+    snprintf(event, sizeof event, "%s: %s", agent->title, head->problem);
     session_trouble(agent->session, event);
 }
 

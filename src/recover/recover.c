@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/results_writer.h"
+#include "model/host_names.h"
 #include "recover/spools.h"
 #include "util/version.h"
 
@@ -97,13 +98,14 @@ static bool moved_payload(struct source *source, enum flow_end end)
 static void explain(const struct recovered *r, const struct recover_flow *flow,
                     struct flow_result *result)
 {
+    char name[HOST_NAMES_MAX];
     for (int end = END_DST; end >= END_SRC; end--) {
         uint32_t agent = flow->agent[end];
         if (result->has_report[end])
             continue;
         if (agent < r->agent_count && r->run.agents[agent].lost)
-            snprintf(result->error, sizeof result->error, "agent %s: %s", r->run.agents[agent].mgmt,
-                     r->run.agents[agent].lost);
+            snprintf(result->error, sizeof result->error, "%s: %s",
+                     host_names_of_agent(&r->run, agent, name), r->run.agents[agent].lost);
     }
 }
 
@@ -159,10 +161,9 @@ static bool judge_agents(struct recovered *r, struct recover_outcome *outcome)
         else if (!agent->ended)
             good &= lose(r, i, "its spool has no end: the agent was killed, or the run goes on");
         outcome->lost += !agent->seen || !agent->ended;
-        char text[512];
-        snprintf(text, sizeof text,
-                 "agent %s: it was never started, its times are on its own clock",
-                 r->run.agents[i].mgmt);
+        char text[512], name[HOST_NAMES_MAX];
+        snprintf(text, sizeof text, "%s: it was never started, its times are on its own clock",
+                 host_names_of_agent(&r->run, i, name));
         if (agent->seen && !agent->has_axis)
             good &= run_info_add_warning(&r->run, text) == 0;
     }

@@ -8,6 +8,7 @@
 #include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
+#include "model/host_names.h"
 #include "model/scenario.h"
 #include "proto/agent.pb-c.h"
 
@@ -229,15 +230,16 @@ static int take_run_end(struct recovered *r, const struct recover_file *file,
                         const struct spool_head *head, struct error *err)
 {
     struct recover_agent *agent = agent_at(r, file->agent);
-    char text[700];
+    char text[700], name[HOST_NAMES_MAX] = "?";
     if (agent) {
         agent->ended = true;
         r->run.agents[file->agent].other_runs = head->other_runs;
     }
     if (!head->problem[0])
         return 0;
-    snprintf(text, sizeof text, "agent %s: %s", agent ? r->run.agents[file->agent].mgmt : "?",
-             head->problem);
+    if (agent)
+        host_names_of_agent(&r->run, file->agent, name);
+    snprintf(text, sizeof text, "%s: %s", name, head->problem);
     return run_info_add_event(&r->run, 0, text) ? no_memory(err) : 0;
 }
 

@@ -146,6 +146,7 @@ void plan_text(const struct plan *plan, FILE *out)
         .rows = plan->flow_count,
         .columns = 9,
         .head = {"flow", "src", "dst", "start", "duration", "ccalg", "connect", "end", "options"},
+        .rank = {[6] = 1, [7] = 1},
         .fill = fill_flow,
         .of = plan};
     char end[DURATION_TEXT_MAX];

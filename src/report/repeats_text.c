@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/host_names.h"
 #include "report/host_figures.h"
 #include "report/paragraph.h"
 #include "report/settings.h"
@@ -123,39 +124,46 @@ static void print_done(char out[CELL_MAX], const struct flow_repeats *flow)
 
 struct view {
     const struct summary *summary;
-    bool differs[SETTINGS], marks;
+    bool differs[SETTINGS], labels, marks;
 };
 
-/* Spreads of RTT and retransmits, where there is no room for them. */
-#define SPREADS (1U << 6 | 1U << 8)
+/* The columns of a row, one behind the other. */
+static char *next_cell(struct table_row *row, size_t *column)
+{
+    row->cells[*column] = row->room[*column];
+    return row->room[(*column)++];
+}
 
-#define ALWAYS 9 /* columns; behind them are those that there may be, and then two more */
+static void fill_figure(struct table_row *row, size_t *column, const struct stats *stats,
+                        bool quartiles, print_figure *print)
+{
+    print_median(next_cell(row, column), stats, print);
+    print_spread(next_cell(row, column), stats, quartiles, print);
+}
 
 static void fill_row(const void *of, size_t index, struct table_row *row)
 {
     const struct view *view = of;
     const struct flow_repeats *flow = &view->summary->repeats[index];
     const bool quartiles = has_quartiles(view->summary);
-    char(*room)[CELL_MAX] = row->room;
-    for (size_t i = 0; i < TABLE_COLUMNS_MAX; i++)
-        row->cells[i] = row->room[i];
-    snprintf(room[0], CELL_MAX, "%" PRId32, flow->first->flow.id);
-    row->cells[1] = flow->first->flow.src;
-    row->cells[2] = flow->first->flow.dst;
-    print_median(room[3], &flow->goodput_bps, flow->doubtful ? print_doubtful : print_rate);
-    print_spread(room[4], &flow->goodput_bps, quartiles, print_rate);
-    print_median(room[5], &flow->rtt_mean_ns, print_rtt);
-    print_spread(room[6], &flow->rtt_mean_ns, quartiles, print_rtt);
-    print_median(room[7], &flow->retransmits, print_count);
-    print_spread(room[8], &flow->retransmits, quartiles, print_count);
-    room += ALWAYS;
+    size_t column = 0;
+    snprintf(next_cell(row, &column), CELL_MAX, "%" PRId32, flow->first->flow.id);
+    if (view->labels)
+        label_text(&flow->first->flow, next_cell(row, &column));
+    row->cells[column++] = flow->first->flow.src;
+    row->cells[column++] = flow->first->flow.dst;
+    print_median(next_cell(row, &column), &flow->goodput_bps,
+                 flow->doubtful ? print_doubtful : print_rate);
+    print_spread(next_cell(row, &column), &flow->goodput_bps, quartiles, print_rate);
+    fill_figure(row, &column, &flow->rtt_mean_ns, quartiles, print_rtt);
+    fill_figure(row, &column, &flow->retransmits, quartiles, print_count);
     if (view->marks)
-        print_median(*room++, &flow->ce_marks, print_count);
+        print_median(next_cell(row, &column), &flow->ce_marks, print_count);
     for (int s = 0; s < SETTINGS; s++)
         if (view->differs[s])
-            setting_text((enum setting)s, &flow->first->flow, *room++);
-    print_limit(*room++, flow);
-    print_done(*room, flow);
+            setting_text((enum setting)s, &flow->first->flow, next_cell(row, &column));
+    print_limit(next_cell(row, &column), flow);
+    print_done(next_cell(row, &column), flow);
 }
 
 static const struct flow_result *flow_of(const void *of, size_t index)
@@ -164,33 +172,51 @@ static const struct flow_result *flow_of(const void *of, size_t index)
     return &summary->repeats[index].first->flow;
 }
 
-static void print_flows(const struct summary *summary, size_t rows, FILE *out)
+static void add_head(struct table *table, const char *head, unsigned char rank)
 {
-    const char *spread = spread_name(summary);
+    table->rank[table->columns] = rank;
+    table->head[table->columns++] = head;
+}
+
+static void add_heads(struct table *table, const struct view *view)
+{
+    const char *spread = spread_name(view->summary);
+    add_head(table, "flow", 0);
+    if (view->labels) {
+        table->yielding = 1U << table->columns;
+        add_head(table, "label", 1);
+    }
+    add_head(table, "src", 0);
+    add_head(table, "dst", 0);
+    add_head(table, "goodput", 0);
+    add_head(table, spread, 1);
+    add_head(table, "RTT", 1);
+    add_head(table, spread, 3);
+    add_head(table, "retr", 1);
+    add_head(table, spread, 3);
+    if (view->marks)
+        add_head(table, "CE", 0);
+    for (int s = 0; s < SETTINGS; s++)
+        if (view->differs[s])
+            add_head(table, setting_names[s], s == SETTING_CCALG ? 0 : 2);
+    add_head(table, "limit", 0);
+    add_head(table, "done", 0);
+}
+
+static void print_flows(const struct summary *summary, size_t rows, const char *how, FILE *out)
+{
     const size_t more = summary->repeat_count - rows;
     struct view view = {.summary = summary};
+    struct table table = {.rows = rows, .fill = fill_row, .of = &view};
     settings_print(flow_of, summary, summary->repeat_count, view.differs, out);
-    for (size_t i = 0; i < summary->repeat_count; i++)
+    for (size_t i = 0; i < summary->repeat_count; i++) {
+        view.labels |= summary->repeats[i].first->flow.label[0] != '\0';
         view.marks |= summary->repeats[i].ce_marks.count && summary->repeats[i].ce_marks.max > 0;
-    struct table table = {
-        .rows = rows,
-        .columns = ALWAYS,
-        .head = {"flow", "src", "dst", "goodput", spread, "RTT", spread, "retr", spread},
-        .fill = fill_row,
-        .of = &view,
-        .expendable = SPREADS};
-    if (view.marks)
-        table.head[table.columns++] = "CE";
-    for (int s = 0; s < SETTINGS; s++)
-        if (view.differs[s])
-            table.head[table.columns++] = setting_names[s];
-    table.head[table.columns++] = "limit";
-    table.head[table.columns++] = "done";
-    if (table_print(&table, out))
-        fprintf(out, "(for want of room without some of the %s: summary --json has them all)\n",
-                has_quartiles(summary) ? "quartiles" : "ranges");
+    }
+    add_heads(&table, &view);
+    table_print(&table, out);
     if (more)
-        fprintf(out, "... and %zu more flow%s\n", more, more == 1 ? "" : "s");
+        paragraph_print(out, "... and %zu more flow%s: %s", more, more == 1 ? "" : "s", how);
 }
 
 /* ---- below the table ---- */
@@ -240,18 +266,36 @@ static const struct run_agent *find_agent(const struct summary *summary, size_t 
     return NULL;
 }
 
+#define NAME_SIZE (HOST_NAMES_MAX + 128)
+
+/* As the first run that has it calls it.  Other scenarios may call others so. */
+static char *name_agent(const struct summary *summary, const char *mgmt, char out[NAME_SIZE])
+{
+    const struct run_agent *agent = NULL;
+    size_t r = 0;
+    while (!(agent = find_agent(summary, r, mgmt)))
+        r++;
+    const struct run_info *run = &summary->runs[r].run;
+    host_names_of_agent(run, (size_t)(agent - run->agents), out);
+    const size_t used = strlen(out);
+    if (summary->unlike)
+        snprintf(out + used, NAME_SIZE - used, " (agent %s)", mgmt);
+    return out;
+}
+
 /* The worst bound of all runs. */
 static void print_clock(const struct summary *summary, const char *mgmt, FILE *out)
 {
     int64_t worst_ns = -1;
+    char name[NAME_SIZE];
     for (size_t r = 0; r < summary->run_count; r++) {
         const struct run_agent *agent = find_agent(summary, r, mgmt);
         if (agent && agent->clock.exchanges && agent->clock.error_ns > worst_ns)
             worst_ns = agent->clock.error_ns;
     }
     if (worst_ns >= 0)
-        paragraph_print(out, "clock of agent %s: times are right to %.1f us", mgmt,
-                        (double)worst_ns / 1e3);
+        paragraph_print(out, "clock of %s: times are right to %.1f us",
+                        name_agent(summary, mgmt, name), (double)worst_ns / 1e3);
 }
 
 /* The run in which it was busiest, and in how many packets were dropped. */
@@ -269,13 +313,13 @@ static void print_machine(const struct summary *summary, const char *mgmt, FILE 
         busiest = agent;
         at = r;
     }
-    char *text = busiest ? host_text(&busiest->host) : NULL, drops[64] = "";
+    char *text = busiest ? host_text(&busiest->host) : NULL, drops[64] = "", name[NAME_SIZE];
     if (dropping)
         snprintf(drops, sizeof drops, "; it dropped packets in %zu run%s", dropping,
                  dropping == 1 ? "" : "s");
     if (text)
-        paragraph_print(out, "machine of agent %s: at its busiest, in run %zu: %s%s", mgmt, at + 1,
-                        text, drops);
+        paragraph_print(out, "machine of %s: at its busiest, in run %zu: %s%s",
+                        name_agent(summary, mgmt, name), at + 1, text, drops);
     free(text);
 }
 
@@ -387,11 +431,11 @@ static void print_labels(const struct summary *summary, FILE *out)
     free(text);
 }
 
-void repeats_text(const struct summary *summary, FILE *out, size_t max_flows)
+void repeats_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how)
 {
     bool all = max_flows == 0 || max_flows > summary->repeat_count;
     print_labels(summary, out);
-    print_flows(summary, all ? summary->repeat_count : max_flows, out);
+    print_flows(summary, all ? summary->repeat_count : max_flows, how, out);
     fprintf(out, "\n");
     print_totals(summary, out);
     trouble_text(summary, out);

@@ -5,6 +5,6 @@
 #include "report/summary.h"
 
 /* max_flows as for summary_text(). */
-void repeats_text(const struct summary *summary, FILE *out, size_t max_flows);
+void repeats_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how);
 
 #endif

@@ -38,6 +38,12 @@ void setting_text(enum setting setting, const struct flow_result *flow, char out
         snprintf(out, TABLE_CELL_MAX, "%s -> %s", ask, is);
 }
 
+void label_text(const struct flow_result *flow, char out[TABLE_CELL_MAX])
+{
+    snprintf(out, TABLE_CELL_MAX, "%s", flow->label[0] ? flow->label : "-");
+    table_cut(out, LABEL_COLUMNS);
+}
+
 /* A flow that failed early does not make a column of what is not known of it. */
 static bool alike(enum setting setting, const struct flow_result *a, const struct flow_result *b)
 {

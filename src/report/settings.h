@@ -16,6 +16,11 @@ extern const char *const setting_names[SETTINGS];
  */
 void setting_text(enum setting setting, const struct flow_result *flow, char out[TABLE_CELL_MAX]);
 
+#define LABEL_COLUMNS 16
+
+/* The flow's label, cut to LABEL_COLUMNS; "-": it has none. */
+void label_text(const struct flow_result *flow, char out[TABLE_CELL_MAX]);
+
 /* Of the table's flows. */
 typedef const struct flow_result *setting_flow(const void *of, size_t index);
 

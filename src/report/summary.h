@@ -106,8 +106,8 @@ int summary_load(struct summary *out, const char *const *paths, size_t path_coun
 void summary_fini(struct summary *summary);
 
 /* A table, then totals, clock bounds and warnings; of several runs medians and spreads.  max_flows:
- * rows printed, then a line that says how many more; 0: all. */
-void summary_text(const struct summary *summary, FILE *out, size_t max_flows);
+ * rows printed, then a line that says how many more, and `how` to see them; 0: all. */
+void summary_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how);
 /* One JSON object, stable keys with units. */
 int summary_json(const struct summary *summary, FILE *out);
 

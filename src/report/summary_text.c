@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/host_names.h"
 #include "report/host_figures.h"
 #include "report/paragraph.h"
 #include "report/repeats_text.h"
@@ -23,8 +24,7 @@ static const char *plural(size_t count)
 
 /* ---- the table ---- */
 
-#define CELL_MAX      TABLE_CELL_MAX
-#define LABEL_COLUMNS 16
+#define CELL_MAX TABLE_CELL_MAX
 
 static void print_counted(char out[CELL_MAX], struct counted counter)
 {
@@ -56,8 +56,7 @@ static void print_id(char out[CELL_MAX], const struct flow_summary *flow)
 
 static void print_label(char out[CELL_MAX], const struct flow_summary *flow)
 {
-    snprintf(out, CELL_MAX, "%s", flow->flow.label[0] ? flow->flow.label : "-");
-    table_cut(out, LABEL_COLUMNS);
+    label_text(&flow->flow, out);
 }
 
 static void print_src(char out[CELL_MAX], const struct flow_summary *flow)
@@ -124,6 +123,7 @@ static void print_status(char out[CELL_MAX], const struct flow_summary *flow)
 struct column {
     const char *head;
     void (*print)(char out[CELL_MAX], const struct flow_summary *flow);
+    unsigned char rank; /* of struct table */
 };
 
 #define COLUMNS 13
@@ -152,19 +152,19 @@ static void choose_columns(struct view *view, const bool differs[SETTINGS])
         labels |= view->run->flows[i].flow.label[0] != '\0';
         marks |= view->run->flows[i].ce_marks.value > 0;
     }
-    add_column(view, true, (struct column){"flow", print_id});
-    add_column(view, labels, (struct column){"label", print_label});
-    add_column(view, true, (struct column){"src", print_src});
-    add_column(view, true, (struct column){"dst", print_dst});
-    add_column(view, true, (struct column){"goodput", print_goodput});
-    add_column(view, true, (struct column){"RTT mean", print_rtt});
-    add_column(view, true, (struct column){"retrans", print_retransmits});
-    add_column(view, marks, (struct column){"CE", print_marks});
-    add_column(view, differs[SETTING_CCALG], (struct column){"ccalg", print_ccalg});
-    add_column(view, differs[SETTING_ECN], (struct column){"ecn", print_ecn});
-    add_column(view, differs[SETTING_NODELAY], (struct column){"nodelay", print_nodelay});
-    add_column(view, true, (struct column){"limited by", print_limit});
-    add_column(view, true, (struct column){"status", print_status});
+    add_column(view, true, (struct column){"flow", print_id, 0});
+    add_column(view, labels, (struct column){"label", print_label, 1});
+    add_column(view, true, (struct column){"src", print_src, 0});
+    add_column(view, true, (struct column){"dst", print_dst, 0});
+    add_column(view, true, (struct column){"goodput", print_goodput, 0});
+    add_column(view, true, (struct column){"RTT mean", print_rtt, 1});
+    add_column(view, true, (struct column){"retrans", print_retransmits, 1});
+    add_column(view, marks, (struct column){"CE", print_marks, 0});
+    add_column(view, differs[SETTING_CCALG], (struct column){"ccalg", print_ccalg, 0});
+    add_column(view, differs[SETTING_ECN], (struct column){"ecn", print_ecn, 2});
+    add_column(view, differs[SETTING_NODELAY], (struct column){"nodelay", print_nodelay, 2});
+    add_column(view, true, (struct column){"limited by", print_limit, 0});
+    add_column(view, true, (struct column){"status", print_status, 0});
 }
 
 static void fill_row(const void *of, size_t index, struct table_row *row)
@@ -182,19 +182,22 @@ static const struct flow_result *flow_of(const void *of, size_t index)
     return &run->flows[index].flow;
 }
 
-static void print_flows(const struct run_summary *run, size_t rows, FILE *out)
+static void print_flows(const struct run_summary *run, size_t rows, const char *how, FILE *out)
 {
     bool differs[SETTINGS];
     struct view view = {.run = run};
     settings_print(flow_of, run, run->flow_count, differs, out);
     choose_columns(&view, differs);
     struct table table = {.rows = rows, .columns = view.count, .fill = fill_row, .of = &view};
-    for (size_t i = 0; i < view.count; i++)
+    for (size_t i = 0; i < view.count; i++) {
         table.head[i] = view.columns[i].head;
+        table.yielding |= (view.columns[i].print == print_label ? 1U : 0U) << i;
+        table.rank[i] = view.columns[i].rank;
+    }
     table_print(&table, out);
     if (rows < run->flow_count)
-        fprintf(out, "... and %zu more flow%s\n", run->flow_count - rows,
-                plural(run->flow_count - rows));
+        paragraph_print(out, "... and %zu more flow%s: %s", run->flow_count - rows,
+                        plural(run->flow_count - rows), how);
 }
 
 /* ---- below the table ---- */
@@ -317,28 +320,29 @@ static void describe_discipline(char *out, size_t size, const struct clock_disci
 
 static void print_agents(const struct run_info *run, FILE *out)
 {
-    char discipline[96];
+    char discipline[96], name[HOST_NAMES_MAX];
     for (size_t i = 0; i < run->agent_count; i++) {
         const struct run_agent *agent = &run->agents[i];
         if (agent->clock.exchanges == 0) /* never measured */
             continue;
         describe_discipline(discipline, sizeof discipline, &agent->clock_before);
-        paragraph_print(
-            out, "clock of agent %s: times are right to %.1f us (rate %+.2f ppm, by %s%s)%s",
-            agent->mgmt ? agent->mgmt : "", (double)agent->clock.error_ns / 1e3,
-            agent->clock.rate * 1e6, clock_method_name(agent->clock.method),
-            strcmp(agent->clock_network, "test") == 0 ? " over the test network" : "", discipline);
+        paragraph_print(out, "clock of %s: times are right to %.1f us (rate %+.2f ppm, by %s%s)%s",
+                        host_names_of_agent(run, i, name), (double)agent->clock.error_ns / 1e3,
+                        agent->clock.rate * 1e6, clock_method_name(agent->clock.method),
+                        strcmp(agent->clock_network, "test") == 0 ? " over the test network" : "",
+                        discipline);
     }
 }
 
 static void print_hosts(const struct run_info *run, FILE *out)
 {
+    char name[HOST_NAMES_MAX];
     for (size_t i = 0; i < run->agent_count; i++) {
         if (run->agents[i].host.count == 0)
             continue;
         char *text = host_text(&run->agents[i].host);
-        paragraph_print(out, "machine of agent %s: %s",
-                        run->agents[i].mgmt ? run->agents[i].mgmt : "", text ? text : "-");
+        paragraph_print(out, "machine of %s: %s", host_names_of_agent(run, i, name),
+                        text ? text : "-");
         free(text);
     }
 }
@@ -362,13 +366,13 @@ static void print_warmup(const struct run_summary *run, FILE *out)
                 duration_format(run->warmup_ns, text));
 }
 
-static void run_text(const struct summary *summary, FILE *out, size_t max_flows)
+static void run_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how)
 {
     const struct run_summary *run = &summary->runs[0];
     size_t rows = max_flows && max_flows < run->flow_count ? max_flows : run->flow_count;
     if (run->run.label && run->run.label[0])
         paragraph_print(out, "run: %s", run->run.label);
-    print_flows(run, rows, out);
+    print_flows(run, rows, how, out);
     fprintf(out, "\n");
     print_totals(run, out);
     print_pairs(run, out);
@@ -381,10 +385,10 @@ static void run_text(const struct summary *summary, FILE *out, size_t max_flows)
     print_warnings(run, out);
 }
 
-void summary_text(const struct summary *summary, FILE *out, size_t max_flows)
+void summary_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how)
 {
     if (summary->run_count == 1)
-        run_text(summary, out, max_flows);
+        run_text(summary, out, max_flows, how);
     else
-        repeats_text(summary, out, max_flows);
+        repeats_text(summary, out, max_flows, how);
 }

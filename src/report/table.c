@@ -1,5 +1,7 @@
 #include "report/table.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/paragraph.h"
@@ -39,48 +41,100 @@ static void widen(int *widths, size_t columns, const char *const *cells)
     }
 }
 
-static unsigned leave_out(const struct table *table, const int *widths)
+/* How a table is fitted to the terminal. */
+struct fit {
+    const struct table *table;
+    int columns, widths[TABLE_COLUMNS_MAX];
+    unsigned without; /* bit i: column i is left out */
+};
+
+#define LAST_COLUMNS 30 /* that a last cell has at least, as it goes on below itself */
+
+static int width_of(const struct fit *fit)
 {
-    unsigned out = 0;
-    int wide = 2 * (int)(table->columns - 1);
-    for (size_t i = 0; i < table->columns; i++)
-        wide += widths[i];
-    for (size_t i = table->columns; i-- > 0 && wide > PARAGRAPH_COLUMNS;)
-        if (table->expendable >> i & 1) {
-            out |= 1U << i;
-            wide -= widths[i] + 2;
-        }
-    return out;
+    const size_t last = fit->table->columns - 1;
+    int wide = fit->widths[last] < LAST_COLUMNS ? fit->widths[last] : LAST_COLUMNS;
+    for (size_t i = 0; i < last; i++)
+        if (!(fit->without >> i & 1))
+            wide += fit->widths[i] + 2;
+    return wide;
 }
 
-static void print_row(FILE *out, const struct table *table, const int *widths, unsigned without,
-                      const char *const *cells)
+static void fit_in(struct fit *fit)
 {
-    const size_t last = table->columns - 1;
-    for (size_t i = 0; i < last; i++) {
-        if (without >> i & 1)
-            continue;
-        table_tame(out, cells[i]);
-        fprintf(out, "%*s", widths[i] - table_width(cells[i]) + 2, "");
+    const struct table *table = fit->table;
+    for (size_t i = table->columns; i-- > 0;) {
+        const int over = width_of(fit) - fit->columns;
+        const int spare = fit->widths[i] - TABLE_YIELD_MIN;
+        if (table->yielding >> i & 1 && over > 0 && spare > 0)
+            fit->widths[i] -= spare < over ? spare : over;
     }
-    table_tame(out, cells[last]);
-    fputc('\n', out);
+    for (int rank = UCHAR_MAX; rank > 0; rank--)
+        for (size_t i = table->columns; i-- > 0 && width_of(fit) > fit->columns;)
+            fit->without |= (table->rank[i] == rank ? 1U : 0U) << i;
+    for (size_t i = 0; i < table->columns; i++) /* a wide one that went left room for narrow ones */
+        if (fit->without >> i & 1 && width_of(fit) + 2 + fit->widths[i] <= fit->columns)
+            fit->without &= ~(1U << i);
 }
 
-unsigned table_print(const struct table *table, FILE *out)
+static void print_row(FILE *out, const struct fit *fit, const char *const *cells)
+{
+    const size_t last = fit->table->columns - 1;
+    int column = 0;
+    for (size_t i = 0; i < last; i++) {
+        char text[TABLE_CELL_MAX];
+        if (fit->without >> i & 1)
+            continue;
+        snprintf(text, sizeof text, "%s", cells[i]);
+        table_cut(text, fit->widths[i]);
+        table_tame(out, text);
+        fprintf(out, "%*s", fit->widths[i] - table_width(text) + 2, "");
+        column += fit->widths[i] + 2;
+    }
+    paragraph_words(out, cells[last], column, column);
+}
+
+/* Where several have one name each is called by the one before it, which it belongs to. */
+static void print_name(FILE *out, const struct table *table, size_t column)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < table->columns; i++)
+        same += strcmp(table->head[i], table->head[column]) == 0;
+    fprintf(out, "%s%s%s", table->head[column], same > 1 ? " of " : "",
+            same > 1 ? table->head[column - 1] : "");
+}
+
+static void print_without(FILE *out, const struct fit *fit)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *names = open_memstream(&text, &size);
+    for (size_t i = 0, told = 0; names && i < fit->table->columns; i++)
+        if (fit->without >> i & 1) {
+            fprintf(names, "%s", told++ ? ", " : "");
+            print_name(names, fit->table, i);
+        }
+    if (names)
+        fclose(names);
+    paragraph_print(out, "(left out for want of room: %s; --json has all)", text ? text : "");
+    free(text);
+}
+
+void table_print(const struct table *table, FILE *out)
 {
     struct table_row row;
-    int widths[TABLE_COLUMNS_MAX] = {0};
-    widen(widths, table->columns, table->head);
+    struct fit fit = {.table = table, .columns = paragraph_columns(out)};
+    widen(fit.widths, table->columns, table->head);
     for (size_t n = 0; n < table->rows; n++) {
         table->fill(table->of, n, &row);
-        widen(widths, table->columns, row.cells);
+        widen(fit.widths, table->columns, row.cells);
     }
-    const unsigned without = leave_out(table, widths);
-    print_row(out, table, widths, without, table->head);
+    fit_in(&fit);
+    print_row(out, &fit, table->head);
     for (size_t n = 0; n < table->rows; n++) {
         table->fill(table->of, n, &row);
-        print_row(out, table, widths, without, row.cells);
+        print_row(out, &fit, row.cells);
     }
-    return without;
+    if (fit.without)
+        print_without(out, &fit);
 }

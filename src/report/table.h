@@ -19,13 +19,18 @@ struct table {
     const char *head[TABLE_COLUMNS_MAX];
     void (*fill)(const void *of, size_t index, struct table_row *row);
     const void *of;
-    unsigned
-        expendable; /* bit i: column i, which is not the last, may be left out; the last first */
+    /* What becomes of columns, but the last, where rows are wider than the terminal
+     * (paragraph_columns()): */
+    unsigned yielding; /* bit i: column i is cut to TABLE_YIELD_MIN columns first */
+    unsigned char rank[TABLE_COLUMNS_MAX]; /* then those of the highest rank are left out, the last
+                                            * first; 0: it stays */
 };
 
-/* Leaves out expendable columns while rows are wider than PARAGRAPH_COLUMNS.  Returns which: bits
- * as of `expendable`. */
-unsigned table_print(const struct table *table, FILE *out);
+#define TABLE_YIELD_MIN 8
+
+/* Where columns are left out a line below the table names them.  A last cell that does not fit goes
+ * on below itself. */
+void table_print(const struct table *table, FILE *out);
 
 /* Columns that the text takes: characters of UTF-8. */
 int table_width(const char *text);

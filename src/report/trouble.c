@@ -7,7 +7,6 @@
 
 #define REASONS_MAX 10
 #define IDS_MAX     12
-#define ERROR_SIZE  sizeof((struct flow_result *)0)->error
 #define IDS_TEXT    (IDS_MAX * 40 + 16)
 
 struct reason {
@@ -64,18 +63,16 @@ static const char *list_flows(const struct reason *reason, bool runs, char out[I
     return out;
 }
 
-/* Of an error: how much to print. */
+#define WAS_LOST " was lost"
+
+/* Of an error: how much to print.  Why an agent was lost is told once, in a warning. */
 static int told_size(const char *error, const struct run_info *run)
 {
-    char lost[ERROR_SIZE];
-    for (size_t i = 0; i < run->agent_count; i++) {
-        const struct run_agent *agent = &run->agents[i];
-        if (!agent->lost || !agent->lost[0] || !agent->mgmt)
-            continue;
-        const int size = snprintf(lost, sizeof lost, "agent %s was lost", agent->mgmt);
-        if (size < (int)sizeof lost && strncmp(error, lost, (size_t)size) == 0)
-            return size;
-    }
+    const char *lost = strstr(error, WAS_LOST ": ");
+    const char *why = lost ? lost + strlen(WAS_LOST ": ") : "";
+    for (size_t i = 0; i < run->agent_count && *why; i++)
+        if (run->agents[i].lost && strncmp(run->agents[i].lost, why, strlen(why)) == 0)
+            return (int)(lost + strlen(WAS_LOST) - error);
     return (int)strlen(error);
 }
 
@@ -99,6 +96,6 @@ void trouble_text(const struct summary *summary, FILE *out)
     for (size_t i = 0; i < REASONS_MAX && reasons[i].count; i++)
         print_reason(&reasons[i], summary, out);
     if (more)
-        paragraph_print(out, "... and %zu more flow%s for other reasons", more,
-                        more == 1 ? "" : "s");
+        paragraph_print(out, "... and %zu more flow%s for other reasons, which summary --json has",
+                        more, more == 1 ? "" : "s");
 }

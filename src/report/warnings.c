@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/host_names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/duration.h"
@@ -90,6 +91,7 @@ void warnings_fini(struct warnings *warnings)
 static void add_own(struct warnings *out, const struct run_summary *summary)
 {
     const struct run_info *run = &summary->run;
+    char name[HOST_NAMES_MAX];
     if (summary->damage)
         add(out, "this is only what could be read: %s", summary->damage);
     if (run->interrupted)
@@ -98,14 +100,14 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
         const struct run_agent *agent = &run->agents[i];
         if (agent->lost && agent->lost[0])
             add(out,
-                "agent %s was lost: %s; its spool on its machine, if it is there, has all until "
-                "then: see tcp-flowgen recover",
-                agent->mgmt ? agent->mgmt : "", agent->lost);
+                "%s was lost: %s; its spool on its machine, if it is there, has all until then: "
+                "see tcp-flowgen recover",
+                host_names_of_agent(run, i, name), agent->lost);
         if (agent->other_runs)
             add(out,
-                "agent %s: %" PRIu32 " other run%s had flows there meanwhile: they shared its "
+                "%s: %" PRIu32 " other run%s had flows there meanwhile: they shared its "
                 "machine and its networks",
-                agent->mgmt ? agent->mgmt : "", agent->other_runs,
+                host_names_of_agent(run, i, name), agent->other_runs,
                 agent->other_runs == 1 ? "" : "s");
     }
     for (size_t i = 0; i < run->warning_count; i++)

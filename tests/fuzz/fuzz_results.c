@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (summary_load(&summary, paths, 1, -1, &err) == 0) {
         FILE *out = fopen("/dev/null", "w");
         FUZZ_ASSERT(out);
-        summary_text(&summary, out, 0);
+        summary_text(&summary, out, 0, "");
         summary_json(&summary, out);
         fclose(out);
         summary_fini(&summary);

@@ -72,7 +72,7 @@ def test_an_agent_without_the_probe(lab):
     assert clocks["A"].method == "udp-kernel"
     assert clocks["B"].method == "rpc" and clocks["B"].network == ""
     (warning,) = [text for text in outcome.run.warnings if "compared by calls" in text]
-    assert warning.startswith("agent 127.0.0.1:8843:")
+    assert warning.startswith("B (agent 127.0.0.1:8843):")
 
 
 class Networks:

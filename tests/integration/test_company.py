@@ -24,8 +24,8 @@ def test_runs_that_share_agents(pair):
             break
     second = pair.run({"duration": "500ms"}).must(0)
     assert first.wait() == 0
-    for listen in (host["mgmt"] for host in pair.hosts.values()):
-        assert f"agent {listen}: 1 other run has flows there now" in unwrapped(second.stderr)
+    for name, host in pair.hosts.items():
+        assert f"{name} (agent {host['mgmt']}): 1 other run has flows there now" in unwrapped(second.stderr)
     assert len(warned(pair, output)) == len(warned(pair, second.output)) == 2
     assert [agent.other_runs for agent in second.run.agents] == [1, 1]
     assert {flow.result.status for flow in second.flows} == {COMPLETE}

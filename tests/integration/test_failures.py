@@ -340,7 +340,7 @@ def everything_without_privilege(bed):
     outcome = bed.run(flow | {"ccalg": "nosuch"})
     for mgmt, parts in EVERYTHING.items():
         for part in parts:
-            assert re.search(rf"flows\[0\] \(id 0\): agent {mgmt}: {part}", outcome.stderr), part
+            assert re.search(rf"flows\[0\] \(id 0\): [AB] \(agent {mgmt}\): {part}", outcome.stderr), part
     return outcome
 
 
@@ -675,8 +675,8 @@ class Row:
     within: float = 20  # s; for sanitizers and busy machines
 
 
-B = r"agent 127\.0\.0\.1:8842: "
-B_BY_RELAY = r"agent 127\.0\.0\.1:8843: "
+B = r"B \(agent 127\.0\.0\.1:8842\): "
+B_BY_RELAY = r"B \(agent 127\.0\.0\.1:8843\): "
 DATA_PORTS = r"no port of the data ports 9001-9002 is free on 127.0.0.2, where the flows need [12] .widen"
 CAPTURE = r"cannot capture on lo: .*CAP_NET_RAW"
 EVERYTHING = {
@@ -690,7 +690,7 @@ MATRIX = [
         B + r"no answer \(.*refused\): does an agent run there\?.* --listen",
         dead="B",
     ),
-    Row(management_name_unknown, 3, r"agent no-such-host\.invalid:8842: .*no-such-host\.invalid"),
+    Row(management_name_unknown, 3, r"B \(agent no-such-host\.invalid:8842\): .*no-such-host\.invalid"),
     Row(host_name_unknown, 3, r"no-such-host\.invalid.* cannot be found: .*numeric address"),
     Row(host_name_takes_long, 3, 'B: the address of "no-such-host.example" .* does not answer in time'),
     Row(foreign_address, 3, r"B: 192\.0\.2\.7 is not an address of this machine \(it has 127"),
@@ -704,7 +704,7 @@ MATRIX = [
     Row(agent_stopped_at_start, 3, B_BY_RELAY + "it did not take the order to start within"),
     Row(
         agent_late_at_start, 0,
-        r"(?s)try 2 of 3: agent 127.0.0.1:8843 did not take the order .*try 3 of 3: agent 127",
+        r"(?s)try 2 of 3: B .agent 127.0.0.1:8843. did not take the order .*try 3 of 3: B",
         started_late,
     ),
     Row(
@@ -743,7 +743,7 @@ MATRIX = [
         B_BY_RELAY + "it did not take the order to start within",
         other_flow, within=25,
     ),
-    Row(agent_killed, 1, "agent 127.0.0.1:8842 is lost: .*refused", lost_agent, dead="B"),
+    Row(agent_killed, 1, r"B \(agent 127.0.0.1:8842\) is lost: .*refused", lost_agent, dead="B"),
     Row(agent_of_both_ends_killed, 1, "lost: ", samples_alone, dead="B"),
     Row(agent_stopped_in_mid_run, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
     Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),

@@ -225,10 +225,10 @@ def test_summary_tells_of_the_machines(lab):
     drops = qdisc(router.r, "r1")["drops"]
     assert drops > 1
     printed = unwrapped(outcome.stdout).splitlines()
-    lines = [line for line in printed if line.startswith("machine of agent")]
+    lines = [line for line in printed if line.startswith("machine of ")]
     assert len(lines) == 3
     assert all("% busy, softirq" in line for line in lines)
-    line = next(line for line in lines if "10.1.0.2:8841" in line)
+    line = next(line for line in lines if line.startswith("machine of R: "))
     assert f"; {drops} packets dropped by the queue of r1" in line
     summary = json.loads(lab.command(None, "summary", "--json", outcome.output).must(0).stdout)
     agents = {agent["mgmt"]: agent["host"] for agent in summary["run"]["agents"]}

@@ -177,7 +177,7 @@ def test_a_disk_keeps_its_floor(small):
     assert 0.05 <= least < 0.055
     small.disk.empty()
     text = re.sub(r"\n  (?=\S)", " ", master.text())
-    assert re.search(r"agent 127.0.0.1:8842: \S*/disk: spools leave 210 kB of their disk free", text)
+    assert re.search(r"B .agent 127.0.0.1:8842.: \S*/disk: spools leave 210 kB of their disk free", text)
     assert "0 samples were lost" in text and "4 flows: 4 complete" in text
 
     small.disk.fill(0.045)

@@ -65,8 +65,8 @@ def test_differences_are_shown(wire):
     run(*wire.other.enter(), "sysctl", "-qw", "net.ipv4.tcp_slow_start_after_idle=0")
     outcome = wire.run().must(0)
     warnings = "\n".join(outcome.run.warnings)
-    assert 'interface.mtu_bytes is "1500" at agent 10.91.0.1:8840, but "1400"' in warnings
-    assert 'net.ipv4.tcp_slow_start_after_idle is "1" at agent' in warnings
+    assert 'interface.mtu_bytes is "1500" at A (agent 10.91.0.1:8840), but "1400"' in warnings
+    assert 'net.ipv4.tcp_slow_start_after_idle is "1" at A (agent' in warnings
     assert "interface.name" not in warnings and "interface.bus" not in warnings
 
 
@@ -104,7 +104,7 @@ def test_check_shows_differences(wire):
     wire.other.ip("link", "set", "t1", "mtu", "1400")
     path = wire.lab.write({"hosts": wire.hosts, "flows": [{"id": 0, **FLOW}]})
     outcome = wire.lab.command(wire.one, "check", path).must(0)
-    assert 'interface.mtu_bytes is "1500" at agent 10.91.0.1:8840, but "1400"' in outcome.stderr
+    assert 'interface.mtu_bytes is "1500" at A (agent 10.91.0.1:8840), but "1400"' in outcome.stderr
 
 
 def test_what_is_not_there_is_empty(lab):
@@ -229,7 +229,7 @@ def test_nothing_is_flushed_for_no_run(wire):
     back = {"id": 0, **FLOW, "src": "B", "dst": "A"}  # A is prepared first
     scenario = {"hosts": wire.hosts, "flows": [back]}
     outcome = wire.lab.run(wire.one, scenario, "--flush-metrics").must(3)
-    assert "agent 10.91.0.2:8850: the TCP metrics cache cannot be emptied" in outcome.stderr
+    assert "B (agent 10.91.0.2:8850): the TCP metrics cache cannot be emptied" in outcome.stderr
     assert "remembers" not in outcome.stderr
     assert "ssthresh" in run(*wire.one.enter(), "ip", "tcp_metrics", "show", "10.92.0.2")
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -32,6 +33,7 @@ static void init(struct fixture *fixture, const struct row *rows, size_t count)
         struct master_agent *agent = &fixture->agents[i];
         agent->session = &fixture->session;
         agent->mgmt = names[i];
+        snprintf(agent->title, sizeof agent->title, "agent %s", names[i]);
         agent->end_count = 1;
         agent->peer = (struct rpc_peer *)agent; /* there is one */
         for (size_t r = 0; r < count; r++)

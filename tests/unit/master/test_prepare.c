@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -43,6 +44,7 @@ static void init(struct fixture *fixture)
     for (int i = 0; i < 2; i++) {
         fixture->agents[i].session = &fixture->session;
         fixture->agents[i].mgmt = i ? "b" : "a";
+        snprintf(fixture->agents[i].title, 32, "B (agent %s)", fixture->agents[i].mgmt);
         fixture->hosts[i].agent = &fixture->agents[i];
     }
 }
@@ -135,7 +137,7 @@ static void test_what_a_kernel_remembers(void **state)
         const char *warning; /* a part of the only one; NULL: there is none */
     } rows[] = {
         {1, false, NULL},
-        {2, false, "agent b remembers its peer 10.0.0.1 (reordering 30, ssthresh 0) from"},
+        {2, false, "B (agent b) remembers its peer 10.0.0.1 (reordering 30, ssthresh 0) from"},
         {4, false, "10.0.0.1 (reordering 30, ssthresh 0) and 1 more like it from"},
         {4, true, NULL},
     };

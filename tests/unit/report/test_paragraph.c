@@ -1,9 +1,12 @@
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -51,6 +54,96 @@ static void test_long_ones_are_broken(void **state)
     free(got);
 }
 
+/* What print() shows on a terminal of so many columns. */
+static char *shown(int columns, void (*print)(FILE *out))
+{
+    const struct winsize window = {.ws_row = 24, .ws_col = (unsigned short)columns};
+    int master, terminal;
+    char *got = calloc(1, 4096);
+    assert_int_equal(openpty(&master, &terminal, NULL, NULL, &window), 0);
+    FILE *out = fdopen(terminal, "w");
+    print(out);
+    fflush(out);
+    assert_true(read(master, got, 4095) > 0);
+    fclose(out);
+    close(master);
+    return got;
+}
+
+static int widest(const char *text)
+{
+    int wide = 0;
+    for (size_t size; *text; text += size + strspn(text + size, "\r\n")) {
+        size = strcspn(text, "\r\n");
+        wide = (int)size > wide ? (int)size : wide;
+    }
+    return wide;
+}
+
+static void print_sentence(FILE *out)
+{
+    paragraph_print(out, "%s",
+                    "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h "
+                    "i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n");
+}
+
+static void test_the_terminals_width_rules(void **state)
+{
+    static const int columns[] = {40, 80, 120};
+    (void)state;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        char *got = shown(columns[i], print_sentence);
+        assert_in_range(widest(got), columns[i] - 2, columns[i]);
+        free(got);
+    }
+    char *got = shown(1, print_sentence); /* no terminal is so narrow */
+    assert_in_range(widest(got), 90, 100);
+    free(got);
+}
+
+static void fill(const void *of, size_t index, struct table_row *row)
+{
+    static const char *const cells[] = {"a label of many", "figure", "spread", "note",
+                                        "first second third fourth fifth sixth"};
+    (void)of;
+    (void)index;
+    memcpy(row->cells, cells, sizeof cells);
+}
+
+static void print_table(FILE *out)
+{
+    const struct table table = {.rows = 1,
+                                .columns = 5,
+                                .head = {"label", "figure", "spread", "spread", "last"},
+                                .fill = fill,
+                                .yielding = 1,
+                                .rank = {0, 2, 1, 2}};
+    table_print(&table, out);
+}
+
+static void test_tables_fit(void **state)
+{
+    (void)state;
+    char *got = shown(71, print_table); /* the last cell alone does not */
+    assert_string_equal(got,
+                        "label            figure  spread  spread  last\r\n"
+                        "a label of many  figure  spread  note    first second third fourth\r\n"
+                        "                                         fifth sixth\r\n");
+    free(got);
+    got = shown(64, print_table); /* a label that is cut makes room enough */
+    assert_string_equal(got, "label     figure  spread  spread  last\r\n"
+                             "a label~  figure  spread  note    first second third fourth\r\n"
+                             "                                  fifth sixth\r\n");
+    free(got);
+    got = shown(58, print_table);
+    assert_string_equal(got, "label     figure  spread  last\r\n"
+                             "a label~  figure  spread  first second third fourth fifth\r\n"
+                             "                          sixth\r\n"
+                             "(left out for want of room: spread of spread; --json has\r\n"
+                             "  all)\r\n");
+    free(got);
+}
+
 static void test_cells_are_cut(void **state)
 {
     (void)state;
@@ -66,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_short_ones_are_a_line),
         cmocka_unit_test(test_long_ones_are_broken),
+        cmocka_unit_test(test_the_terminals_width_rules),
+        cmocka_unit_test(test_tables_fit),
         cmocka_unit_test(test_cells_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,9 @@ static char *text_of(const char *scenario)
     return text;
 }
 
+/* Where the cell of options begins. */
+#define BELOW "                                                              "
+
 static void text_is_aligned(void **state)
 {
     char *text = text_of(full);
@@ -70,9 +73,10 @@ static void text_is_aligned(void **state)
                         "flow  src     dst  start  duration  ccalg    connect   end    options\n"
                         "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
                         "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay "
-                        "send_rate=1.5Mbit/s read_rate=2Gbit/s pacing_rate=1234.567kbit/s "
-                        "send_buffer=4096 receive_buffer=5000 mss=1000 "
-                        "capture=headers label=\"f\"\n"
+                        "send_rate=1.5Mbit/s\n" BELOW "read_rate=2Gbit/s\n" BELOW
+                        "pacing_rate=1234.567kbit/s\n" BELOW
+                        "send_buffer=4096 receive_buffer=5000\n" BELOW
+                        "mss=1000 capture=headers label=\"f\"\n"
                         "\n"
                         "2 hosts, 2 flows, over 1m0s after the start of the run\n");
     free(text);

@@ -212,7 +212,7 @@ static const char *text_of(struct fixture *fixture, size_t max_flows)
 {
     free(fixture->text);
     FILE *out = open_memstream(&fixture->text, &fixture->size);
-    summary_text(&fixture->summary, out, max_flows);
+    summary_text(&fixture->summary, out, max_flows, "ask for all");
     fclose(out);
     return fixture->text;
 }
@@ -402,10 +402,9 @@ static void test_text_says_it_all(void **state)
     assert_non_null(strstr(text, "\npartial: flow 2: the agent of C was lost\n"));
     assert_non_null(strstr(text, "; together 2.00 Mbit/s over 4 s; 5 retransmits\n"));
     assert_non_null(strstr(text, "2 flows: 1 complete, 1 partial, 0 failed"));
-    assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us"));
-    assert_non_null(
-        strstr(text, "warning: agent 10.0.0.2:8840 was lost: it fell silent; its spool on its "
-                     "machine,"));
+    assert_non_null(strstr(text, "clock of A and B: times are right to 12.3 us"));
+    assert_non_null(strstr(text, "warning: C was lost: it fell silent; its spool on its "
+                                 "machine,"));
     assert_non_null(strstr(text, "warning: mind ?[31mthe gap\n"));
     assert_null(strchr(text, '\x1b'));
     assert_fits(text);
@@ -448,7 +447,7 @@ static void test_text_is_cut_at_max_flows(void **state)
     struct fixture *fixture = *state;
     load(fixture);
     const char *text = text_of(fixture, 1);
-    assert_non_null(strstr(text, "... and 1 more flow\n"));
+    assert_non_null(strstr(text, "... and 1 more flow: ask for all\n"));
     assert_null(strstr(text, "default"));
     assert_null(strstr(text_of(fixture, 2), "more flow"));
 }
@@ -488,7 +487,7 @@ static void test_json_has_stable_keys(void **state)
     const json_t *told = json_object_get(json, "warnings");
     assert_int_equal(json_array_size(told), 3);
     assert_string_equal(json_string_value(json_array_get(told, 0)),
-                        "agent 10.0.0.2:8840 was lost: it fell silent; its spool on its machine, "
+                        "C was lost: it fell silent; its spool on its machine, "
                         "if it is there, has all until then: see tcp-flowgen recover");
     const json_t *totals = json_object_get(json, "totals");
     assert_int_equal(json_integer_value(json_object_get(totals, "together_ns")), 4000 * MS);
@@ -739,7 +738,8 @@ static void test_text_of_runs_has_medians(void **state)
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "flow  src  dst  goodput      min..max"));
     assert_non_null(strstr(text, "16.0 Mbit/s  8.00..32.0  2.00 ms  2.00..2.00  10 "));
-    assert_non_null(strstr(text, "\n(for want of room without some of the ranges: summary --json"));
+    assert_non_null(
+        strstr(text, "\n(left out for want of room: min..max of retr; --json has all)\n"));
     assert_null(strstr(text, "5..15"));
     assert_non_null(strstr(text, "  3/3\n"));
     assert_non_null(strstr(text, "  0/3\n"));
@@ -749,14 +749,13 @@ static void test_text_of_runs_has_medians(void **state)
     assert_non_null(strstr(text, "3 runs of 2 flows: 3 complete, 3 partial, 0 failed; the flows of "
                                  "a run together 4.00 Mbit/s\n  (2.00..8.00)\n"));
     assert_non_null(strstr(text, "medians of the runs that have the flow, with their min..max\n"));
-    assert_non_null(strstr(text, "clock of agent 10.0.0.1:8840: times are right to 12.3 us\n"));
+    assert_non_null(strstr(text, "clock of A and B: times are right to 12.3 us\n"));
     assert_non_null(strstr(text, "warning: run 2: the run was interrupted\n"));
-    assert_non_null(
-        strstr(text, "warning: agent 10.0.0.2:8840 was lost: it fell silent; its spool on its "
-                     "machine,"));
+    assert_non_null(strstr(text, "warning: C was lost: it fell silent; its spool on its "
+                                 "machine,"));
     assert_non_null(strstr(text, "warning: mind ?[31mthe gap (in 2 of 3 runs)\n"));
     assert_null(strchr(text, '\x1b'));
-    assert_non_null(strstr(text_of(fixture, 1), "... and 1 more flow\n"));
+    assert_non_null(strstr(text_of(fixture, 1), "... and 1 more flow: ask for all\n"));
 }
 
 static void test_four_runs_have_quartiles(void **state)
@@ -835,7 +834,7 @@ static void test_files_are_runs(void **state)
     assert_non_null(strstr(text, "warning: these are not runs of one scenario\n"));
     assert_non_null(strstr(text, "2 runs, in all "));
     assert_null(strstr(text, "together"));
-    assert_non_null(strstr(text, "clock of agent elsewhere:1: "));
+    assert_non_null(strstr(text, "clock of A and B (agent elsewhere:1): "));
     unlink(other);
 }
 
