@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/blank.h"
+
 #define SHOWN 24 /* bytes of the file that a message repeats */
 
 struct token {
@@ -142,10 +144,52 @@ static bool is_missing(struct fault *fault)
     return true;
 }
 
+/* The parser has it in a text; which and where, is found anew. */
+static bool is_control(struct fault *fault)
+{
+    const char *at = fault->token.at, *end = at ? at + fault->token.size : at;
+    while (at < end && (unsigned char)*at >= ' ')
+        at++;
+    if (at < end)
+        fault->place = (struct token){at, 1};
+    if (at < end && *at == '\t')
+        return say(fault, "a text has a tab in it", "write a blank, or \\t in a comment");
+    return say(fault, "a text has a control character in it", "take it away");
+}
+
+static bool is_nul(struct fault *fault)
+{
+    return say(fault, "a text has the character \\u0000, which stands for nothing", "take it away");
+}
+
+/* As copied from a web page. */
+static bool is_blank(struct fault *fault)
+{
+    const char *at = fault->token.at;
+    if (!at || *at == '"')
+        return false;
+    at = blank_find(at, fault->token.size);
+    if (!at)
+        return false;
+    const struct blank blank = blank_at(at, fault->token.size - (size_t)(at - fault->token.at));
+    fault->place = (struct token){at, blank.size};
+    error_set(fault->err, ERROR_INPUT, NULL, "%s stands here (U+%04X), which JSON does not know",
+              blank.name, blank.code);
+    error_cure(fault->err, "write a plain blank in its place, or nothing");
+    return true;
+}
+
 static bool is_text(struct fault *fault)
 {
     if (begins(fault->said, "unexpected newline"))
         return say(fault, "a text does not end on its line", "close it with a double quote");
+    if (begins(fault->said, "control character"))
+        return is_control(fault);
+    if (begins(fault->said, "invalid Unicode"))
+        return say(fault, "a text has half of a character, as \\ud83d",
+                   "write the character itself, or both of its halves: \\ud83d\\ude00");
+    if (begins(fault->said, "\\u0000"))
+        return is_nul(fault);
     if (begins(fault->said, "invalid escape"))
         return say(fault, "a text has a backslash that stands for nothing",
                    "write a backslash as \\\\");
@@ -229,19 +273,19 @@ static void explain(struct fault *fault, enum json_error_code code)
         return;
     if (code == json_error_invalid_utf8)
         is_encoding(fault);
-    else if (code == json_error_null_character)
-        say(fault, "a text has the character \\u0000, which stands for nothing", "");
+    else if (code == json_error_null_character || code == json_error_null_byte_in_key)
+        is_nul(fault);
     else if (code == json_error_duplicate_key)
         is_double(fault);
     else if (code == json_error_numeric_overflow)
-        say(fault, "the number is too large", "");
+        say(fault, "the number is too large", "write a smaller one");
     else if (code == json_error_stack_overflow)
-        say(fault, "values stand in one another too deep", "");
+        say(fault, "values stand in one another too deep", "a scenario has five levels at most");
     else if (code == json_error_premature_end_of_input && fault->token.at)
         is_cut(fault);
     else
-        (void)(is_comment(fault) || is_all_wrong(fault) || is_comma(fault) || is_missing(fault) ||
-               is_text(fault) || is_word(fault) || is_other(fault));
+        (void)(is_blank(fault) || is_comment(fault) || is_all_wrong(fault) || is_comma(fault) ||
+               is_missing(fault) || is_text(fault) || is_word(fault) || is_other(fault));
 }
 
 /* Both count from 1; a column is a character, not a byte. */

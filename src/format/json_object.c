@@ -2,6 +2,7 @@
 #include "format/json_object.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -186,15 +187,31 @@ static const struct json_key *nearest_key(const struct json_table *table, const 
     return nearest;
 }
 
+/* NULL: there is none. */
+static const char *find_hint(const struct json_table *table, const char *name)
+{
+    char wanted[KEY_LENGTH_MAX];
+
+    if (!table->hints || !fold(name, wanted))
+        return NULL;
+    for (const struct json_hint *hint = table->hints; hint->words; hint++)
+        if (has_word(hint->words, wanted))
+            return hint->cure;
+    return NULL;
+}
+
 static void report_unknown(struct json_reader *reader, const struct json_table *table,
                            const struct json_key *near, const char *where, const char *name)
 {
     char shown[JSON_SHOWN_MAX], known[192] = "";
+    const char *hint = find_hint(table, name);
     struct error err = {0};
     size_t used = 0;
 
     error_set(&err, ERROR_INPUT, where, "unknown key %s", json_show_text(name, shown));
-    if (near) {
+    if (hint) {
+        error_cure(&err, "%s", hint);
+    } else if (near) {
         error_cure(&err, "did you mean \"%s\"?", near->name);
     } else {
         for (size_t i = 0; i < table->count && used < sizeof known; i++)
@@ -230,11 +247,20 @@ static const char *type_name(enum json_key_type type)
     return "a text in quotes";
 }
 
+/* 1000.0 is a whole number, too, as in JSON Schema.  Behind 2^53 a number may stand for others. */
+static bool is_whole(const json_t *value)
+{
+    const double number = json_real_value(value);
+
+    return json_is_integer(value) || (json_is_real(value) && number == trunc(number) &&
+                                      fabs(number) < (double)(INT64_C(1) << 53));
+}
+
 static bool has_type(const json_t *value, enum json_key_type type)
 {
     switch (type) {
     case KEY_INTEGER:
-        return json_is_integer(value);
+        return is_whole(value);
     case KEY_BOOLEAN:
         return json_is_boolean(value);
     case KEY_OBJECT:
@@ -339,7 +365,7 @@ static int read_rate(const struct json_key *key, const json_t *value, uint64_t *
 static int read_integer(const struct json_key *key, const json_t *value, uint32_t *out,
                         struct error *err)
 {
-    json_int_t number = json_integer_value(value);
+    json_int_t number = (json_int_t)json_number_value(value);
 
     if ((number < key->min || number > key->max) && !(key->or_zero && number == 0))
         return error_set(err, ERROR_INPUT, NULL,

@@ -32,10 +32,17 @@ enum json_key_type {
 
 struct json_key;
 
+/* Words of other programs that are no key here, and what to say to them. */
+struct json_hint {
+    const char *words; /* as json_key.alike; NULL behind the last */
+    const char *cure;
+};
+
 struct json_table {
     const struct json_key *keys;
     size_t count;
-    bool partial; /* no key is required: defaults for objects of the same keys */
+    bool partial;                  /* no key is required: defaults for objects of the same keys */
+    const struct json_hint *hints; /* NULL: none */
 };
 
 /* A text's own rule beyond its length: 0, or ERROR_INPUT with what is wrong. */

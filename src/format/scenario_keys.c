@@ -3,13 +3,14 @@
  * checks that need more than one value are plan_build()'s. */
 #include "format/scenario_keys.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/scenario_hints.h"
+#include "format/scenario_rules.h"
 #include "model/host_series.h"
 #include "model/ns.h"
 #include "model/scenario.h"
@@ -26,97 +27,6 @@ static_assert(sizeof(enum connect_mode) == sizeof(int), "KEY_CHOICE stores an in
 static_assert(sizeof(enum finish_mode) == sizeof(int), "KEY_CHOICE stores an int");
 static_assert(sizeof(enum capture_mode) == sizeof(int), "KEY_CHOICE stores an int");
 
-/* Rules of texts */
-
-/* An IPv4 or IPv6 address in figures, with or without a scope: fe80::1%eth0. */
-static bool is_numeric(const char *text)
-{
-    struct in6_addr address;
-    char figures[INET6_ADDRSTRLEN];
-    size_t size = strcspn(text, "%");
-    bool scoped = text[size] != '\0';
-
-    if (size >= sizeof figures || strlen(text) >= ADDRESS_MAX || (scoped && !text[size + 1]))
-        return false;
-    memcpy(figures, text, size);
-    figures[size] = '\0';
-    return inet_pton(AF_INET6, figures, &address) == 1 ||
-           (!scoped && inet_pton(AF_INET, figures, &address) == 1);
-}
-
-static int refuse(struct error *err, const char *text, const char *why)
-{
-    char shown[JSON_SHOWN_MAX];
-
-    return error_set(err, ERROR_INPUT, NULL, "%s %s", json_show_text(text, shown), why);
-}
-
-static int check_mgmt(const char *text, struct error *err)
-{
-    struct endpoint endpoint;
-    int failed = endpoint_parse(text, &endpoint, err);
-
-    if (failed)
-        return failed;
-    if (!endpoint.host[0] && !endpoint.path[0])
-        return refuse(err, text, "has no host in front of its port");
-    if (endpoint.port == 0 && !endpoint.path[0])
-        return refuse(err, text, "has port 0, where no agent can be");
-    return 0;
-}
-
-static int check_host(const char *text, struct error *err)
-{
-    if (strchr(text, ' '))
-        return refuse(err, text, "has blanks");
-    if (strchr(text, ':') && !is_numeric(text))
-        return refuse(err, text,
-                      "is neither a name nor an address: brackets and port do not "
-                      "belong here");
-    return 0;
-}
-
-static int check_bind(const char *text, struct error *err)
-{
-    if (strcmp(text, "any") != 0 && !is_numeric(text))
-        return refuse(err, text, "is neither \"any\" nor an address in figures");
-    return 0;
-}
-
-static int check_device(const char *text, struct error *err)
-{
-    if (strpbrk(text, " /:") || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-        return refuse(err, text, "cannot be the name of a network interface");
-    return 0;
-}
-
-/* Names with commas between. */
-static int check_interfaces(const char *text, struct error *err)
-{
-    char name[DEVICE_MAX];
-    size_t count = 0;
-
-    for (const char *at = text; at; count++) {
-        size_t size = strcspn(at, ",");
-        if (size == 0 || size >= sizeof name)
-            return refuse(err, text, "has a name of 0 or more than 15 bytes");
-        memcpy(name, at, size);
-        name[size] = '\0';
-        int failed = check_device(name, err);
-        if (failed)
-            return failed;
-        at = at[size] ? at + size + 1 : NULL;
-    }
-    return count <= HOST_INTERFACES_MAX ? 0 : refuse(err, text, "has more than 16 names");
-}
-
-static int check_ccalg(const char *text, struct error *err)
-{
-    if (text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")])
-        return refuse(err, text, "cannot be the name of a congestion control");
-    return 0;
-}
-
 /* The keys of flows and hosts */
 
 #define FLOW(field) offsetof(struct scenario_flow, field)
@@ -124,7 +34,7 @@ static int check_ccalg(const char *text, struct error *err)
 #define TOP(field)  offsetof(struct scenario, field)
 
 #define RIGHT_BOOLEAN "true or false, without quotes"
-#define RIGHT_LABEL   "a text of up to 200 bytes"
+#define RIGHT_LABEL   "a text of up to 200 bytes without control characters"
 #define RIGHT_SIZE    "a number of bytes from 1 to 16777216, such as 50000"
 #define RIGHT_RATE \
     "a rate from 1kbit/s to 10Tbit/s, such as \"10Mbit/s\" or \"1.5Gbit/s\", or \"0\" for no limit"
@@ -170,7 +80,7 @@ static const struct json_key flow_keys[] = {
      .help = "accepts the connection and receives; may be the same host as src",
      .right = "the name of the host that accepts the connection and receives"},
     {.name = "duration",
-     .alike = "time seconds length",
+     .alike = "time seconds length runtime",
      .type = KEY_DURATION,
      .required = true,
      .place = FLOW(duration_ns),
@@ -191,7 +101,7 @@ static const struct json_key flow_keys[] = {
      .type = KEY_TEXT,
      .place = FLOW(ccalg),
      .max = CCALG_MAX - 1,
-     .rule = check_ccalg,
+     .rule = rule_ccalg,
      .pattern = "^[a-z0-9_-]*$",
      .range = "up to 15 of a-z, 0-9, '_' and '-'",
      .otherwise = "the sending machine's default, also if empty",
@@ -228,6 +138,7 @@ static const struct json_key flow_keys[] = {
      .help = "what the receiving application reads, likewise: a slow receiver",
      .right = RIGHT_RATE},
     {.name = "pacing_rate",
+     .alike = "pacing fqrate maxpacingrate",
      .type = KEY_RATE,
      .place = FLOW(tuning.pacing_rate),
      .or_zero = true,
@@ -260,6 +171,7 @@ static const struct json_key flow_keys[] = {
      .help = "size of the receiver's socket buffer (SO_RCVBUF), from the handshake on",
      .right = RIGHT_BUFFER},
     {.name = "mss",
+     .alike = "mtu segment segmentsize maxseg",
      .type = KEY_INTEGER,
      .place = FLOW(tuning.mss),
      .or_zero = true,
@@ -294,6 +206,7 @@ static const struct json_key flow_keys[] = {
              "agents need CAP_NET_RAW",
      .right = "\"none\" or \"headers\""},
     {.name = "label",
+     .alike = "name title note tag",
      .type = KEY_TEXT,
      .place = FLOW(label),
      .max = LABEL_MAX,
@@ -310,10 +223,9 @@ static const struct json_key host_keys[] = {
      .place = HOST(mgmt),
      .min = 1,
      .max = MGMT_TEXT_MAX,
-     .rule = check_mgmt,
-     .pattern =
-         "^(unix:[^\\x00-\\x1f\\x7f]{1,107}|([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5})$",
-     .range = "HOST:PORT, port 1 to 65535, or unix:PATH",
+     .rule = rule_mgmt,
+     .pattern = "^([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5}$",
+     .range = "HOST:PORT, port 1 to 65535",
      .help = "where the host's agent listens, for management: \"10.0.0.1:8840\", "
              "\"[fd00::1]:8840\", \"unix:/run/flowgen.sock\"",
      .right = "HOST:PORT of the host's agent, such as \"10.0.0.1:8840\", or unix:PATH"},
@@ -324,8 +236,9 @@ static const struct json_key host_keys[] = {
      .place = HOST(host),
      .min = 1,
      .max = HOST_TEXT_MAX,
-     .rule = check_host,
-     .pattern = "^([^ :" PATTERN_CONTROLS "]+|[0-9A-Fa-f:.]+(%[^ " PATTERN_CONTROLS "]+)?)$",
+     .rule = rule_host,
+     .pattern = "^([^ :" PATTERN_CONTROLS PATTERN_BLANKS
+                "]+|[0-9A-Fa-f:.]+(%[^ " PATTERN_CONTROLS PATTERN_BLANKS "]+)?)$",
      .range = "1 to 253 bytes, no blanks",
      .help = "address or name that test traffic goes to, such as \"10.0.1.1\"",
      .right = "the address or name that test traffic goes to, such as \"10.0.1.1\""},
@@ -334,7 +247,7 @@ static const struct json_key host_keys[] = {
      .place = HOST(bind),
      .min = 1,
      .max = ADDRESS_MAX - 1,
-     .rule = check_bind,
+     .rule = rule_bind,
      .pattern = "^(any|[0-9A-Fa-f:.]+(%[^" PATTERN_CONTROLS "]+)?)$",
      .range = "\"any\", or an address in figures",
      .otherwise = "the same as host",
@@ -345,7 +258,7 @@ static const struct json_key host_keys[] = {
      .place = HOST(device),
      .min = 1,
      .max = DEVICE_MAX - 1,
-     .rule = check_device,
+     .rule = rule_device,
      .pattern = "^(?!\\.{1,2}$)[^ /:" PATTERN_CONTROLS "]+$",
      .range = "1 to 15 bytes, no blank, '/' or ':'",
      .help = "network interface that the test traffic is bound to, such as \"eth1\"",
@@ -362,7 +275,7 @@ static const struct json_key host_keys[] = {
      .place = HOST(interfaces),
      .min = 1,
      .max = HOST_INTERFACES_MAX * DEVICE_MAX - 1,
-     .rule = check_interfaces,
+     .rule = rule_interfaces,
      .pattern = "^(?!(.*,)?\\.{1,2}(,|$))[^ /:," PATTERN_CONTROLS "]{1,15}(,[^ /:," PATTERN_CONTROLS
                 "]{1,15}){0,15}$",
      .range = "1 to 16 names, commas between",
@@ -372,13 +285,20 @@ static const struct json_key host_keys[] = {
     KEY_COMMENT,
 };
 
-static const struct json_table flow_table = {flow_keys, COUNT_OF(flow_keys), false};
-static const struct json_table host_table = {host_keys, COUNT_OF(host_keys), false};
+#define TABLE(keys, hints)                 \
+    {                                      \
+        keys, COUNT_OF(keys), false, hints \
+    }
+
+static const struct json_table flow_table = TABLE(flow_keys, scenario_flow_hints);
+static const struct json_table host_table = TABLE(host_keys, scenario_host_hints);
 
 /* "defaults": the same keys, but none is required, and an id is no two flows' */
 
-static const struct json_table flow_defaults = {flow_keys + 1, COUNT_OF(flow_keys) - 1, true};
-static const struct json_table host_defaults = {host_keys, COUNT_OF(host_keys), true};
+static const struct json_table flow_defaults = {flow_keys + 1, COUNT_OF(flow_keys) - 1, true,
+                                                scenario_flow_hints};
+static const struct json_table host_defaults = {host_keys, COUNT_OF(host_keys), true,
+                                                scenario_host_hints};
 
 static const struct json_key defaults_keys[] = {
     {.name = "host",
@@ -396,7 +316,8 @@ static const struct json_key defaults_keys[] = {
     KEY_COMMENT,
 };
 
-static const struct json_table defaults_table = {defaults_keys, COUNT_OF(defaults_keys), false};
+static const struct json_table defaults_table = {defaults_keys, COUNT_OF(defaults_keys), false,
+                                                 NULL};
 
 static const json_t *defaults_of(const struct json_reader *reader, const char *kind)
 {
@@ -427,7 +348,7 @@ static bool check_host_name(struct json_reader *reader, const char *name)
 
     if (size >= 1 && size <= SCENARIO_NAME_MAX && !json_has_control(name))
         return true;
-    refuse(&err, name, "cannot be a host's name");
+    rule_refuse(&err, name, "cannot be a host's name");
     error_where(&err, "hosts");
     error_cure(&err, "write 1 to %d bytes without control characters", SCENARIO_NAME_MAX);
     json_report(reader, &err);
@@ -590,4 +511,4 @@ static const struct json_key top_keys[] = {
      .right = "\"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"B\", \"duration\": \"10s\"}]"},
 };
 
-const struct json_table scenario_keys = {top_keys, COUNT_OF(top_keys), false};
+const struct json_table scenario_keys = TABLE(top_keys, scenario_top_hints);

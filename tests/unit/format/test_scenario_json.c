@@ -248,6 +248,32 @@ static void keys_of_other_programs(void **state)
                         "did you mean \"mgmt\"?");
 }
 
+static void words_that_no_key_stands_for(void **state)
+{
+    static const struct {
+        const char *word, *cure;
+    } words[] = {
+        {"bytes", "flows end by time"},   {"count", "write a flow for each"},
+        {"parallel", "write a flow for"}, {"tos", "it cannot be set"},
+        {"DSCP", "it cannot be set"},     {"reverse", "swap them"},
+        {"omit", "--warmup 2s"},          {"sport", "--data-ports 9000-9099"},
+        {"repeat", "--repeat 10"},        {"udp", "all flows are TCP"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        char member[64];
+        snprintf(member, sizeof member, "\"%s\": 1", words[i].word);
+        assert_flow_problem(member, "flows[0]: unknown key ", words[i].cure);
+        snprintf(member, sizeof member, "\"%s\": 1", words[i].word);
+        assert_top_problem(member, "file.json: unknown key ", words[i].cure);
+    }
+    assert_flow_problem("\"device\": \"eth0\"", "flows[0]: unknown key ", "a key of the host");
+    assert_top_problem("\"duration\": \"1s\"", "file.json: unknown key ", "\"defaults\": {");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"port\": 1", "hosts.B: unknown key ",
+                        "behind the agent's address");
+}
+
 static void tells_what_is_missing(void **state)
 {
     (void)state;
@@ -397,7 +423,7 @@ static void checks_ids_and_durations(void **state)
     static const struct {
         const char *id, *duration, *begins, *has;
     } rows[] = {
-        {"1.0", "\"1s\"", "flows[0].id: it must be a whole number, but is 1.0", ""},
+        {"1.5", "\"1s\"", "flows[0].id: it must be a whole number, but is 1.5", ""},
         {"2147483648", "\"1s\"", "flows[0].id: 2147483648 is not between", "-2147483648"},
         {"\"1\"", "\"1s\"", "flows[0].id: it must be a whole number", "but is \"1\""},
         {"true", "\"1s\"", "flows[0].id: ", "but is true"},
@@ -478,7 +504,7 @@ static void checks_the_top(void **state)
     assert_top_problem("\"interval\": \"0\"", "interval: \"0\" is less than 1ms", "");
     assert_top_problem("\"read_size\": 0", "read_size: 0 is not between 1 and 16777216", "");
     assert_top_problem("\"writeSize\": 16777217", "write_size: 16777217 is not", "");
-    assert_top_problem("\"read_size\": 5e3", "read_size: it must be a whole number", "");
+    assert_top_problem("\"read_size\": 5000.5", "read_size: it must be a whole number", "");
 }
 
 static void checks_rates_and_sizes(void **state)
@@ -579,6 +605,18 @@ static void broken_json_is_told_with_line_and_column(void **state)
         {"{\"a\": \"b\n\"}", "1, column 7", "a text does not end on its line"},
         {"{\"a\": \"\\q\"}", "1, column 7", "backslash"},
         {"{, \"a\": 1}", "1, column 2", "nothing stands before a comma"},
+        {"{\u00a0\"a\": 1}", "1, column 2", "a no-break blank stands here (U+00A0)"},
+        {"{\"a\":\n \u202f1}", "2, column 2", "U+202F), which JSON does not know (write a plain"},
+        {"{\"a\": 1\u2009}", "1, column 8", "U+2009"},
+        {"{\"a\": 1,\f\"b\": 2}", "1, column 9", "a form feed stands here"},
+        {"{\"a\": 1,\u200b \"b\": 2}", "1, column 9", "cannot be seen stands here (U+200B)"},
+        {"{\"a\": \"b\tc\"}", "1, column 9", "has a tab in it (write a blank"},
+        {"{\"a\": \"b\x01\"}", "1, column 9", "has a control character in it (take it away)"},
+        {"{\"a\": \"\\u0000\"}", "1, column 7", "stands for nothing (take it away)"},
+        {"{\"\\u0000\": 1}", "1, column 2", "stands for nothing (take it away)"},
+        {"{\"a\": \"\\ud800b\"}", "1, column 7", "half of a character, as \\ud83d (write the"},
+        {"{\"a\": \"\\udc00b\"}", "1, column 7", "half of a character"},
+        {"{\"a\": \"\\ud800\\u0041\"}", "1, column 7", "half of a character"},
     };
     for (size_t i = 0; i < COUNT_OF(broken); i++) {
         char begins[64];
@@ -651,6 +689,7 @@ int main(void)
         cmocka_unit_test(a_key_twice_is_an_error),
         cmocka_unit_test(an_unknown_key_is_an_error),
         cmocka_unit_test(keys_of_other_programs),
+        cmocka_unit_test(words_that_no_key_stands_for),
         cmocka_unit_test(tells_what_is_missing),
         cmocka_unit_test(comments_are_ignored),
         cmocka_unit_test(defaults_stand_for_what_is_not_said),
