@@ -32,6 +32,18 @@ int rule_refuse(struct error *err, const char *text, const char *why)
     return error_set(err, ERROR_INPUT, NULL, "%s %s", json_show_text(text, shown), why);
 }
 
+/* A link-local address is one of each interface: only a scope says which. */
+static int check_scope(const char *host, struct error *err)
+{
+    struct in6_addr address;
+
+    if (inet_pton(AF_INET6, host, &address) != 1 || !IN6_IS_ADDR_LINKLOCAL(&address))
+        return 0;
+    error_set(err, ERROR_INPUT, NULL, "%s is link-local, and nothing says by which interface",
+              host);
+    return error_cure(err, "write the master's own behind it, such as \"[%s%%eth0]:8840\"", host);
+}
+
 int rule_mgmt(const char *text, struct error *err)
 {
     struct endpoint endpoint;
@@ -43,7 +55,7 @@ int rule_mgmt(const char *text, struct error *err)
         return rule_refuse(err, text, "has no host in front of its port");
     if (endpoint.port == 0 && !endpoint.path[0])
         return rule_refuse(err, text, "has port 0, where no agent can be");
-    return 0;
+    return check_scope(endpoint.host, err);
 }
 
 int rule_host(const char *text, struct error *err)

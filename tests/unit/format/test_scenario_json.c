@@ -452,6 +452,8 @@ static void checks_hosts(void **state)
                         "HOST:PORT");
     assert_host_problem("\"mgmt\": \"b\", \"host\": \"h\"", "hosts.B.mgmt: \"b\"", "port");
     assert_host_problem("\"mgmt\": \"b:0\", \"host\": \"h\"", "hosts.B.mgmt: \"b:0\"", "port 0");
+    assert_host_problem("\"mgmt\": \"[fe80::1]:1\", \"host\": \"h\"",
+                        "hosts.B.mgmt: fe80::1 is link", "such as \"[fe80::1%eth0]:8840\"");
     assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"\"", "hosts.B.host: the text is empty", "");
     assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"a b\"", "hosts.B.host: \"a b\"", "blanks");
     assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"b:1\"", "hosts.B.host: \"b:1\"", "port");
