@@ -2,7 +2,7 @@
 """Prints what a result file holds: the least that a reader must do.
 
     make python/messages_pb2.py
-    /usr/bin/python3 python/parse_results.py results.pb.gz
+    /usr/bin/python3 python/parse_results.py results.pb.gz      (or -, standard input)
 
 Needs the package python3-protobuf, which is the system's own Python's.  tcp_flowgen_results.py beside
 this file does the rest: parts, columns, the run's data.
@@ -25,10 +25,9 @@ except ImportError as error:
 
 
 def open_results(name):
-    """Gzipped or not, whatever it is called."""
-    with open(name, "rb") as file:
-        zipped = file.read(3) == b"\x1f\x8b\x08"
-    return gzip.open(name, "rb") if zipped else open(name, "rb")
+    """Gzipped or not, whatever it is called; it may be a pipe, which is read once."""
+    file = sys.stdin.buffer if name == "-" else open(name, "rb")
+    return gzip.open(file) if file.peek(3)[:3] == b"\x1f\x8b\x08" else file
 
 
 def records(file):

@@ -21,6 +21,7 @@ docs/results.md tells what the fields mean.
 
 import gzip
 import struct
+import sys
 import zlib
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -176,12 +177,16 @@ def _check(record, head, data):
                           " not that of what it holds")
 
 
+def _open(name):
+    """Gzipped or not, which its first bytes tell, not its name.  A pipe is read once."""
+    file = sys.stdin.buffer if name == "-" else open(name, "rb")
+    return gzip.open(file) if file.peek(3)[:3] == b"\x1f\x8b\x08" else file
+
+
 def records(name):
-    """Yields the file's records as they are: messages_pb2.Flow, one or more a flow.  What is
-    gzipped is found out by its first bytes, not by its name."""
-    with open(name, "rb") as file:
-        zipped = file.read(3) == b"\x1f\x8b\x08"
-    with gzip.open(name, "rb") if zipped else open(name, "rb") as file:
+    """Yields the records of a file ("-": standard input) as they are: messages_pb2.Flow, one or
+    more a flow."""
+    with _open(name) as file:
         number = 0
         while True:
             number += 1

@@ -1,6 +1,7 @@
 """Readers in Python against result files made here: with protobuf's own library, not with ours."""
 
 import gzip
+import math
 import os
 import pathlib
 import re
@@ -384,7 +385,9 @@ def drawn(reader, tmp_path):
     def draw(*flows):
         path = write(tmp_path / "results", *flows)
         figure, panels = plot_results.pyplot.subplots(3)
-        _, names = plot_results.draw_all(panels, plot_results.flows_by_name(path))
+        found, wrong = plot_results.flows_by_name(path)
+        assert wrong is None
+        _, names = plot_results.draw_all(panels, found)
         lines = [
             [(line.get_color(), line.get_xydata().tolist()) for line in panel.lines]
             for panel in panels
@@ -415,6 +418,92 @@ def test_the_plot_of_a_flow_that_was_not_closed(pb, drawn):
     flow.src_columns[0].tick[:] = [0, 1]
     (_, ((_, points),), _), _ = drawn(flow)
     assert points == [[0.0, 10.0], [0.25, 20.0]]
+
+
+def test_the_plot_has_no_line_where_samples_were_missed(pb, drawn):
+    flow = a_flow(pb, last=True)
+    put_samples(flow, "src", [0.0, 0.1, 0.3, 0.4, 0.401], snd_cwnd=[5, 6, 7, 8, 9])
+    put_samples(flow, "dst", [0.0, 0.1, 0.3, 0.4, 0.401])
+    for chunk in flow.src_columns[0], flow.dst_columns[0]:
+        chunk.tick[:] = deltas([0, 1, 3, 4, -1])
+    for panel, begin in zip(drawn(flow)[0], (1, 0, 0)):
+        ((_, points),) = panel
+        values = [value for _, value in points]
+        assert len(values) == 5 - begin
+        assert [at for at, value in enumerate(values) if math.isnan(value)] == [2 - begin]
+
+
+def test_the_plot_has_labels(pb, reader, drawn, tmp_path):
+    flow = a_flow(pb, last=True)
+    flow.result.label = "to $a and $b"
+    flow.run.label = "a try"
+    assert drawn(flow)[1] == ["1: A to B, to $a and $b"]
+    import plot_results
+
+    flows, _ = plot_results.flows_by_name(tmp_path / "results")
+    assert plot_results.titles(flows) == "a try"
+    plot_results.picture(flows, tmp_path / "plot.svg")
+    picture = (tmp_path / "plot.svg").read_text()  # texts are comments in it
+    assert "to \\$a and" in picture or "to $a and" in picture
+    assert "<!-- a try -->" in picture
+
+
+@pytest.fixture
+def said(drawn, monkeypatch):
+    """What the example says in the end; None: it drew the picture."""
+    import plot_results
+
+    def say(*words):
+        monkeypatch.setattr(sys, "argv", ["plot_results.py", *map(str, words)])
+        try:
+            plot_results.main()
+        except SystemExit as end:
+            return end.code
+        return None
+
+    return say
+
+
+def test_what_cannot_be_drawn(pb, said, tmp_path):
+    path, plot = tmp_path / "results", tmp_path / "plot.png"
+    assert "No such file" in said(tmp_path / "absent", plot)
+    path.write_text("hello, this is no result")
+    assert f"plot_results.py: {path}: record 1: " in said(path, plot)
+    path.write_text("")
+    assert "no flow in it: is it a result file?" in said(path, plot)
+    assert not plot.exists()
+    write(path, a_flow(pb, last=True))
+    assert "nosuch" in said(path, tmp_path / "plot.nosuch")
+    assert "absent/plot.png" in said(path, tmp_path / "absent" / "plot.png")
+    path.write_bytes(path.read_bytes() + struct.pack("!I", 99))
+    assert "record 2: the file ends in the middle of it (what stands" in said(path, plot)
+    assert plot.exists()
+
+
+def test_without_matplotlib():
+    code = "import runpy, sys; sys.modules['matplotlib'] = None; runpy.run_path(sys.argv[1])"
+    argv = [sys.executable, "-c", code, ROOT / "python" / "plot_results.py"]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 1 and "python3-matplotlib" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["results.bin", "results.bin.gz"])
+def test_pipes_are_read(pb, reader, tmp_path, name):
+    path = write(tmp_path / name, a_flow(pb, last=True))
+    come, go = os.pipe()
+    os.write(go, path.read_bytes())
+    os.close(go)
+    (flow,) = reader.read(f"/dev/fd/{come}")
+    os.close(come)
+    assert flow.params.id == 1
+    argv = [sys.executable, ROOT / "python" / "parse_results.py"]
+    environment = os.environ | {"PYTHONPATH": sys.path[0]}
+    for name in "-", "/dev/stdin":
+        done = subprocess.run(
+            [*argv, name], input=path.read_bytes(), env=environment, capture_output=True
+        )
+        assert done.stdout.startswith(b"flow 1: A -> B"), done.stderr
 
 
 def test_the_plot_has_a_colour_for_each_flow(pb, drawn):
