@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from pathlib import Path
 
@@ -196,8 +197,44 @@ def shape(net, options):
         sys.exit(f"scripts/lab: such a link cannot be made: {problem}")
 
 
+def tell(text):
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def telling_that_it_boots(every=10):
+    """Says so at once, and again while it lasts; then how long it took."""
+    begin, over = time.monotonic(), threading.Event()
+
+    def passed():
+        return time.monotonic() - begin
+
+    def go_on():
+        while not over.wait(every):
+            tell(f"still boots, after {passed():.0f} s")
+
+    tell("boots a machine, which takes some seconds")
+    teller = threading.Thread(target=go_on, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+    tell(f"ready after {passed():.1f} s")
+
+
 def main():
-    options = arguments()
+    """Without a traceback, whatever becomes of the machine."""
+    try:
+        return work(arguments())
+    except KeyboardInterrupt:
+        return 130
+    except (AssertionError, EOFError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
+        return f"scripts/lab: the machine failed: {problem}"
+
+
+def work(options):
     if options.scenario:
         check_scenario(options.scenario)
     if uml.why_not():
@@ -207,13 +244,12 @@ def main():
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfg-lab."))
         console = {} if options.scenario else stack.enter_context(terminal())
-        begin = time.monotonic()
-        bed = Bed(folder, options.memory, **console)
-        stack.callback(bed.close)
-        for router in ROUTERS:
-            bed.agent(router)
-        shape(bed.net, options)
-        print(f"lab: ready after {time.monotonic() - begin:.1f} s", file=sys.stderr)
+        with telling_that_it_boots():
+            bed = Bed(folder, options.memory, **console)
+            stack.callback(bed.close)
+            for router in ROUTERS:
+                bed.agent(router)
+            shape(bed.net, options)
         return run(bed, options.scenario, options.more) if options.scenario else shell(bed)
 
 

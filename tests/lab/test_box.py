@@ -71,6 +71,28 @@ def test_what_it_refuses(tmp_path):
         assert time.monotonic() - begin < 2 or uml.why_not()
 
 
+def test_a_machine_that_does_not_come_up(tmp_path):
+    """Too little memory for its kernel."""
+    if uml.why_not():
+        pytest.skip(uml.why_not())
+    done = box("--memory", "8M", SCENARIO, cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    begin, failed = done.stderr.splitlines()[:2]
+    assert begin == "lab: boots a machine, which takes some seconds"
+    assert failed == "scripts/lab: the machine failed: the machine has ended"
+
+
+def test_a_boot_that_takes_long_is_told(capsys):
+    from box import telling_that_it_boots
+
+    with telling_that_it_boots(every=0.02):
+        time.sleep(0.3)
+    begin, *again, end = capsys.readouterr().err.splitlines()
+    assert begin == "lab: boots a machine, which takes some seconds"
+    assert len(again) > 1 and {line for line in again} == {"lab: still boots, after 0 s"}
+    assert end == "lab: ready after 0.3 s"
+
+
 def test_a_queue_that_there_is_not(tmp_path):
     if uml.why_not():
         pytest.skip(uml.why_not())

@@ -33,7 +33,7 @@ def why_not():
         return f"user-mode Linux is for amd64, this is {platform.machine()}"
     for program in (KERNEL, "busybox", "ip", "tc"):
         if shutil.which(program) is None:
-            return f"{program} is not installed (scripts/install-deps check)"
+            return f"{program} is not installed (scripts/install-deps lab)"
     return None
 
 
