@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -19,8 +20,19 @@ static int refuse(const struct command *command, const struct error *err)
     return EXIT_USAGE;
 }
 
+static bool wants_json(const struct command *command, int argc, char **argv)
+{
+    bool can = false, wants = false;
+    for (size_t i = 0; i < command->options.count; i++)
+        can |= strcmp(command->options.rows[i].name, "json") == 0;
+    for (int i = 0; i < argc; i++)
+        wants |= strcmp(argv[i], "--json") == 0;
+    return can && wants;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
+    const bool json = wants_json(command, argc, argv); /* parsing moves the words */
     union arguments arguments;
     struct error err = {0};
     int stop = command_parse(command, argc, argv, &arguments, NULL, &err);
@@ -28,7 +40,10 @@ static int run_command(const struct command *command, int argc, char **argv)
         help_command(command, stdout);
         return EXIT_FINE;
     }
-    return stop ? refuse(command, &err) : command->run(&arguments);
+    if (!stop)
+        return command->run(&arguments);
+    const int status = refuse(command, &err);
+    return json ? said_json(&(struct said){.error = err}, status) : status;
 }
 
 /* Words behind the flags were always ignored, but not in silence: "-keepalive false -master FILE"
@@ -83,8 +98,10 @@ static int flush(int status)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     struct error err = {0};
-    error_set_errno(&err, ERROR_SYSTEM, errno ? errno : EIO, NULL,
-                    "cannot write to standard output");
+    if (errno)
+        error_set_errno(&err, ERROR_SYSTEM, errno, NULL, "cannot write to standard output");
+    else /* it was an earlier write, of which nobody asked why */
+        error_set(&err, ERROR_SYSTEM, NULL, "cannot write to standard output");
     say_error("", &err);
     return status == EXIT_FINE ? EXIT_FLOWS : status;
 }

@@ -37,8 +37,7 @@ static int check(const struct check_arguments *given, const struct plan *plan, b
         failed = master_run(master, &once, &outcome, &problems, &err);
     master_destroy(master);
     temporary_remove(&temporary);
-    say_each("", &problems);
-    error_list_fini(&problems);
+    say_each(NULL, "", &problems);
     if (failed)
         return say_error("", &err);
     if (outcome.interrupted)
@@ -56,7 +55,7 @@ static int run(const union arguments *arguments)
     bool clock_on_test;
     if (clock_network_read(given->clock_network, &clock_on_test, &err))
         return say_error("check", &err);
-    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0});
+    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0}, NULL);
     if (!plan)
         return EXIT_USAGE;
     int status = check(given, plan, clock_on_test);

@@ -13,17 +13,17 @@ static int run(const union arguments *arguments)
 {
     const struct plan_arguments *given = &arguments->plan;
     int status = EXIT_FINE;
-    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0});
+    struct said said = {0};
+    struct error err = {0};
+    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0}, &said);
     if (!plan)
-        return EXIT_USAGE;
-    if (!given->json) {
+        status = given->json ? said_json(&said, EXIT_USAGE) : EXIT_USAGE;
+    else if (!given->json)
         plan_text(plan, stdout);
-    } else if (plan_json(plan, stdout)) {
-        struct error err = {0};
-        error_set(&err, ERROR_SYSTEM, NULL, "cannot write the plan");
+    else if (plan_json(plan, stdout, &err))
         status = say_error("plan", &err);
-    }
     plan_free(plan);
+    said_fini(&said);
     return status;
 }
 

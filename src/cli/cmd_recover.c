@@ -54,7 +54,7 @@ static int report(const struct recover_arguments *given, const struct recover_ou
     if (results_file_in_place(given->output)) {
         results_counts(outcome->complete, outcome->partial, outcome->failed);
     } else if (results_summary(&given->output, 1, true, given->json, &err)) {
-        say_error(given->output, &err);
+        say_error("", &err);
         return EXIT_FLOWS;
     }
     return outcome->partial || outcome->failed || outcome->lost ? EXIT_FLOWS : EXIT_FINE;
@@ -72,25 +72,32 @@ static int check_options(const struct recover_arguments *given, struct error *er
                         given->spools.count, err);
 }
 
-static int run(const union arguments *arguments)
+static int recover(const struct recover_arguments *given, struct said *said)
 {
-    const struct recover_arguments *given = &arguments->recover;
     const char *const *spools = (const char *const *)given->spools.words;
     const size_t count = given->spools.count;
     struct recover_outcome outcome;
     char old[OUTPUT_OLD_MAX];
     struct error err = {0};
     if (check_options(given, &err))
-        return say_error("recover", &err);
+        return said_error(said, "recover", &err);
     output_old(given->output, old);
     if (recover_run(spools, count, given->output, &outcome, &err)) {
-        const int status = say_error("recover", &err);
+        const int status = said_error(said, "recover", &err);
         if (outcome.mixed)
             list_runs(spools, count);
         return status;
     }
     output_tell(given->output, old);
+    said->answered = true;
     return report(given, &outcome);
+}
+
+static int run(const union arguments *arguments)
+{
+    struct said said = {0};
+    const int status = recover(&arguments->recover, &said);
+    return arguments->recover.json ? said_json(&said, status) : status;
 }
 
 #define PLACE(field) offsetof(struct recover_arguments, field)

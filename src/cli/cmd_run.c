@@ -20,16 +20,17 @@
 
 /* Runs may have been written also where the last one failed. */
 static int report(const struct run_arguments *given, const char *output,
-                  const struct repeats_outcome *outcome, int status)
+                  const struct repeats_outcome *outcome, struct said *said, int status)
 {
     struct error err = {0};
     if (outcome->file_count == 0)
         return status;
+    said->answered = true;
     if (results_file_in_place(output)) {
         results_counts(outcome->complete, outcome->partial, outcome->failed);
     } else if (results_summary((const char *const *)outcome->files, outcome->file_count,
                                given->output != NULL, given->json, &err)) {
-        say_error(output, &err);
+        say_error("", &err);
         return EXIT_FLOWS;
     }
     return status;
@@ -43,7 +44,8 @@ static uint64_t seed_of(const struct run_arguments *given)
     return seed;
 }
 
-static int run_plan(const struct run_arguments *given, const struct plan *plan, const char *output)
+static int run_plan(const struct run_arguments *given, const struct plan *plan, const char *output,
+                    struct said *said)
 {
     bool clock_on_test = false;
     clock_network_read(given->clock_network, &clock_on_test, NULL); /* it was checked */
@@ -69,23 +71,25 @@ static int run_plan(const struct run_arguments *given, const struct plan *plan, 
         .separate = given->separate,
         .tell_replaced = !given->silent_replace,
         .shutdown_agents = given->shutdown,
+        .said = said,
     };
     users_add_own(&repeats.master.trusted);
     struct repeats_outcome outcome;
     int status = repeats_run(&repeats, &outcome);
-    status = report(given, output, &outcome, status);
+    status = report(given, output, &outcome, said, status);
     repeats_outcome_fini(&outcome);
     return status;
 }
 
 /* Without --output the results live as long as it takes to summarise them. */
-static int run_temporary(const struct run_arguments *given, const struct plan *plan)
+static int run_temporary(const struct run_arguments *given, const struct plan *plan,
+                         struct said *said)
 {
     struct temporary temporary = {0};
     struct error err = {0};
     if (temporary_create(&temporary, &err))
-        return say_error("", &err);
-    int status = run_plan(given, plan, temporary.file);
+        return said_error(said, "", &err);
+    int status = run_plan(given, plan, temporary.file, said);
     bool ran = access(temporary.file, F_OK) == 0;
     temporary_remove(&temporary);
     if (ran && !given->quiet)
@@ -138,29 +142,40 @@ static int check_captures(const struct run_arguments *given, const struct plan *
     return 0;
 }
 
-static int run(const union arguments *arguments)
+static int run_scenario(const struct run_arguments *given, struct said *said)
 {
-    const struct run_arguments *given = &arguments->run;
-    if (given->quiet)
-        log_set_level(LOG_QUIET);
     struct error err = {0};
     if (check_options(given, &err) || check_output(given, &err))
-        return say_error("run", &err);
+        return said_error(said, "run", &err);
     const struct scenario_overrides overrides = {
         .interval_ns = given->interval_ns,
         .read_size = (uint32_t)given->read_size,
         .write_size = (uint32_t)given->write_size,
         .label = given->label,
     };
-    struct plan *plan = load_plan(given->scenario, &overrides);
+    struct plan *plan = load_plan(given->scenario, &overrides, said);
     if (!plan)
         return EXIT_USAGE;
     if (check_captures(given, plan, &err)) {
         plan_free(plan);
-        return say_error("run", &err);
+        return said_error(said, "run", &err);
     }
-    int status = given->output ? run_plan(given, plan, given->output) : run_temporary(given, plan);
+    int status = given->output ? run_plan(given, plan, given->output, said)
+                               : run_temporary(given, plan, said);
     plan_free(plan);
+    return status;
+}
+
+static int run(const union arguments *arguments)
+{
+    const struct run_arguments *given = &arguments->run;
+    struct said said = {0};
+    if (given->quiet)
+        log_set_level(LOG_QUIET);
+    int status = run_scenario(given, &said);
+    if (given->json)
+        status = said_json(&said, status);
+    said_fini(&said);
     return status;
 }
 

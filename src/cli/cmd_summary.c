@@ -15,14 +15,17 @@ static int run(const union arguments *arguments)
     struct summary summary = {0};
     struct error err = {0};
     const struct operands *results = &given->results;
+    struct said said = {0};
     if (summary_load(&summary, (const char *const *)results->words, results->count,
-                     given->warmup_ns, &err))
-        return say_error(results->count == 1 ? results->words[0] : "summary", &err);
+                     given->warmup_ns, &err)) {
+        const int failed =
+            said_error(&said, results->count == 1 ? results->words[0] : "summary", &err);
+        return given->json ? said_json(&said, failed) : failed;
+    }
     int status = summary.damaged ? EXIT_FLOWS : EXIT_FINE;
     if (!given->json) {
         summary_text(&summary, stdout, 0, "");
-    } else if (summary_json(&summary, stdout)) {
-        error_set(&err, ERROR_SYSTEM, NULL, "cannot write the summary");
+    } else if (summary_json(&summary, stdout, &err)) {
         status = say_error("summary", &err);
     }
     summary_fini(&summary);

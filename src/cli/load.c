@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/say.h"
 #include "format/scenario_json.h"
 
 static int override(struct scenario *scenario, const struct scenario_overrides *with,
@@ -25,7 +24,8 @@ static int override(struct scenario *scenario, const struct scenario_overrides *
     return 0;
 }
 
-struct plan *load_plan(const char *path, const struct scenario_overrides *overrides)
+struct plan *load_plan(const char *path, const struct scenario_overrides *overrides,
+                       struct said *said)
 {
     struct error_list problems = {0};
     struct error err = {0};
@@ -38,7 +38,7 @@ struct plan *load_plan(const char *path, const struct scenario_overrides *overri
         plan = plan_build(scenario, &problems);
     }
     if (!plan)
-        say_problems(strcmp(path, "-") == 0 ? "standard input" : path, &problems);
+        say_problems(said, strcmp(path, "-") == 0 ? "standard input" : path, &problems);
     error_list_fini(&problems);
     return plan;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "cli/say.h"
 #include "model/plan.h"
 
 struct scenario_overrides {
@@ -12,7 +13,8 @@ struct scenario_overrides {
     const char *label; /* NULL: the scenario's own */
 };
 
-/* NULL when the scenario cannot be run; all problems have been printed then. */
-struct plan *load_plan(const char *path, const struct scenario_overrides *overrides);
+/* NULL when the scenario cannot be run; all problems have been said then (said may be NULL). */
+struct plan *load_plan(const char *path, const struct scenario_overrides *overrides,
+                       struct said *said);
 
 #endif

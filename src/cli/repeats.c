@@ -6,7 +6,6 @@
 
 #include "cli/exit_status.h"
 #include "cli/output.h"
-#include "cli/say.h"
 #include "util/log.h"
 
 /* ---- names ---- */
@@ -118,8 +117,7 @@ static int run_one(struct progress *progress, uint32_t number, struct error *err
         .results = &progress->writer,
     };
     failed = master_run(progress->master, &repeat, &run, &problems, err);
-    say_each("", &problems);
-    error_list_fini(&problems);
+    say_each(progress->repeats->said, "", &problems);
     progress->interrupted = run.interrupted;
     progress->in_file += run.wrote_result;
     progress->outcome->written += run.wrote_result;
@@ -152,10 +150,10 @@ static int conclude(struct progress *progress, int failed, const struct error *e
 {
     const struct repeats_outcome *outcome = progress->outcome;
     struct error unwritten = {0};
-    int status = failed ? say_error("", err) : EXIT_FINE;
+    int status = failed ? said_error(progress->repeats->said, "", err) : EXIT_FINE;
     if (close_file(progress, &unwritten)) {
         failed = unwritten.code;
-        status = say_error("", &unwritten);
+        status = said_error(progress->repeats->said, "", &unwritten);
     }
     if (failed)
         return status;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/say.h"
 #include "master/master.h"
 #include "model/plan.h"
 
@@ -21,6 +22,7 @@ struct repeats {
     bool separate;        /* a file for each run, named by repeats_path() */
     bool tell_replaced;   /* log which files the results took the place of */
     bool shutdown_agents; /* tell the agents to exit at the end */
+    struct said *said;
 };
 
 struct repeats_outcome {

@@ -33,12 +33,15 @@ int results_summary(const char *const *files, size_t count, bool kept, bool json
     CLEANUP_FREE char *how = tell_how(files, count, kept);
     struct summary summary = {0};
     int failed = summary_load(&summary, files, count, -1, err);
-    if (failed)
+    if (failed) {
+        if (!err->where[0])
+            error_where(err, "%s", files[0]);
         return failed;
+    }
     if (!json)
         summary_text(&summary, stdout, TABLE_FLOWS, how ? how : "");
-    else if (summary_json(&summary, stdout))
-        failed = error_set(err, ERROR_SYSTEM, NULL, "cannot write the summary");
+    else
+        failed = summary_json(&summary, stdout, err);
     summary_fini(&summary);
     return failed;
 }

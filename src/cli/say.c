@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/exit_status.h"
+#include "report/problems_json.h"
 
 int say_error(const char *subject, const struct error *err)
 {
@@ -20,17 +21,56 @@ int say_error(const char *subject, const struct error *err)
     return exit_status_of((enum error_code)err->code);
 }
 
-void say_each(const char *subject, struct error_list *problems)
+int said_error(struct said *said, const char *subject, const struct error *err)
 {
-    error_list_merge(problems);
-    for (size_t i = 0; i < problems->count; i++)
-        say_error(subject, &problems->items[i]);
+    if (said) {
+        said->error = *err;
+        if (!err->where[0])
+            error_where(&said->error, "%s", subject);
+    }
+    return say_error(subject, err);
 }
 
-int say_problems(const char *subject, struct error_list *problems)
+int said_json(const struct said *said, int status)
 {
-    say_each(subject, problems);
-    fprintf(stderr, "tcp-flowgen: %s%s%zu problem%s\n", subject, *subject ? ": " : "",
-            problems->count, problems->count == 1 ? "" : "s");
-    return problems->count ? exit_status_of((enum error_code)problems->items[0].code) : EXIT_FLOWS;
+    char text[sizeof said->error];
+    struct error err = {0};
+    if (said->answered)
+        return status;
+    error_text(&said->error, text, sizeof text);
+    if (!said->error.code)
+        snprintf(text, sizeof text, "%s", status == EXIT_INTERRUPTED ? "interrupted" : "failed");
+    return problems_json(text, &said->problems, stdout, &err) ? say_error("", &err) : status;
+}
+
+void said_fini(struct said *said)
+{
+    error_list_fini(&said->problems);
+}
+
+static size_t say_list(struct said *said, const char *subject, struct error_list *problems)
+{
+    error_list_merge(problems);
+    for (size_t i = 0; i < problems->count; i++) {
+        say_error(subject, &problems->items[i]);
+        if (said)
+            error_list_add(&said->problems, &problems->items[i]);
+    }
+    const size_t count = problems->count;
+    error_list_fini(problems);
+    return count;
+}
+
+void say_each(struct said *said, const char *subject, struct error_list *problems)
+{
+    say_list(said, subject, problems);
+}
+
+int say_problems(struct said *said, const char *subject, struct error_list *problems)
+{
+    const int code = problems->count ? problems->items[0].code : ERROR_SYSTEM;
+    const size_t count = say_list(said, subject, problems);
+    struct error all = {0};
+    error_set(&all, code, NULL, "%zu problem%s", count, count == 1 ? "" : "s");
+    return said_error(said, subject, &all);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "format/json_print.h"
 #include "format/scenario_keys.h"
 #include "model/scenario.h"
 #include "util/cleanup.h"
@@ -339,15 +340,7 @@ static json_t *whole_schema(void)
 
 int scenario_schema_json(FILE *out, struct error *err)
 {
-    json_t *schema = whole_schema();
-
-    if (!schema)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    int failed = json_dumpf(schema, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    json_decref(schema);
-    if (failed || fputc('\n', out) == EOF || fflush(out) == EOF)
-        return error_set(err, ERROR_SYSTEM, NULL, "cannot write the schema");
-    return 0;
+    return json_print(whole_schema(), JSON_INDENT(2) | JSON_ENSURE_ASCII, out, err);
 }
 
 /* The manual */

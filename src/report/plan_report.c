@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "format/json_print.h"
 #include "report/table.h"
 #include "report/tuning_json.h"
 #include "util/duration.h"
@@ -213,16 +214,12 @@ static json_t *flows_json(const struct plan *plan)
     return flows;
 }
 
-int plan_json(const struct plan *plan, FILE *out)
+int plan_json(const struct plan *plan, FILE *out, struct error *err)
 {
     json_t *interval = plan->interval_ns ? json_integer(plan->interval_ns) : json_null();
     json_t *root = json_pack("{s:o, s:o, s:I, s:o, s:o}", "label", text_or_null(plan->label),
                              "interval_ns", interval, "end_ns", (json_int_t)plan->end_ns, "hosts",
                              hosts_json(plan), "flows", flows_json(plan));
-    int failed = !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
 
-    json_decref(root);
-    if (failed || fputc('\n', out) == EOF || fflush(out) == EOF)
-        return ERROR_SYSTEM;
-    return 0;
+    return json_print(root, JSON_INDENT(2), out, err);
 }

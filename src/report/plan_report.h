@@ -13,6 +13,6 @@ void plan_text(const struct plan *plan, FILE *out);
  * "duration_ns", "ccalg" (null: default), "ecn", "nodelay", "connect", "end",
  * and those of tuning_json()}]}, in the file's
  * order.  0, or ERROR_SYSTEM: memory ran out, or out cannot be written. */
-int plan_json(const struct plan *plan, FILE *out);
+int plan_json(const struct plan *plan, FILE *out, struct error *err);
 
 #endif

@@ -109,6 +109,6 @@ void summary_fini(struct summary *summary);
  * rows printed, then a line that says how many more, and `how` to see them; 0: all. */
 void summary_text(const struct summary *summary, FILE *out, size_t max_flows, const char *how);
 /* One JSON object, stable keys with units. */
-int summary_json(const struct summary *summary, FILE *out);
+int summary_json(const struct summary *summary, FILE *out, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "format/json_print.h"
 #include "report/accounts_json.h"
 #include "report/host_figures.h"
 #include "report/summary.h"
@@ -398,11 +399,9 @@ static json_t *repeats_json(const struct summary *summary)
     return NULL;
 }
 
-int summary_json(const struct summary *summary, FILE *out)
+int summary_json(const struct summary *summary, FILE *out, struct error *err)
 {
     json_t *root =
         summary->run_count == 1 ? run_summary_json(&summary->runs[0]) : repeats_json(summary);
-    bool failed = !root || json_dumpf(root, out, JSON_INDENT(2)) < 0;
-    json_decref(root);
-    return failed || fputc('\n', out) == EOF || fflush(out) == EOF ? ERROR_SYSTEM : 0;
+    return json_print(root, JSON_INDENT(2), out, err);
 }

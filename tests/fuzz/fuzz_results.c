@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FILE *out = fopen("/dev/null", "w");
         FUZZ_ASSERT(out);
         summary_text(&summary, out, 0, "");
-        summary_json(&summary, out);
+        summary_json(&summary, out, NULL);
         fclose(out);
         summary_fini(&summary);
     } else {

@@ -3,10 +3,11 @@
 import gzip
 import json
 import signal
+import subprocess
 import time
 
 import pytest
-from harness import COMPLETE, END_STOPPED, PARTIAL, ends, read_results, waiting
+from harness import COMPLETE, END_STOPPED, PARTIAL, PROGRAM, ends, read_results, waiting
 
 
 def test_help_and_version(lab):
@@ -194,5 +195,46 @@ def test_summary_of_a_file_that_is_cut(pair):
 
 
 def test_run_tells_its_figures_as_json(pair):
+    """And where it has none, why; what standard error has is the same."""
     outcome = pair.run({"duration": "300ms"}, flags=("--json",)).must(0)
     assert json.loads(outcome.stdout)["flows"][0]["id"] == 0
+    outcome = pair.run({"ccalg": "nosuch"}, flags=("--json",)).must(3)
+    told = json.loads(outcome.stdout)
+    assert told["error"] == "nothing was started"
+    assert any("nosuch" in problem["what"] for problem in told["problems"])
+    assert all(problem["what"] in outcome.stderr for problem in told["problems"])
+
+
+@pytest.mark.parametrize(
+    "words, status, error, problems",
+    [
+        (["run", "--json"], 2, "SCENARIO is missing", []),
+        (["run", "--json", "--no-such-option", "x"], 2, "unknown option", []),
+        (["run", "--json", "absent.json"], 2, "absent.json: 1 problem", [("absent.json", "opened")]),
+        (["run", "--json", "-o", "-", "absent.json"], 2, "both want standard output", []),
+        (["plan", "--json", "absent.json"], 2, "absent.json: 1 problem", [("absent.json", "opened")]),
+        (["summary", "--json", "absent.pb"], 2, "absent.pb", []),
+        (["recover", "--json", "absent"], 2, "--output is missing", []),
+    ],
+)
+def test_what_went_wrong_as_json(lab, words, status, error, problems):
+    outcome = lab.command(None, *words).must(status)
+    told = json.loads(outcome.stdout)
+    assert error in told["error"] and error.split(": ")[-1] in outcome.stderr
+    assert len(told["problems"]) == len(problems)
+    for problem, (where, what) in zip(told["problems"], problems):
+        assert problem["where"] == where and what in problem["what"]
+        assert set(problem) == {"where", "what", "cure"}
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "schema"])
+def test_json_that_cannot_be_written(lab, command):
+    """Why is told once, and no file that nobody named."""
+    hosts = {"A": {"mgmt": "127.0.0.1:1", "host": "127.0.0.1"}}
+    path = lab.write({"hosts": hosts, "flows": [{"id": 0, "src": "A", "dst": "A", "duration": "1ms"}]})
+    words = {"run": f"run --local -q --json {path}", "plan": f"plan --json {path}"}
+    line = f'"$0" {words.get(command, command)} >/dev/full'
+    done = subprocess.run(["sh", "-c", line, PROGRAM], capture_output=True, text=True, timeout=60)
+    (told,) = done.stderr.splitlines()
+    assert done.returncode == 1 and told.endswith("cannot write to standard output: No space left on device")
+    assert "/tcp-flowgen-" not in told

@@ -105,7 +105,7 @@ static void assert_json(const char *scenario, const char *expected)
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
-    assert_int_equal(plan_json(plan, out), 0);
+    assert_int_equal(plan_json(plan, out, NULL), 0);
     fclose(out);
     plan_free(plan);
     assert_true(size > 0 && text[size - 1] == '\n');
@@ -162,10 +162,13 @@ static void a_full_disk_is_noticed(void **state)
 {
     FILE *out = fopen("/dev/full", "w");
     struct plan *plan = make_plan(bare);
+    struct error err = {0};
 
     (void)state;
     assert_non_null(out);
-    assert_int_equal(plan_json(plan, out), ERROR_SYSTEM);
+    assert_int_equal(plan_json(plan, out, &err), ERROR_SYSTEM);
+    assert_string_equal(err.what, "cannot write to standard output: No space left on device");
+    assert_false(ferror(out)); /* told once */
     fclose(out);
     plan_free(plan);
 }

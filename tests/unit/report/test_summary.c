@@ -229,7 +229,7 @@ static json_t *json_of(struct fixture *fixture)
 {
     free(fixture->text);
     FILE *out = open_memstream(&fixture->text, &fixture->size);
-    assert_int_equal(summary_json(&fixture->summary, out), 0);
+    assert_int_equal(summary_json(&fixture->summary, out, NULL), 0);
     fclose(out);
     json_t *json = json_loads(fixture->text, 0, NULL);
     assert_non_null(json);
