@@ -8,6 +8,7 @@
 #include "cli/exit_status.h"
 #include "cli/help.h"
 #include "cli/say.h"
+#include "cli/standard.h"
 #include "util/log.h"
 
 /* A wrong command line, and where the right one is told. */
@@ -108,5 +109,6 @@ static int flush(int status)
 
 int cli_main(int argc, char **argv)
 {
+    standard_open();
     return flush(dispatch(argc, argv));
 }

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import time
@@ -47,6 +48,37 @@ def test_broken_json_names_the_line(lab):
     path = lab.write('{\n  "hosts": {},\n  "flows": [}\n')
     stderr = lab.command(None, "plan", path).must(2).stderr
     assert "scenario.json: line 3, column 13" in stderr
+
+
+CLOSED = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
+
+
+def test_closed_descriptors_become_no_sockets(lab):
+    """Agents and a master that were started without standard descriptors write into none of gRPC's."""
+    where = lab.namespace("closed")
+    hosts = {
+        name: {"mgmt": f"127.0.0.1:{port}", "host": "127.0.0.1"}
+        for name, port in (("A", 8841), ("B", 8842))
+    }
+    for host in hosts.values():
+        agent = lab.agent(where, host["mgmt"], before=CLOSED)
+        opened = [os.readlink(f"/proc/{agent.pid}/fd/{number}") for number in range(3)]
+        assert opened == ["/dev/null"] * 3
+    path = lab.write({"hosts": hosts, "flows": [{"id": 0, "src": "A", "dst": "B", "duration": "200ms"}]})
+    output = lab.output()
+    master = lab.spawn(where, "run", path, "-o", output, before=CLOSED, name="master")
+    assert master.wait() == 1  # a summary that cannot be printed is an error
+    assert [flow.result.status for flow in read_results(output)] == [COMPLETE]
+
+
+@pytest.mark.parametrize("closed, words", [(">&-", "plan {}"), (">&-", "plan --json {}"), ("<&-", "plan -")])
+def test_closed_descriptors_are_told(lab, closed, words):
+    path = lab.write({"hosts": {"A": {"mgmt": "a:1", "host": "a"}}, "flows": [
+        {"id": 0, "src": "A", "dst": "A", "duration": "1s"}
+    ]})
+    line = f'"$0" {words.format(path)} {closed}'
+    done = subprocess.run(["sh", "-c", line, PROGRAM], capture_output=True, text=True, timeout=60)
+    assert done.returncode in (1, 2) and "Bad file descriptor" in done.stderr
 
 
 def test_listening_beyond_loopback_must_be_asked_for(lab):
