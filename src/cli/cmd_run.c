@@ -211,7 +211,8 @@ static const struct option_row rows[] = {
      "a result file for each repeat, its number\nbefore the extension: results-1.pb.gz"},
     {"warmup", 0, false, OPTION_DURATION, "DUR", PLACE(warmup_ns), 0, CLI_WARMUP_MAX_NS,
      "leave the first part of each flow out of\nthe summary's figures, not of the results"},
-    {"seed", 0, false, OPTION_UINT64, "N", PLACE(seed), 0, 0,
+    /* Nothing in the traffic is random yet. */
+    {"seed", 0, true, OPTION_UINT64, "N", PLACE(seed), 0, 0,
      "of what is random in the traffic, the same for\nall repeats (default: random)"},
     {"label", 0, false, OPTION_TEXT, "TEXT", PLACE(label), 1, 0, "a name for the run"},
     {"shutdown", 0, false, OPTION_FLAG, NULL, PLACE(shutdown), 0, 0,

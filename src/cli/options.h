@@ -36,7 +36,7 @@ struct optional_uint64 {
 struct option_row {
     const char *name; /* without dashes */
     char letter;      /* 0: none */
-    bool hidden;      /* from the help: for the program's own use */
+    bool hidden;      /* from the help: for the program's own use, or of none yet */
     enum option_kind kind;
     const char *argument; /* the value's name in the help; NULL for flags */
     size_t place;         /* offset in the values */

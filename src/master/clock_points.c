@@ -39,7 +39,10 @@ struct clock_fit clock_points_fit(const struct master_agent *agent)
     const struct clock_sync *sync = &agent->clock;
     if (sync->point_count == 0)
         return (struct clock_fit){0};
-    return clock_fit(sync->points, sync->point_count, sync->exchanges);
+    struct clock_fit fit = clock_fit(sync->points, sync->point_count, sync->exchanges);
+    if (sync->probe == PROBE_OFF) /* calls were all that there was, at the end at least */
+        fit.method = CLOCK_RPC;
+    return fit;
 }
 
 struct axis clock_points_axis(const struct master_agent *agent, int64_t axis_ns)

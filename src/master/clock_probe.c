@@ -17,8 +17,9 @@ void clock_probe_off(struct master_agent *agent, const char *why)
     agent->clock.target = NULL;
     agent->clock.probe = PROBE_OFF;
     agent->info.clock_network[0] = '\0';
-    snprintf(text, sizeof text, "%s: its clock is compared by calls alone, which is less exact: %s",
-             agent->title, why);
+    snprintf(text, sizeof text,
+             "%s: its clock is compared by calls alone%s, which is less exact: %s", agent->title,
+             agent->clock.point_count ? " from now on" : "", why);
     session_warn(agent->session, text);
 }
 

@@ -1,0 +1,53 @@
+/* What is said of how a clock was compared. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "master/clock_points.h"
+#include "master/clock_probe.h"
+#include "util/clock.h"
+
+/* The agent's clock is ahead by a second. */
+static void exchange(struct master_agent *agent, int64_t at_ns, enum clock_method method)
+{
+    const int64_t wide_ns = method == CLOCK_RPC ? 100000 : 1000;
+    const struct clock_exchange one = {.t1 = at_ns,
+                                       .t2 = at_ns + NS_PER_S + wide_ns / 2,
+                                       .t3 = at_ns + NS_PER_S + wide_ns / 2,
+                                       .t4 = at_ns + wide_ns,
+                                       .method = method};
+    clock_points_add(agent, &one, 1);
+}
+
+static void test_the_method_where_datagrams_were_given_up(void **state)
+{
+    static struct session session;
+    static struct master_agent agent = {.session = &session, .title = "B (agent b:1)"};
+    (void)state;
+    for (int64_t at = 0; at < 10; at++)
+        exchange(&agent, at * NS_PER_S, CLOCK_UDP_KERNEL);
+    agent.clock.probe = PROBE_READY;
+    assert_int_equal(clock_points_fit(&agent).method, CLOCK_UDP_KERNEL);
+    clock_probe_off(&agent, "nothing came back");
+    for (int64_t at = 10; at < 20; at++)
+        exchange(&agent, at * NS_PER_S, CLOCK_RPC);
+    assert_int_equal(clock_points_fit(&agent).method, CLOCK_RPC);
+    assert_int_equal(session.run.warning_count, 1);
+    assert_string_equal(session.run.warnings[0],
+                        "B (agent b:1): its clock is compared by calls alone from now on, which is "
+                        "less exact: nothing came back");
+    run_info_fini(&session.run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_method_where_datagrams_were_given_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
