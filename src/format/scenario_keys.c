@@ -224,8 +224,9 @@ static const struct json_key host_keys[] = {
      .min = 1,
      .max = MGMT_TEXT_MAX,
      .rule = rule_mgmt,
-     .pattern = "^([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5}$",
-     .range = "HOST:PORT, port 1 to 65535",
+     .pattern =
+         "^(unix:[^\\x00-\\x1f\\x7f]{1,107}|([^\\[\\]:/@\" ]+|\\[[^\\[\\]/@\" ]+\\]):(?!0+$)[0-9]{1,5})$",
+     .range = "HOST:PORT, port 1 to 65535, or unix:PATH",
      .help = "where the host's agent listens, for management: \"10.0.0.1:8840\", "
              "\"[fd00::1]:8840\", \"unix:/run/flowgen.sock\"",
      .right = "HOST:PORT of the host's agent, such as \"10.0.0.1:8840\", or unix:PATH"},
