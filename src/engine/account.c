@@ -14,6 +14,9 @@
  * worker, which makes 1 % of its time. */
 #define ASK_NS     NS_PER_MS
 #define ASK_ALL_NS (250 * NS_PER_US)
+/* A worker asks so much of that at once; an answer is that old at most. */
+#define ASK_BURST_NS (100 * NS_PER_MS)
+#define ASK_OLD_NS   (500 * NS_PER_MS)
 
 uint64_t account_unread(int fd)
 {
@@ -72,13 +75,19 @@ static void ask_before(struct end *end, const struct sample *sample)
 
 /* ---- Times ---- */
 
+/* Flows of one schedule wake together, always in the same order: what was not spent while they
+ * slept is there for them then, and none goes by an answer that is old. */
 static bool may_ask(struct end *end, int64_t last_ns, int64_t now_ns)
 {
     struct worker *worker = end->worker;
-    if (now_ns - last_ns < ASK_NS || now_ns - worker->asked_ns < ASK_ALL_NS)
+    if (now_ns - last_ns < ASK_NS)
         return false;
-    worker->asked_ns = now_ns;
-    return true;
+    const int64_t unspent_ns = now_ns - ASK_BURST_NS;
+    const int64_t asked_ns =
+        (worker->asked_ns > unspent_ns ? worker->asked_ns : unspent_ns) + ASK_ALL_NS;
+    if (asked_ns <= now_ns)
+        worker->asked_ns = asked_ns;
+    return asked_ns <= now_ns || now_ns - last_ns >= ASK_OLD_NS;
 }
 
 void account_wait(struct end *end)

@@ -42,7 +42,7 @@ struct worker {
     bool has_thread, told_to_leave;
     struct loop loop;
     struct usage usage;           /* of the thread */
-    int64_t asked_ns;             /* when a source last asked what it waits for, see account.c */
+    int64_t asked_ns;             /* up to when it has spent its questions, see account.c */
     struct clock_bracket bracket; /* the last one, see stamps.c */
     struct ecn *ecn;
     struct reception reception;

@@ -208,6 +208,13 @@ struct detail {
     double unread; /* of HOST: the peer's worker waited for a core, and did not read */
 };
 
+/* Of the time without data that nothing explains: a source that is held to a rate and whose worker
+ * slept had nothing to send. */
+static double unasked_rest(const struct end_report *source, struct worker_share worker, double idle)
+{
+    return source->paced_bytes ? idle - within(late_at_most(worker), idle) : 0;
+}
+
 static struct detail fill_shares(struct verdict *out, const struct end_report *source,
                                  const struct end_report *sink, double span_ns)
 {
@@ -219,10 +226,11 @@ static struct detail fill_shares(struct verdict *out, const struct end_report *s
     const double overslept =
         share_of_ns(begin->overslept_ns, stop->overslept_ns, span_ns, 1 - rest);
     take_rest(&at, rest + overslept);
+    const double unasked = unasked_rest(source, out->source, at.idle);
     const double paced = is_paced(source, span_ns) ? at.other : 0;
     const double window = at.window * (1 - queues.window), unread = starved(out, window);
-    out->share[LIMIT_TRAFFIC] = rest + paced;
-    out->share[LIMIT_HOST] = overslept + at.idle + at.late + unread;
+    out->share[LIMIT_TRAFFIC] = rest + unasked + paced;
+    out->share[LIMIT_HOST] = overslept + at.idle - unasked + at.late + unread;
     out->share[LIMIT_RECEIVER] = window - unread;
     out->share[LIMIT_SEND_BUFFER] = at.held * (1 - queues.buffer);
     out->share[LIMIT_NETWORK] =

@@ -16,7 +16,7 @@ struct second {
     int64_t queue_window_ms, shut_window_ms, queue_held_ms; /* with looks */
     uint32_t looks;
     uint32_t rtt_us, min_rtt_us;
-    uint64_t unread, sent, pacing_rate;
+    uint64_t unread, sent, pacing_rate, paced;
     uint32_t receive_buffer;
     int src_cpu_ms, src_wait_ms, dst_cpu_ms, dst_wait_ms;
 };
@@ -40,7 +40,8 @@ static void fill_worker(struct end_report *end, int cpu_ms, int wait_ms)
 
 static void fill(struct end_report *source, struct end_report *sink, const struct second *second)
 {
-    *source = (struct end_report){.end = END_SRC, .pacing_rate = second->pacing_rate};
+    *source = (struct end_report){
+        .end = END_SRC, .pacing_rate = second->pacing_rate, .paced_bytes = second->paced};
     *sink = (struct end_report){.end = END_DST, .receive_buffer = second->receive_buffer};
     fill_worker(source, second->src_cpu_ms, second->src_wait_ms);
     fill_worker(sink, second->dst_cpu_ms, second->dst_wait_ms);
@@ -154,6 +155,24 @@ static void test_workers_without_time(void **state)
 
 /* A hundred flows over a full link, on a machine that has other things to do: each has data to send
  * and room to send it to all the time, whatever their workers do. */
+/* It was not asked what the source waited for, but its worker slept. */
+static void test_a_rate_that_was_kept_is_no_hosts(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.busy_ms = 30;
+    second.src_cpu_ms = 20;
+    second.paced = 125000;
+    struct verdict verdict = judge(&second);
+    assert_int_equal(verdict.limit, LIMIT_TRAFFIC);
+    assert_true(verdict.share[LIMIT_HOST] <= 0.02 + 1e-9);
+    second.src_wait_ms = 800;
+    assert_int_equal(judge(&second).limit, LIMIT_HOST);
+    second.src_wait_ms = 0;
+    second.paced = 0;
+    assert_int_equal(judge(&second).limit, LIMIT_HOST);
+}
+
 static void test_busy_workers_of_flows_that_lack_nothing(void **state)
 {
     (void)state;
@@ -466,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_limit),
         cmocka_unit_test(test_workers_without_time),
+        cmocka_unit_test(test_a_rate_that_was_kept_is_no_hosts),
         cmocka_unit_test(test_busy_workers_of_flows_that_lack_nothing),
         cmocka_unit_test(test_which_host),
         cmocka_unit_test(test_oversleeping_is_the_hosts),
