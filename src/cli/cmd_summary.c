@@ -23,7 +23,9 @@ static int run(const union arguments *arguments)
         return given->json ? said_json(&said, failed) : failed;
     }
     int status = summary.damaged ? EXIT_FLOWS : EXIT_FINE;
-    if (!given->json) {
+    if (given->pool && summary_pool(&summary, &err)) {
+        status = say_error("summary", &err);
+    } else if (!given->json) {
         summary_text(&summary, stdout, 0, "");
     } else if (summary_json(&summary, stdout, &err)) {
         status = say_error("summary", &err);
@@ -37,6 +39,8 @@ static int run(const union arguments *arguments)
 static const struct option_row rows[] = {
     {"warmup", 0, false, OPTION_DURATION, "DUR", PLACE(warmup_ns), 0, CLI_WARMUP_MAX_NS,
      "leave the first part of each flow out of the\nfigures (default: as the run says)"},
+    {"pool", 0, false, OPTION_FLAG, NULL, PLACE(pool), 0, 0,
+     "join runs that were made under different\nconditions: scenario, label, machines"},
     {"json", 0, false, OPTION_FLAG, NULL, PLACE(json), 0, 0, "print the summary as JSON"},
 };
 
@@ -45,7 +49,8 @@ const struct command command_summary = {
     .summary = "summarise result files",
     .about = "Prints the figures of the result files RESULTS (- is standard input), which may\n"
              "be gzipped.  Of several runs, in one file or several, it prints medians and\n"
-             "spreads, flow by flow.\n"
+             "spreads, flow by flow.  Runs whose scenario, label or machines differ are sets\n"
+             "of their own.\n"
              "\n"
              "Exit status: 0, 1 where a file is cut or damaged and the summary is of what\n"
              "could be read, 2 when it is no result.\n",

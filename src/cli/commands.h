@@ -55,7 +55,7 @@ struct check_arguments {
 struct summary_arguments {
     struct operands results;
     int64_t warmup_ns; /* -1: what each run says */
-    bool json;
+    bool pool, json;
 };
 
 struct recover_arguments {

@@ -3,19 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is another one on every machine, or says nothing of its TCP. */
-static bool is_own(const char *name)
-{
-    static const char *const own[] = {"name", "bus", "firmware"};
-    const char *last = strrchr(name, '.');
-    if (strncmp(name, "interface", strlen("interface")) != 0 || !last)
-        return strcmp(name, "net.ipv4.tcp_mem") == 0; /* goes by the memory there is */
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strcmp(last + 1, own[i]) == 0)
-            return true;
-    return false;
-}
-
 /* An agent without flows, a router's, is not like the others, and need not be. */
 static bool is_compared(const struct master_agent *agent)
 {
@@ -67,7 +54,7 @@ static bool is_echo(const struct session *session, const char *name)
 static bool warn_if_differing(struct session *session, const char *name)
 {
     const struct master_agent *pair[2] = {0};
-    if (is_own(name) || !differing(session, name, pair) || is_echo(session, name))
+    if (machine_is_own(name) || !differing(session, name, pair) || is_echo(session, name))
         return false;
     char text[1024];
     snprintf(text, sizeof text, "%s is \"%s\" at %s, but \"%s\" at %s", name,

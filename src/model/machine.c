@@ -45,6 +45,18 @@ const char *machine_value(const struct machine *machine, const char *name)
     return "";
 }
 
+bool machine_is_own(const char *name)
+{
+    static const char *const own[] = {"name", "bus", "firmware"};
+    const char *last = strrchr(name, '.');
+    if (strncmp(name, "interface", strlen("interface")) != 0 || !last)
+        return strcmp(name, "net.ipv4.tcp_mem") == 0; /* goes by the memory there is */
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(last + 1, own[i]) == 0)
+            return true;
+    return false;
+}
+
 void machine_fini(struct machine *machine)
 {
     for (size_t i = 0; i < machine->setting_count; i++) {

@@ -41,6 +41,8 @@ int machine_add_setting(struct machine *machine, const char *name, const char *v
 int machine_add_metrics(struct machine *machine, const struct cached_metrics *metrics);
 /* "" where there is none of that name. */
 const char *machine_value(const struct machine *machine, const char *name);
+/* Whether the setting is another one on every machine, or says nothing of its TCP. */
+bool machine_is_own(const char *name);
 void machine_fini(struct machine *machine);
 
 #endif

@@ -20,11 +20,17 @@ static int compare(const struct flow_result *x, const struct flow_result *y)
     return order ? order : x->ecn - y->ecn;
 }
 
+static int by_set(const struct flow_summary *x, const struct flow_summary *y)
+{
+    const int order = compare(&x->flow, &y->flow);
+    return order ? order : (x->set > y->set) - (x->set < y->set);
+}
+
 static int by_flow(const void *a, const void *b)
 {
     const struct flow_summary *x = *(const struct flow_summary *const *)a;
     const struct flow_summary *y = *(const struct flow_summary *const *)b;
-    const int order = compare(&x->flow, &y->flow);
+    const int order = by_set(x, y);
     return order ? order : (x > y) - (x < y); /* the order of the runs */
 }
 
@@ -104,7 +110,8 @@ static struct stats together(const struct summary *summary, double *values)
 /* The flow that begins there is another than the one before, and has the same id. */
 static bool is_split(const struct flow_summary *const *sorted, size_t first)
 {
-    return first > 0 && sorted[first - 1]->flow.id == sorted[first]->flow.id;
+    return first > 0 && sorted[first - 1]->flow.id == sorted[first]->flow.id &&
+           compare(&sorted[first - 1]->flow, &sorted[first]->flow) != 0;
 }
 
 static bool scenarios_differ(const struct summary *summary)
@@ -122,21 +129,23 @@ int over_repeats_build(struct summary *summary)
     size_t count = summary->flow_count;
     const struct flow_summary **sorted = calloc(count + 1, sizeof(*sorted));
     double *values = calloc(count + summary->run_count, sizeof *values);
+    free(summary->repeats);
     summary->repeats = calloc(count + 1, sizeof *summary->repeats);
+    summary->repeat_count = 0;
     bool fine = sorted && values && summary->repeats;
     for (size_t i = 0; fine && i < count; i++)
         sorted[i] = &summary->flows[i];
     if (fine) {
         qsort(sorted, count, sizeof(*sorted), by_flow);
         for (size_t first = 0, next; first < count; first = next) {
-            for (next = first + 1;
-                 next < count && compare(&sorted[next]->flow, &sorted[first]->flow) == 0;)
+            for (next = first + 1; next < count && by_set(sorted[next], sorted[first]) == 0;)
                 next++;
             summary->split |= is_split(sorted, first);
             summary->repeats[summary->repeat_count++] = join(sorted + first, next - first, values);
         }
         qsort(summary->repeats, summary->repeat_count, sizeof *summary->repeats, by_place);
-        summary->together_bps = together(summary, values);
+        summary->together_bps =
+            summary->set_count > 1 ? (struct stats){0} : together(summary, values);
         summary->unlike = scenarios_differ(summary);
     }
     free(sorted);

@@ -9,6 +9,7 @@
 #include "model/host_names.h"
 #include "report/host_figures.h"
 #include "report/paragraph.h"
+#include "report/run_sets.h"
 #include "report/settings.h"
 #include "report/table.h"
 #include "report/trouble.h"
@@ -124,7 +125,7 @@ static void print_done(char out[CELL_MAX], const struct flow_repeats *flow)
 
 struct view {
     const struct summary *summary;
-    bool differs[SETTINGS], labels, marks;
+    bool differs[SETTINGS], labels, marks, sets;
 };
 
 /* The columns of a row, one behind the other. */
@@ -147,6 +148,8 @@ static void fill_row(const void *of, size_t index, struct table_row *row)
     const struct flow_repeats *flow = &view->summary->repeats[index];
     const bool quartiles = has_quartiles(view->summary);
     size_t column = 0;
+    if (view->sets)
+        snprintf(next_cell(row, &column), CELL_MAX, "%zu", flow->first->set + 1);
     snprintf(next_cell(row, &column), CELL_MAX, "%" PRId32, flow->first->flow.id);
     if (view->labels)
         label_text(&flow->first->flow, next_cell(row, &column));
@@ -181,6 +184,8 @@ static void add_head(struct table *table, const char *head, unsigned char rank)
 static void add_heads(struct table *table, const struct view *view)
 {
     const char *spread = spread_name(view->summary);
+    if (view->sets)
+        add_head(table, "set", 0);
     add_head(table, "flow", 0);
     if (view->labels) {
         table->yielding = 1U << table->columns;
@@ -206,7 +211,7 @@ static void add_heads(struct table *table, const struct view *view)
 static void print_flows(const struct summary *summary, size_t rows, const char *how, FILE *out)
 {
     const size_t more = summary->repeat_count - rows;
-    struct view view = {.summary = summary};
+    struct view view = {.summary = summary, .sets = summary->set_count > 1};
     struct table table = {.rows = rows, .fill = fill_row, .of = &view};
     settings_print(flow_of, summary, summary->repeat_count, view.differs, out);
     for (size_t i = 0; i < summary->repeat_count; i++) {
@@ -223,19 +228,39 @@ static void print_flows(const struct summary *summary, size_t rows, const char *
 
 static void print_totals(const struct summary *summary, FILE *out)
 {
-    char counts[96] = "", rate[CELL_MAX], spread[CELL_MAX], text[160] = "";
+    char counts[96] = "", rate[CELL_MAX], spread[CELL_MAX], text[160] = "", sets[32] = "";
+    const bool alike = !summary->unlike && summary->set_count < 2;
     if (summary->complete + summary->partial + summary->failed > 0)
         snprintf(counts, sizeof counts, ": %zu complete, %zu partial, %zu failed",
                  summary->complete, summary->partial, summary->failed);
     print_median(rate, &summary->together_bps, print_rate);
     print_spread(spread, &summary->together_bps, has_quartiles(summary), print_rate);
-    if (summary->together_bps.count && !summary->unlike)
+    if (summary->together_bps.count && alike)
         snprintf(text, sizeof text, "; the flows of a run together %.31s (%.63s)", rate, spread);
-    paragraph_print(out, "%zu runs%s %zu flow%s%s%s", summary->run_count,
-                    summary->unlike ? ", in all" : " of", summary->repeat_count,
+    if (summary->set_count > 1)
+        snprintf(sets, sizeof sets, " in %zu sets", summary->set_count);
+    paragraph_print(out, "%zu runs%s%s %zu flow%s%s%s", summary->run_count, sets,
+                    alike ? " of" : ", in all", summary->repeat_count,
                     summary->repeat_count == 1 ? "" : "s", counts, text);
     paragraph_print(out, "figures are %s of the runs that have the flow, with their %s",
                     summary->run_count < MEDIAN_MIN ? "means" : "medians", spread_name(summary));
+}
+
+/* Under what conditions the runs were made, where that is not one. */
+static void print_sets(const struct summary *summary, FILE *out)
+{
+    for (size_t set = 0; summary->set_count > 1 && set < summary->set_count; set++) {
+        char *runs = run_sets_runs(summary, set);
+        char *differs = set ? run_sets_difference(summary, set) : NULL;
+        paragraph_print(out, "set %zu: run%s %s%s%s", set + 1,
+                        runs && strpbrk(runs, " ") ? "s" : "", runs ? runs : "",
+                        differs ? "; not as set 1: " : "", differs ? differs : "");
+        free(runs);
+        free(differs);
+    }
+    if (summary->set_count > 1)
+        paragraph_print(out, "(sets were run under different conditions, and stay apart unless "
+                             "summary has --pool)");
 }
 
 static void print_warmups(const struct summary *summary, FILE *out)
@@ -438,6 +463,7 @@ void repeats_text(const struct summary *summary, FILE *out, size_t max_flows, co
     print_flows(summary, all ? summary->repeat_count : max_flows, how, out);
     fprintf(out, "\n");
     print_totals(summary, out);
+    print_sets(summary, out);
     trouble_text(summary, out);
     print_warmups(summary, out);
     print_agents(summary, out, print_clock);

@@ -11,6 +11,7 @@
 #include "format/results_reader.h"
 #include "report/flow_goodput.h"
 #include "report/over_repeats.h"
+#include "report/run_sets.h"
 #include "util/clock.h"
 
 #define NO_MIN_RTT UINT32_MAX /* the kernel's, before the first measurement */
@@ -407,11 +408,26 @@ int summary_load(struct summary *out, const char *const *paths, size_t path_coun
     int failed = read_files(out, NULL, paths, path_count, err);
     if (!failed && set_warmups(out, warmup_ns))
         failed = read_again(out, paths, path_count, err);
-    if (!failed && out->run_count > 1 && over_repeats_build(out)) {
+    if (failed)
+        return failed;
+    run_sets_find(out);
+    if (out->run_count > 1 && over_repeats_build(out)) {
         summary_fini(out);
         failed = no_memory(err);
     }
     return failed;
+}
+
+int summary_pool(struct summary *summary, struct error *err)
+{
+    if (summary->set_count < 2)
+        return 0;
+    for (size_t r = 0; r < summary->run_count; r++)
+        summary->runs[r].set = 0;
+    for (size_t i = 0; i < summary->flow_count; i++)
+        summary->flows[i].set = 0;
+    summary->set_count = 1;
+    return over_repeats_build(summary) ? no_memory(err) : 0;
 }
 
 void summary_fini(struct summary *summary)

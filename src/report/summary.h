@@ -39,6 +39,7 @@ enum goodput_basis {
 struct flow_summary {
     struct flow_result flow;
     size_t run;     /* index in summary.runs */
+    size_t set;     /* its run's */
     bool has_begin; /* payload got across, the first: */
     int64_t begin_ns;
     bool read_late;  /* BY_READS: data were seen acknowledged before the receiver's program read */
@@ -65,6 +66,7 @@ struct flow_summary {
 struct run_summary {
     struct run_info run; /* empty for a file without it */
     bool has_run;
+    size_t set;        /* from 0: see report/run_sets.h */
     int64_t warmup_ns; /* goodput, RTT and retransmits count from the first sample that is so long
                           behind begin_ns */
     size_t first_flow; /* in summary.flows */
@@ -74,7 +76,8 @@ struct run_summary {
     char *damage; /* where its file is cut or broken: what stood before is here; NULL: it is not */
 };
 
-/* One flow over all runs that have it: with the same id, hosts, ccalg and ecn, as asked. */
+/* One flow over all runs of a set that have it: with the same id, hosts, ccalg and ecn, as asked.
+ */
 struct flow_repeats {
     const struct flow_summary *first; /* of the first run that has it */
     size_t runs, complete, partial, failed;
@@ -91,9 +94,11 @@ struct summary {
     size_t complete, partial, failed;
     bool damaged; /* some run is */
     /* Of several runs: */
+    size_t set_count;
     struct flow_repeats *repeats; /* in the order in which the flows were first seen */
     size_t repeat_count;
-    struct stats together_bps; /* of all flows of a run (report/totals.h): a value a run */
+    struct stats together_bps; /* of all flows of a run (report/totals.h): a value a run; none if
+                                  there is more than one set */
     bool unlike;               /* not all runs are of one scenario */
     bool split;                /* flows of one id are not one flow */
 };
@@ -103,6 +108,8 @@ struct summary {
  * twice, which standard input ("-") cannot be. */
 int summary_load(struct summary *out, const char *const *paths, size_t path_count,
                  int64_t warmup_ns, struct error *err);
+/* Makes one set of all runs.  0, or ERROR_SYSTEM: memory ran out. */
+int summary_pool(struct summary *summary, struct error *err);
 void summary_fini(struct summary *summary);
 
 /* A table, then totals, clock bounds and warnings; of several runs medians and spreads.  max_flows:

@@ -5,6 +5,7 @@
 #include "format/json_print.h"
 #include "report/accounts_json.h"
 #include "report/host_figures.h"
+#include "report/run_sets.h"
 #include "report/summary.h"
 #include "report/totals.h"
 #include "report/tuning_json.h"
@@ -363,15 +364,15 @@ static json_t *repeated_flow_json(const struct flow_repeats *flow)
 {
     const struct flow_result *first = &flow->first->flow;
     return json_pack(
-        "{s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "id",
-        (int)first->id, "label", text_or_null(first->label), "src", text(first->src), "dst",
-        text(first->dst), "asked", asked_json(first), "effective", effective_json(first), "runs",
-        (json_int_t)flow->runs, "complete", (json_int_t)flow->complete, "partial",
-        (json_int_t)flow->partial, "failed", (json_int_t)flow->failed, "limited_by",
-        limits_json(flow->limits), "goodput_bps", stats_json(&flow->goodput_bps),
-        "goodput_doubtful", (json_int_t)flow->doubtful, "rtt_mean_ns",
-        stats_json(&flow->rtt_mean_ns), "retransmits", stats_json(&flow->retransmits), "ce_marks",
-        stats_json(&flow->ce_marks));
+        "{s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "set", (json_int_t)flow->first->set + 1, "id", (int)first->id, "label",
+        text_or_null(first->label), "src", text(first->src), "dst", text(first->dst), "asked",
+        asked_json(first), "effective", effective_json(first), "runs", (json_int_t)flow->runs,
+        "complete", (json_int_t)flow->complete, "partial", (json_int_t)flow->partial, "failed",
+        (json_int_t)flow->failed, "limited_by", limits_json(flow->limits), "goodput_bps",
+        stats_json(&flow->goodput_bps), "goodput_doubtful", (json_int_t)flow->doubtful,
+        "rtt_mean_ns", stats_json(&flow->rtt_mean_ns), "retransmits",
+        stats_json(&flow->retransmits), "ce_marks", stats_json(&flow->ce_marks));
 }
 
 static json_t *over_totals_json(const struct summary *summary)
@@ -383,6 +384,27 @@ static json_t *over_totals_json(const struct summary *summary)
                      stats_json(&summary->together_bps));
 }
 
+static json_t *set_json(const struct summary *summary, size_t set)
+{
+    json_t *runs = json_array();
+    char *differs = set ? run_sets_difference(summary, set) : NULL;
+    for (size_t r = 0; r < summary->run_count; r++)
+        if (summary->runs[r].set == set)
+            json_array_append_new(runs, json_integer((json_int_t)r + 1));
+    json_t *json =
+        json_pack("{s:o, s:o}", "runs", runs, "differs", differs ? text(differs) : json_null());
+    free(differs);
+    return json;
+}
+
+static json_t *sets_json(const struct summary *summary)
+{
+    json_t *sets = json_array();
+    for (size_t set = 0; set < summary->set_count; set++)
+        json_array_append_new(sets, set_json(summary, set));
+    return sets;
+}
+
 static json_t *repeats_json(const struct summary *summary)
 {
     json_t *runs = json_array(), *flows = json_array();
@@ -391,8 +413,9 @@ static json_t *repeats_json(const struct summary *summary)
         failed = json_array_append_new(runs, run_summary_json(&summary->runs[i]));
     for (size_t i = 0; i < summary->repeat_count && !failed; i++)
         failed = json_array_append_new(flows, repeated_flow_json(&summary->repeats[i]));
-    json_t *json = json_pack("{s:o, s:{s:o, s:o}}", "repeats", runs, "over_repeats", "flows", flows,
-                             "totals", over_totals_json(summary));
+    json_t *json =
+        json_pack("{s:o, s:{s:o, s:o, s:o}}", "repeats", runs, "over_repeats", "sets",
+                  sets_json(summary), "flows", flows, "totals", over_totals_json(summary));
     if (!failed)
         return json;
     json_decref(json);

@@ -60,25 +60,24 @@ static void text_is_aligned(void **state)
     char *text = text_of(full);
 
     (void)state;
-    assert_string_equal(text,
-                        "label       l\n"
-                        "interval    50ms\n"
-                        "read size   1000 bytes\n"
-                        "write size  2000 bytes\n"
-                        "\n"
-                        "host    mgmt  address    bind       device  sample  interfaces\n"
-                        "Zürich  a:1   10.0.0.1   any        -       -       -\n"
-                        "B       b:10  10.0.0.20  10.0.0.20  eth1    yes     eth1,eth2\n"
-                        "\n"
-                        "flow  src     dst  start  duration  ccalg    connect   end    options\n"
-                        "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
-                        "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay "
-                        "send_rate=1.5Mbit/s\n" BELOW "read_rate=2Gbit/s\n" BELOW
-                        "pacing_rate=1234.567kbit/s\n" BELOW
-                        "send_buffer=4096 receive_buffer=5000\n" BELOW
-                        "mss=1000 capture=headers label=\"f\"\n"
-                        "\n"
-                        "2 hosts, 2 flows, over 1m0s after the start of the run\n");
+    assert_string_equal(
+        text, "label       l\n"
+              "interval    50ms\n"
+              "read size   1000 bytes\n"
+              "write size  2000 bytes\n"
+              "\n"
+              "host    mgmt  address    bind       device  sample  interfaces\n"
+              "Zürich  a:1   10.0.0.1   any        -       -       -\n"
+              "B       b:10  10.0.0.20  10.0.0.20  eth1    yes     eth1,eth2\n"
+              "\n"
+              "flow  src     dst  start  duration  ccalg    connect   end    options\n"
+              "100   Zürich  B    0s     1m0s      default  ahead     drain  -\n"
+              "-1    B       B    1.5s   2s        cubic    at_start  abort  ecn nodelay "
+              "send_rate=1.5Mbit/s\n" BELOW "read_rate=2Gbit/s\n" BELOW
+              "pacing_rate=1234.567kbit/s\n" BELOW "send_buffer=4096 receive_buffer=5000\n" BELOW
+              "mss=1000 capture=headers label=\"f\"\n"
+              "\n"
+              "2 hosts, 2 flows, over 1m0s after the start of the run\n");
     free(text);
 }
 

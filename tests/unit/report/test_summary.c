@@ -838,6 +838,40 @@ static void test_files_are_runs(void **state)
     unlink(other);
 }
 
+/* Two conditions are not one, unless that is asked for. */
+static void test_sets_stay_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80];
+    struct run_info labelled = run;
+    const char *paths[] = {fixture->path, other};
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    labelled.label = TEXT("second");
+    write_file(other, 0, &good, 1, &labelled);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
+    assert_int_equal(fixture->summary.set_count, 2);
+    assert_int_equal(fixture->summary.repeat_count, 3);
+    assert_false(fixture->summary.split);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "set  flow  src  dst"));
+    assert_non_null(strstr(text, "\n2    1     A    B "));
+    assert_non_null(strstr(text, "2 runs in 2 sets, in all 3 flows"));
+    assert_non_null(
+        strstr(text, "set 2: run 2; not as set 1: label (\"first\", here \"second\")\n"));
+    assert_non_null(strstr(text, "unless summary has --pool"));
+    assert_null(strstr(text, "together"));
+    json_t *json = json_of(fixture), *over = json_object_get(json, "over_repeats");
+    assert_int_equal(json_array_size(json_object_get(over, "sets")), 2);
+    assert_true(json_is_null(json_object_get(json_object_get(over, "totals"), "together_bps")));
+    json_decref(json);
+
+    assert_int_equal(summary_pool(&fixture->summary, NULL), 0);
+    assert_int_equal(fixture->summary.repeat_count, 2);
+    assert_int_equal(fixture->summary.repeats[0].runs, 2);
+    assert_null(strstr(text_of(fixture, 0), "set"));
+    unlink(other);
+}
+
 /* One id is not one flow where its ccalg is another. */
 static void test_unlike_flows_are_not_joined(void **state)
 {
@@ -1027,6 +1061,7 @@ int main(void)
         TEST(four_runs_have_quartiles),
         TEST(json_of_runs_has_each_and_all),
         TEST(files_are_runs),
+        TEST(sets_stay_apart),
         TEST(unlike_flows_are_not_joined),
         TEST(two_runs_have_means),
         TEST(a_warm_up_is_left_out),
