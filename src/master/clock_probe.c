@@ -6,6 +6,7 @@
 
 #include "master/clock_points.h"
 #include "proto/agent.pb-c.h"
+#include "util/address.h"
 #include "util/location.h"
 
 #define PROBE_MS 2000
@@ -29,10 +30,11 @@ void clock_probe_off(struct master_agent *agent, const char *why)
  * loopback interface, it leads to him. */
 static bool find_here(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
 {
+    const char *loopback = loopback_address();
     struct location here;
     location_here(&here);
-    snprintf(out, PROBE_ADDRESS_MAX, "127.0.0.1");
-    return strcmp(here.boot, agent->boot) == 0 && strcmp(here.netns, agent->netns) == 0;
+    snprintf(out, PROBE_ADDRESS_MAX, "%s", loopback ? loopback : "");
+    return loopback && strcmp(here.boot, agent->boot) == 0 && strcmp(here.netns, agent->netns) == 0;
 }
 
 static bool find_on_management(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])

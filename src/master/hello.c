@@ -8,6 +8,7 @@
 #include "format/message.h"
 #include "master/roster.h"
 #include "proto/agent.pb-c.h"
+#include "util/address.h"
 #include "util/log.h"
 #include "util/units.h"
 #include "util/version.h"
@@ -192,6 +193,11 @@ static void say_hello(struct master_agent *agent)
     free(hello.pointers);
 }
 
+static bool is_here(const struct master_agent *agent)
+{
+    return !agent->endpoint.path[0] && host_is_loopback(agent->endpoint.host, NULL) == 1;
+}
+
 static void tell_unreachable(struct master_agent *agent)
 {
     if (agent->call_code == RPC_UNIMPLEMENTED)
@@ -205,6 +211,8 @@ static void tell_unreachable(struct master_agent *agent)
             "no answer within %d s: either it hangs, or what listens there is not "
             "an agent, or packets get lost on the way",
             HELLO_MS / 1000);
+    else if (is_here(agent) && !loopback_address())
+        session_agent_problem(agent, "no answer: " LOOPBACK_IS_DOWN " (" LOOPBACK_CURE ")");
     else
         session_agent_problem(
             agent,

@@ -10,20 +10,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/address.h"
 #include "util/clock.h"
 #include "util/self_spawn.h"
 
 #define START_MS 10000
 #define STOP_NS  (5 * NS_PER_S)
 
-static int spawn(pid_t *pid, int announce_fd)
+static int spawn(pid_t *pid, const char *loopback, int announce_fd)
 {
-    char fd[16];
+    char fd[16], listen[32];
     snprintf(fd, sizeof fd, "%d", SELF_SPAWN_FD);
+    snprintf(listen, sizeof listen, strchr(loopback, ':') ? "[%s]:0" : "%s:0", loopback);
     const char *const argv[] = {"tcp-flowgen",
                                 "agent",
                                 "--listen",
-                                "127.0.0.1:0",
+                                listen,
                                 "--announce-fd",
                                 fd,
                                 "--allow-flush-metrics",
@@ -51,13 +53,13 @@ static int read_port(int fd)
     return (int)strtol(line, NULL, 10);
 }
 
-static int start_one(struct local_agents *agents, struct error *err)
+static int start_one(struct local_agents *agents, const char *loopback, struct error *err)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC))
         return error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make a pipe");
     pid_t pid = -1;
-    int failed = spawn(&pid, fds[1]);
+    int failed = spawn(&pid, loopback, fds[1]);
     close(fds[1]);
     int port = failed ? -1 : read_port(fds[0]);
     close(fds[0]);
@@ -75,6 +77,12 @@ static int start_one(struct local_agents *agents, struct error *err)
 
 int local_agents_start(struct local_agents *agents, size_t count, struct error *err)
 {
+    const char *loopback = loopback_address();
+    *agents = (struct local_agents){0};
+    if (!loopback) {
+        error_set(err, ERROR_SYSTEM, NULL, LOOPBACK_IS_DOWN ": agents here could not be reached");
+        return error_cure(err, LOOPBACK_CURE);
+    }
     *agents = (struct local_agents){
         .pids = calloc(count, sizeof *agents->pids),
         .ports = calloc(count, sizeof *agents->ports),
@@ -85,7 +93,7 @@ int local_agents_start(struct local_agents *agents, size_t count, struct error *
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     }
     while (!failed && agents->count < count)
-        failed = start_one(agents, err);
+        failed = start_one(agents, loopback, err);
     if (failed)
         local_agents_stop(agents);
     return failed;

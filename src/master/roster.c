@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "util/address.h"
 #include "util/log.h"
 
 #define OWN_FDS 32 /* that files and gRPC take */
@@ -90,10 +91,13 @@ int roster_build(struct session *session, struct error *err)
 
 int roster_connect(struct session *session, const uint16_t *local_ports, struct error *err)
 {
+    const char *loopback = loopback_address();
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (local_ports) {
-            agent->endpoint = (struct endpoint){.host = "127.0.0.1", .port = local_ports[i]};
+            agent->endpoint = (struct endpoint){.port = local_ports[i]};
+            snprintf(agent->endpoint.host, sizeof agent->endpoint.host, "%s",
+                     loopback ? loopback : "127.0.0.1");
         } else if (endpoint_parse(agent->mgmt, &agent->endpoint, err)) {
             return err->code;
         }

@@ -7,8 +7,8 @@
 /* Makes an agent for each distinct mgmt of a host that a flow uses or that is sampled. */
 int roster_build(struct session *session, struct error *err);
 
-/* Says where each listens: at mgmt, or on 127.0.0.1 at local_ports (by agent) if not NULL.  An
- * agent whose name does not resolve is a problem of the session. */
+/* Says where each listens: at mgmt, or on loopback_address() at local_ports (by agent) if not NULL.
+ * An agent whose name does not resolve is a problem of the session. */
 int roster_connect(struct session *session, const uint16_t *local_ports, struct error *err);
 
 /* After Hello: makes one of agents that turned out to be the same under two names. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 
@@ -144,13 +146,38 @@ bool address_is_loopback(const struct sockaddr *address)
            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
+/* Whether the kernel has a route there; nothing is sent. */
+static bool is_reachable(const struct sockaddr *address, socklen_t size)
+{
+    const int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    const bool reachable = connect(fd, address, size) == 0;
+    close(fd);
+    return reachable;
+}
+
+const char *loopback_address(void)
+{
+    const struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    if (is_reachable((const struct sockaddr *)&v4, sizeof v4))
+        return "127.0.0.1";
+    return is_reachable((const struct sockaddr *)&v6, sizeof v6) ? "::1" : NULL;
+}
+
 int host_lookup(const char *host, int flags, struct addrinfo **out)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    if ((flags & AI_NUMERICHOST) || strcasecmp(host, "localhost") != 0)
+        return getaddrinfo(host, NULL, &hints, out);
+    const char *loopback = loopback_address();
+    if (loopback && strcmp(loopback, "::1") == 0)
+        return getaddrinfo(loopback, NULL, &hints, out);
     int failed = getaddrinfo(host, NULL, &hints, out);
-    if (failed && !(flags & AI_NUMERICHOST) && strcasecmp(host, "localhost") == 0)
-        failed = getaddrinfo("127.0.0.1", NULL, &hints, out);
-    return failed;
+    return failed ? getaddrinfo("127.0.0.1", NULL, &hints, out) : 0;
 }
 
 int host_is_loopback(const char *host, struct error *err)

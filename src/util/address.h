@@ -32,9 +32,13 @@ struct sockaddr;
 
 /* 127.0.0.0/8, ::1, and the former as an address of IPv6. */
 bool address_is_loopback(const struct sockaddr *address);
+/* "127.0.0.1"; "::1" where only that can be reached; NULL: neither, as the interface lo is down. */
+const char *loopback_address(void);
+#define LOOPBACK_IS_DOWN "the loopback interface is down"
+#define LOOPBACK_CURE    "bring it up: ip link set lo up"
 /* getaddrinfo() for TCP, with these flags, and its status; for freeaddrinfo().  "localhost" is
- * 127.0.0.1 where nothing else is known of it (RFC 6761, section 6.3), as on systems without
- * /etc/hosts. */
+ * loopback_address() where nothing else is known of it (RFC 6761, section 6.3), as on systems
+ * without /etc/hosts, and where that is ::1, whatever /etc/hosts says. */
 int host_lookup(const char *host, int flags, struct addrinfo **out);
 
 /* Whether every address that host resolves to is a loopback address ("" is not).

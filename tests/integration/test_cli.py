@@ -204,6 +204,26 @@ def test_local_needs_no_agents(lab):
     assert [flow.result.status for flow in outcome.flows] == [COMPLETE]
 
 
+def test_a_host_without_127_0_0_1(lab):
+    """It has ::1, which localhost is then; without either that is said, of its own agents, too."""
+    where = lab.namespace("six")
+    where.ip("address", "del", "127.0.0.1/8", "dev", "lo")
+    hosts = {name: {"mgmt": "localhost:8841", "host": "localhost"} for name in "AB"}
+    flow = {"id": 0, "src": "A", "dst": "B", "duration": "200ms"}
+    scenario = {"hosts": hosts, "flows": [flow]}
+    outcome = lab.run(where, scenario, "--local").must(0)
+    lab.agent(where, "localhost:8841")
+    for outcome in outcome, lab.run(where, scenario).must(0):
+        (flow,) = outcome.flows
+        assert flow.result.status == COMPLETE and flow.result.dst.local_address == "::1"
+        assert {agent.clock.method for agent in outcome.run.agents} == {"udp-kernel"}
+    where.ip("link", "set", "lo", "down")
+    for flags, status in (["--local"], 1), ([], 3):
+        stderr = lab.run(where, scenario, *flags).must(status).stderr
+        assert "the loopback interface is down" in stderr and "ip link set lo up" in stderr
+        assert "Start it with" not in stderr
+
+
 def test_data_ports_are_a_range(lab):
     where = lab.namespace("ports")
     lab.agent(where, "127.0.0.1:8841", "--data-ports", "9001-9002")
