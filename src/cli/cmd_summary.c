@@ -18,18 +18,18 @@ static int run(const union arguments *arguments)
     struct said said = {0};
     if (summary_load(&summary, (const char *const *)results->words, results->count,
                      given->warmup_ns, &err)) {
-        const int failed =
+        const int status =
             said_error(&said, results->count == 1 ? results->words[0] : "summary", &err);
-        return given->json ? said_json(&said, failed) : failed;
+        return given->json ? said_json(&said, status) : status;
     }
     int status = summary.damaged ? EXIT_FLOWS : EXIT_FINE;
-    if (given->pool && summary_pool(&summary, &err)) {
-        status = say_error("summary", &err);
-    } else if (!given->json) {
+    int failed = given->pool ? summary_pool(&summary, &err) : 0;
+    if (!failed && given->json)
+        failed = summary_json(&summary, stdout, &err);
+    else if (!failed)
         summary_text(&summary, stdout, 0, "");
-    } else if (summary_json(&summary, stdout, &err)) {
+    if (failed)
         status = say_error("summary", &err);
-    }
     summary_fini(&summary);
     return status;
 }

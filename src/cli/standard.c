@@ -15,5 +15,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) void standard_ope
 
 /* gRPC's libraries open descriptors while they are loaded, long before main(): of all that an ELF
  * program runs only this comes sooner. */
+/* NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): it points to code */
 __attribute__((section(".preinit_array"),
                used)) static void (*const before_libraries)(void) = standard_open;
+/* NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables) */

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#define NAME_BYTES 30 /* that are told of each; a character may be cut, which texts are tamed for \
-                       */
+/* That are told of each; a character may be cut, for which texts are tamed. */
+#define NAME_BYTES 30
 
 void host_names_add(struct host_names *names, const char *name)
 {
