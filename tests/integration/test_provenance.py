@@ -201,7 +201,7 @@ def test_metrics_are_told_and_warned_of(wire):
     assert metrics.matters
     assert not wire.agents(outcome)[0].metrics_flushed
     (warning,) = [text for text in outcome.run.warnings if "--flush-metrics" in text]
-    assert "10.91.0.1:8840 remembers its peer 10.92.0.2" in warning
+    assert "A (agent 10.91.0.1:8840) remembers its peer 10.92.0.2" in warning
 
 
 def test_metrics_are_flushed(wire):
