@@ -271,22 +271,51 @@ static void settle(struct engine *engine, const struct end *end, struct tap *tap
         capture_cancel(tap);
 }
 
+/* Of the whole run: other processes have as many ends for each of their workers. */
+static size_t ports_wanted(const struct engine *engine, const char *address)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        count += reception_ports_wanted(&engine->workers[i]->reception, address);
+    return count * engine->setup.workers / engine->worker_count;
+}
+
+static void tell_no_port(const struct engine *engine, const struct end_spec *spec,
+                         struct end_ready *answer)
+{
+    struct error err;
+    error_set(&err, ERROR_SYSTEM, NULL,
+              "no port of the data ports %u-%u is free on %s, where the flows need %zu",
+              engine->setup.port_first, engine->setup.port_last,
+              *spec->local_address ? spec->local_address : "any address",
+              ports_wanted(engine, spec->local_address));
+    error_cure(&err,
+               "widen --data-ports so that so many are free: each worker needs one, and one more "
+               "for each receive_buffer, mss and captured flow");
+    error_add_line(answer->error, &err);
+}
+
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
                    struct end_ready *answers, struct error *err)
 {
     struct preflight preflight = {.ecn = engine->setup.ecn};
     CLEANUP_FREE struct end **ends = calloc(count ? count : 1, sizeof(struct end *));
     CLEANUP_FREE struct tap **taps = calloc(count ? count : 1, sizeof(struct tap *));
-    if (!ends || !taps)
+    CLEANUP_FREE bool *no_port = calloc(count ? count : 1, sizeof *no_port);
+    if (!ends || !taps || !no_port)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (size_t i = 0; i < count; i++)
         ends[i] =
             prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &taps[i], &answers[i]);
-    struct admission admission = {.ends = ends, .answers = answers, .count = count};
+    struct admission admission = {
+        .ends = ends, .answers = answers, .no_port = no_port, .count = count};
     for (unsigned i = 0; i < engine->worker_count; i++)
         worker_admit(engine->workers[i], &admission);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (no_port[i])
+            tell_no_port(engine, &specs[i], &answers[i]);
         settle(engine, ends[i], taps[i], &answers[i]);
+    }
     return 0;
 }
 

@@ -32,6 +32,7 @@ struct listener {
     struct watch watch;
     struct timer retry; /* while no descriptor is left */
     int fd;             /* -1: closed */
+    bool alone;         /* it is for one end */
     struct end *end;    /* that it is for; NULL: for whom a token names */
     uint16_t port;
     int family; /* AF_UNSPEC: both */
@@ -70,6 +71,7 @@ static int add_place(struct reception *reception)
 int reception_init(struct reception *reception, const struct worker_setup *setup, struct error *err)
 {
     SLIST_INIT(&reception->listeners);
+    SLIST_INIT(&reception->missed);
     TAILQ_INIT(&reception->strangers);
     TAILQ_INIT(&reception->vacant);
     reception->patience.fire = on_patience_over;
@@ -93,18 +95,24 @@ static void free_places(struct stranger_list *list)
     }
 }
 
+static void free_listeners(struct listener_list *list)
+{
+    struct listener *listener;
+    while ((listener = SLIST_FIRST(list))) {
+        SLIST_REMOVE_HEAD(list, next);
+        if (listener->fd >= 0)
+            close(listener->fd);
+        free(listener);
+    }
+}
+
 void reception_fini(struct reception *reception)
 {
     free_places(&reception->strangers);
     free_places(&reception->vacant);
     hmac_free(reception->key);
-    struct listener *listener;
-    while ((listener = SLIST_FIRST(&reception->listeners))) {
-        SLIST_REMOVE_HEAD(&reception->listeners, next);
-        if (listener->fd >= 0)
-            close(listener->fd);
-        free(listener);
-    }
+    free_listeners(&reception->listeners);
+    free_listeners(&reception->missed);
 }
 
 /* ---- Strangers ---- */
@@ -287,22 +295,7 @@ static void on_connection(struct watch *watch, uint32_t events)
     }
 }
 
-/* Ports that the run needs on the listener's address, as far as this worker knows its ends: all
- * workers listen like it does. */
-static unsigned ports_needed(const struct listener *wanted, const struct worker *worker)
-{
-    unsigned shared = !wanted->end, alone = !shared;
-    const struct listener *other;
-    SLIST_FOREACH(other, &worker->reception.listeners, next)
-    {
-        if (strcmp(other->local, wanted->local) != 0)
-            continue;
-        shared += !other->end;
-        alone += other->end != NULL;
-    }
-    return shared * worker->setup->workers + alone;
-}
-
+/* 0, RECEPTION_NO_PORT, or an error. */
 static int listen_somewhere(struct listener *listener, const struct worker_setup *setup,
                             struct error *err)
 {
@@ -315,14 +308,7 @@ static int listen_somewhere(struct listener *listener, const struct worker_setup
         if (!in_use)
             return err->code;
     }
-    error_set(err, ERROR_SYSTEM, NULL,
-              "no port of the data ports %u-%u is free on %s, where the flows need %u",
-              setup->port_first, setup->port_last,
-              *listener->local ? listener->local : "any address",
-              ports_needed(listener, listener->worker));
-    return error_cure(err,
-                      "widen --data-ports so that so many are free: each worker needs one, and one "
-                      "more for each receive_buffer, mss and captured flow");
+    return RECEPTION_NO_PORT;
 }
 
 static int get_port(struct listener *listener, struct error *err)
@@ -335,6 +321,7 @@ static int get_port(struct listener *listener, struct error *err)
     return 0;
 }
 
+/* The port, RECEPTION_NO_PORT, or an error. */
 static int open_listener(struct worker *worker, const struct listener *wanted, struct error *err)
 {
     struct reception *reception = &worker->reception;
@@ -361,8 +348,50 @@ static int open_listener(struct worker *worker, const struct listener *wanted, s
     return listener->port;
 }
 
+/* Connections that a token names may come to either. */
+static bool shares(const struct listener *listener, const struct listener *wanted)
+{
+    return !listener->alone && !wanted->alone && listener->family == wanted->family &&
+           strcmp(listener->local, wanted->local) == 0 &&
+           strcmp(listener->device, wanted->device) == 0 &&
+           strcmp(listener->ccalg, wanted->ccalg) == 0 &&
+           handshake_equal(&listener->handshake, &wanted->handshake);
+}
+
+static struct listener *find(const struct listener_list *list, const struct listener *wanted)
+{
+    struct listener *listener;
+    SLIST_FOREACH(listener, list, next)
+    {
+        if (shares(listener, wanted))
+            return listener;
+    }
+    return NULL;
+}
+
+/* Notes what there was no port for, without memory in vain. */
+static void miss(struct reception *reception, const struct listener *wanted)
+{
+    struct listener *missed = find(&reception->missed, wanted) ? NULL : malloc(sizeof *missed);
+    if (!missed)
+        return;
+    *missed = *wanted;
+    missed->end = missed->captured = NULL; /* it is refused */
+    SLIST_INSERT_HEAD(&reception->missed, missed, next);
+}
+
+/* Ports are free again. */
+static void miss_no_longer(struct reception *reception, const struct listener *wanted)
+{
+    struct listener *missed = find(&reception->missed, wanted);
+    if (missed)
+        SLIST_REMOVE(&reception->missed, missed, listener, next);
+    free(missed);
+}
+
 int reception_prepare(struct worker *worker, struct end *end, struct error *err)
 {
+    struct reception *reception = &worker->reception;
     const struct end_spec *spec = &end->spec;
     struct listener wanted = {.fd = -1, .family = end->peer.storage.ss_family};
     memcpy(wanted.local, spec->local_address, sizeof wanted.local);
@@ -370,23 +399,32 @@ int reception_prepare(struct worker *worker, struct end *end, struct error *err)
     if (*spec->ccalg && ccalg_needs_ecn(spec->ccalg))
         memcpy(wanted.ccalg, spec->ccalg, sizeof wanted.ccalg);
     wanted.handshake = tuning_handshake(spec);
-    wanted.captured = end->tap ? end : NULL;
-    if (spec->no_token) {
-        wanted.end = end;
-        return open_listener(worker, &wanted, err);
-    }
-    if (add_place(&worker->reception) < 0)
+    wanted.end = spec->no_token ? end : NULL;
+    wanted.captured = end->tap && !spec->no_token ? end : NULL;
+    wanted.alone = wanted.end || wanted.captured;
+    if (!spec->no_token && add_place(reception) < 0)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    const struct listener *listener = find(&reception->listeners, &wanted);
+    const int port = listener ? listener->port : open_listener(worker, &wanted, err);
+    if (port == RECEPTION_NO_PORT)
+        miss(reception, &wanted);
+    else
+        miss_no_longer(reception, &wanted);
+    return port;
+}
 
+static size_t count_at(const struct listener_list *list, const char *address)
+{
     const struct listener *listener;
-    SLIST_FOREACH(listener, &worker->reception.listeners, next)
+    size_t count = 0;
+    SLIST_FOREACH(listener, list, next)
     {
-        if (!listener->end && !listener->captured && !wanted.captured &&
-            listener->family == wanted.family && strcmp(listener->local, wanted.local) == 0 &&
-            strcmp(listener->device, wanted.device) == 0 &&
-            strcmp(listener->ccalg, wanted.ccalg) == 0 &&
-            handshake_equal(&listener->handshake, &wanted.handshake))
-            return listener->port;
+        count += strcmp(listener->local, address) == 0;
     }
-    return open_listener(worker, &wanted, err);
+    return count;
+}
+
+size_t reception_ports_wanted(const struct reception *reception, const char *address)
+{
+    return count_at(&reception->listeners, address) + count_at(&reception->missed, address);
 }

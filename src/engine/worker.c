@@ -173,11 +173,14 @@ static int admit_all(void *context, void *arg)
         struct error err;
         if (!end || end->worker != worker)
             continue;
-        if (admit(worker, end, &admission->answers[i].port, &err) < 0) {
+        const int failed = admit(worker, end, &admission->answers[i].port, &err);
+        if (!failed)
+            continue;
+        admission->no_port[i] = failed == RECEPTION_NO_PORT;
+        if (!admission->no_port[i])
             error_add_line(admission->answers[i].error, &err);
-            end_free(end);
-            admission->ends[i] = NULL;
-        }
+        end_free(end);
+        admission->ends[i] = NULL;
     }
     atomic_store_explicit(&worker->totals.ends, worker->end_count, memory_order_relaxed);
     return 0;

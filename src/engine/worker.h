@@ -82,6 +82,7 @@ void worker_destroy(struct worker *worker);
 struct admission {
     struct end **ends;
     struct end_ready *answers;
+    bool *no_port; /* zeroed; true: it was refused for lack of a data port, and nothing is said */
     size_t count;
 };
 void worker_admit(struct worker *worker, struct admission *admission);

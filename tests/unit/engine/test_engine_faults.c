@@ -141,6 +141,22 @@ static void test_duplicates(void **state)
     rig_free(rig);
 }
 
+/* Each is told what all need: a port for those before, and one for each segment size. */
+static void refuse_all_for_ports(struct rig *rig)
+{
+    struct end_spec specs[3];
+    struct end_ready answers[3];
+    struct error err = {0};
+    for (uint32_t i = 0; i < 3; i++) {
+        specs[i] = rig_flow(i + 1);
+        specs[i] = rig_peer_of(&specs[i]);
+        specs[i].tuning.mss = 1000 + i / 2;
+    }
+    assert_int_equal(engine_prepare(rig->engine, specs, 3, answers, &err), 0);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strstr(answers[i].error, "where the flows need 3 (widen"));
+}
+
 /* A range of one port makes one worker; then that port is taken by somebody else. */
 static void test_data_ports(void **state)
 {
@@ -152,6 +168,7 @@ static void test_data_ports(void **state)
     struct rig *rig = rig_open(&options);
     struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
     rig_refused(rig, &dst, "data ports");
+    refuse_all_for_ports(rig);
     close(fd);
     assert_int_equal(rig_prepare(rig, &dst), port);
     src = rig_flow(1);
