@@ -55,6 +55,7 @@ struct hello {
     char hostname[256];
     struct location location;
     char ends_reason[256];
+    char spool_reason[512];
     Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
@@ -104,7 +105,9 @@ static void describe(struct hello *hello)
         capacity_ends(hello->request->ends, hello->ends_reason, sizeof hello->ends_reason);
     reply->max_ends_reason = hello->ends_reason;
     const struct spool_bounds bounds = spool_place_bounds(options);
-    reply->spool_free_bytes = spool_place_room(&bounds, NULL);
+    struct error bound = {0};
+    reply->spool_free_bytes = spool_place_room(&bounds, &bound);
+    reply->spool_reason = error_text(&bound, hello->spool_reason, sizeof hello->spool_reason);
     struct clock_discipline discipline = discipline_read();
     message_from_discipline(&hello->discipline, &discipline);
     reply->discipline = discipline.known ? &hello->discipline : NULL;

@@ -158,11 +158,13 @@ static uint64_t room_of_disk(const struct spool_bounds *bounds, struct error *er
         error_set_errno(err, ERROR_AGENT, errno, bounds->directory, "its disk cannot be asked");
         return UINT64_MAX; /* who writes there will see */
     }
+    if (!disk.f_blocks)
+        return UINT64_MAX; /* it has no bounds, or none that it tells */
     const uint64_t all = (uint64_t)disk.f_blocks * disk.f_frsize;
     const uint64_t free = (uint64_t)disk.f_bavail * disk.f_frsize;
     const uint64_t floor = all / 20 < FLOOR_MAX ? all / 20 : FLOOR_MAX;
     error_set(err, ERROR_AGENT, bounds->directory,
-              "spools leave %s of their disk free, and there are %s", units_bytes(floor, least),
+              "spools leave %s of their disk free, and it has %s free", units_bytes(floor, least),
               units_bytes(free, left));
     error_cure(err, "make room there, or start the agent with another --spool");
     const uint64_t room = free > floor ? free - floor : 0;

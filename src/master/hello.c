@@ -49,7 +49,7 @@ static void tell_problem(struct master_agent *agent, const char *problem)
 }
 
 /* What the agent's spool will need: a guess on the safe side. */
-static void check_room(struct master_agent *agent)
+static void check_room(struct master_agent *agent, const char *reason)
 {
     const struct session *session = agent->session;
     int64_t interval =
@@ -63,11 +63,10 @@ static void check_room(struct master_agent *agent)
     if (need <= (double)agent->spool_free_bytes || !agent->spool_free_bytes)
         return; /* of no room at all the agent says why */
     char needed[UNITS_TEXT_MAX], there[UNITS_TEXT_MAX];
-    session_agent_problem(agent,
-                          "its spool may need %s, and there are %s: make room there, or name "
-                          "another place with --spool",
+    session_agent_problem(agent, "its spool may need %s, and there are %s: %s",
                           units_bytes((uint64_t)need, needed),
-                          units_bytes(agent->spool_free_bytes, there));
+                          units_bytes(agent->spool_free_bytes, there),
+                          *reason ? reason : "make room there, or name another place with --spool");
 }
 
 static void on_hello(struct master_agent *agent, const ProtobufCMessage *message)
@@ -103,7 +102,7 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
         session_agent_problem(agent, "out of memory");
     for (size_t i = 0; i < reply->n_interfaces; i++)
         roster_add_interface(agent, reply->interfaces[i]);
-    check_room(agent);
+    check_room(agent, reply->spool_reason);
     snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
     for (size_t i = 0; i < reply->n_problems; i++)

@@ -211,6 +211,8 @@ def test_a_quota_of_spools(small):
     assert re.search(r"disk: spools may have 1.50 MB there \(--spool-max\), and have 1.50 MB", refused)
     assert "--spool-max" in stranger(small, "late", agent=1).stdout
     orphan.unlink()
+    needy = small.run({"duration": "1h"}).must(3).stderr
+    assert re.search(r"may need 2.88 MB, and there are 1.50 MB: \S+/disk: spools may have 1.50 MB there .--spool-max.", needy)
     small.run({"duration": "300ms"}).must(0)
 
 
