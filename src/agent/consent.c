@@ -40,7 +40,8 @@ struct consent_place {
     char local[ADDRESS_MAX], peer[ADDRESS_MAX], device[DEVICE_MAX];
     uint16_t port;
     enum standing standing;
-    int cause; /* errno; 0: another */
+    bool taken; /* a connection stood */
+    int cause;  /* errno; 0: another */
 };
 
 struct consent {
@@ -104,6 +105,7 @@ static void settle(struct consent *consent, struct attempt *attempt, enum standi
         socket_reset(attempt->fd);
     attempt->fd = -1;
     attempt->place->standing = standing;
+    attempt->place->taken = attempt->sent;
     attempt->place->cause = cause;
     consent_limit_give(consent->limit, attempt->ticket, failed || slow, now);
 }
@@ -146,7 +148,7 @@ static void send_question(struct consent *consent, struct attempt *attempt)
             send(attempt->fd, attempt->question, PROOF_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
         cause = sent < 0 ? errno : sent < PROOF_SIZE ? ENOBUFS : 0;
     }
-    attempt->sent = true;
+    attempt->sent = !cause;
     if (cause)
         settle(consent, attempt, REFUSED, cause);
 }
@@ -339,6 +341,24 @@ int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
     return 0;
 }
 
+/* The most likely cure comes first. */
+static void explain_refusal(const struct consent_place *place, const char *where, struct error *err)
+{
+    if (place->cause == ETIMEDOUT) {
+        error_set(err, ERROR_FLOW, where, "nobody answered there as an agent of this run%s",
+                  place->taken ? ": what took the connection said nothing for 5 s" : "");
+        error_cure(err, "let the data ports pass firewalls and NAT between the hosts (agents have "
+                        "--data-ports for that), or correct the \"host\" that others connect to");
+        return;
+    }
+    error_set(err, ERROR_FLOW, where, "no agent of this run listens there: %s",
+              !place->cause  ? "the answer is not of this run"
+              : place->taken ? "what took the connection closed it"
+                             : strerrordesc_np(place->cause));
+    error_cure(err, "correct the \"host\" that others connect to, or let the data ports pass "
+                    "firewalls and NAT between the hosts");
+}
+
 void consent_explain(const struct consent_place *place, char problems[PROBLEMS_MAX])
 {
     struct error err;
@@ -348,10 +368,7 @@ void consent_explain(const struct consent_place *place, char problems[PROBLEMS_M
     if (place->standing == UNTRIED && *problems)
         return; /* the engine knows more of this end */
     if (place->standing == REFUSED) {
-        error_set(&err, ERROR_FLOW, where, "no agent of this run listens there: %s",
-                  cause ? cause : "the answer is not of this run");
-        error_cure(&err, "let the data ports pass firewalls and NAT between the hosts, or correct "
-                         "the \"host\" that others connect to");
+        explain_refusal(place, where, &err);
     } else if (place->standing == SPENT) {
         error_set(&err, ERROR_FLOW, where,
                   "it is not asked whether an agent of this run listens there: too many other "
