@@ -320,8 +320,8 @@ int hosted_reserve(struct hosted *hosted, uint64_t ends, struct error *err)
 
 static int refuse_more(struct error *err, size_t count, const char *whose)
 {
-    error_set(err, ERROR_AGENT, NULL, "%zu runs%s are under way here, which is all it takes", count,
-              whose);
+    error_set(err, ERROR_AGENT, NULL, "%zu runs%s are under way here, and an agent takes no more%s",
+              count, whose, *whose ? " of one caller" : "");
     return error_cure(err, "wait until one of them is over; one whose master is gone is stopped "
                            "after a while");
 }

@@ -23,8 +23,9 @@ static int check_listen(const struct endpoint *listen, bool insecure, struct err
     error_set(err, ERROR_INPUT, NULL,
               "listening on %s%s would let everybody who reaches it use this agent",
               listen->host[0] ? "" : "every address", listen->host);
-    return error_cure(err, "it takes credentials, but mutual TLS is not there yet, or --insecure "
-                           "where the network can be trusted; else listen on localhost");
+    return error_cure(err,
+                      "add --insecure if you trust the network (there are no credentials yet), "
+                      "or listen on localhost");
 }
 
 static int run(const union arguments *arguments)

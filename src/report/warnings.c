@@ -160,7 +160,7 @@ static void add_lateness(struct warnings *out, const struct run_summary *run)
     if (p99 <= bad_ns || p99 <= SAMPLE_LATE_NS)
         return;
     add(out,
-        "samples were taken late: half of them by up to %.3f ms, 99 %% by up to %.3f ms, the last "
+        "samples were taken late: half of them by up to %.3f ms, 99 %% by up to %.3f ms, the latest "
         "by %.3f ms",
         (double)lateness_percentile(sum, 0.5, max_ns) / 1e6, (double)p99 / 1e6,
         (double)max_ns / 1e6);
@@ -435,7 +435,7 @@ static void add_doubts(struct warnings *out, const struct run_summary *run)
     }
     if (doubtful)
         add(out,
-            FLOWS_FORMAT "their goodput (~) is known to more than 1 %% only: the clocks, or the "
+            FLOWS_FORMAT "their goodput (~) may be wrong by more than 1 %%: the clocks, or the "
                          "moment of the last arrival, are not known well enough for so short a "
                          "time; summary --json has its limits",
             doubtful, run->flow_count);

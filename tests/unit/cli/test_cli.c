@@ -336,7 +336,7 @@ static void agent_listens_safely(void **state)
     (void)state;
     assert_int_equal(program("agent", "--listen", ":8840", NULL), 2);
     assert_says(errors, "every address");
-    assert_says(errors, "mutual TLS is not there yet");
+    assert_says(errors, "add --insecure if you trust the network");
     assert_says(errors, "--insecure");
     assert_int_equal(program("agent", "--listen", "192.0.2.1:8840", NULL), 2);
     assert_says(errors, "listening on 192.0.2.1 ");

@@ -639,7 +639,7 @@ static void test_text_names_the_limit_and_what_is_wrong(void **state)
     assert_null(strstr(text, "reconcile"));
     assert_non_null(strstr(text,
                            "warning: samples were taken late: half of them by up to 0.016 ms, "
-                           "99 % by up to 30.000 ms, the last\n  by 30.000 ms\n"));
+                           "99 % by up to 30.000 ms, the\n  latest by 30.000 ms\n"));
     summary_fini(&fixture->summary);
 
     flow = accounted();

@@ -175,7 +175,7 @@ static void test_goodput_that_is_less_than_it_should_be(void **state)
     (void)state;
     struct flow_summary flow = clean();
     flow.goodput.doubtful = true;
-    expect(&flow, "1 of 2 flows: their goodput (~) is known to more than 1 % only: the clocks, or "
+    expect(&flow, "1 of 2 flows: their goodput (~) may be wrong by more than 1 %: the clocks, or "
                   "the moment of the last arrival, are not known well enough for so short a time; "
                   "summary --json has its limits");
     flow = clean();
