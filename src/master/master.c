@@ -421,9 +421,18 @@ bool master_pause(struct master *master, int64_t pause_ns)
     return master->session.interrupts == 0;
 }
 
+/* One that did not answer may well have ended. */
 void master_shutdown_agents(struct master *master)
 {
-    session_tell_all(&master->session, AGENT_SHUTDOWN);
+    struct session *session = &master->session;
+    session_tell_all(session, AGENT_SHUTDOWN);
+    for (size_t i = 0; i < session->agent_count; i++) {
+        const struct master_agent *agent = &session->agents[i];
+        const bool refuses = agent->call_code == RPC_PERMISSION_DENIED ||
+                             agent->call_code == RPC_FAILED_PRECONDITION;
+        if (session_usable(agent) && refuses)
+            log_warning("%s stays: %s", agent->title, agent->call_text);
+    }
 }
 
 /* ---- the whole ---- */

@@ -176,7 +176,9 @@ def test_shutdown_only_where_it_is_allowed(lab):
         for name, port in (("A", 8841), ("B", 8842))
     }
     flow = {"id": 0, "src": "A", "dst": "B", "duration": "200ms"}
-    lab.run(where, {"hosts": hosts, "flows": [flow]}, "--shutdown").must(0)
+    outcome = lab.run(where, {"hosts": hosts, "flows": [flow]}, "--shutdown").must(0)
+    assert "B (agent 127.0.0.1:8842) stays: this agent was not started with --allow-shutdown" in outcome.stderr
+    assert outcome.stderr.count("stays") == 1
     assert meek.wait() == 0
     assert stubborn.alive()
 
