@@ -75,8 +75,9 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     if (reply->protocol != AGENT_PROTOCOL) {
         session_agent_problem(agent,
                               "it speaks protocol %u (version %s), this master %u (version %s): "
-                              "install one version everywhere",
-                              reply->protocol, reply->version, AGENT_PROTOCOL, TCP_FLOWGEN_VERSION);
+                              "the %s is older, install one version everywhere",
+                              reply->protocol, reply->version, AGENT_PROTOCOL, TCP_FLOWGEN_VERSION,
+                              reply->protocol < AGENT_PROTOCOL ? "agent" : "master");
         return;
     }
     agent->info = (struct run_agent){
@@ -216,8 +217,11 @@ static void tell_unreachable(struct master_agent *agent)
         session_agent_problem(
             agent,
             "no answer (%s): does an agent run there? Start it with: tcp-flowgen agent "
-            "--listen %s (beyond loopback, where the network can be trusted, with --insecure)",
-            agent->call_text, agent->mgmt);
+            "--listen %s%s",
+            agent->call_text, agent->mgmt,
+            agent->endpoint.path[0] ? ""
+                                    : " (beyond loopback, where the network can be trusted, with "
+                                      "--insecure)");
 }
 
 void hello_all(struct session *session)

@@ -696,7 +696,7 @@ MATRIX = [
     Row(foreign_address, 3, r"B: 192\.0\.2\.7 is not an address of this machine \(it has 127"),
     Row(with_impostor("silent"), 3, B + "no answer within 4 s", dead="B", within=12),
     Row(with_impostor("garbage"), 3, B + r"no answer \(.*HTTP", dead="B"),
-    Row(with_impostor("foreign"), 3, B + r"it speaks protocol 1 \(.*this master 2 \(.*install one version", dead="B"),
+    Row(with_impostor("foreign"), 3, B + r"it speaks protocol 1 \(.*this master 2 \(.*the agent is older, install one version", dead="B"),
     Row(with_impostor("mute"), 3, B + "its clock cannot be compared: .* over 1000 ms", dead="B"),
     Row(with_impostor("dying"), 3, B + "its clock .* does not answer any more", dead="B"),
     Row(agent_stopped, 3, B + "no answer within 4 s: either it hangs", within=12),
