@@ -184,8 +184,7 @@ static void has_prepared(void *arg)
     struct hosted *hosted = this->hosted;
     char text[512];
     if (this->failed)
-        rpc_finish(this->call, NULL, RPC_FAILED_PRECONDITION,
-                   error_text(&this->err, text, sizeof text));
+        rpc_finish(this->call, NULL, RPC_INTERNAL, error_text(&this->err, text, sizeof text));
     else
         answer(this);
     hosted->stop |= this->failed == ERROR_SYSTEM;
@@ -213,10 +212,7 @@ static struct hosted *new_run(struct service *service, struct rpc_call *call,
     for (size_t i = 0; i < request->n_interfaces; i++)
         snprintf(settings.interfaces[i], DEVICE_MAX, "%s", request->interfaces[i]);
     memcpy(owner.secret, request->secret.data, SECRET_SIZE);
-    struct hosted *hosted = runs_add(&service->runs, &settings, &owner, err);
-    if (hosted)
-        audit_done(call, request->run, "prepared");
-    return hosted;
+    return runs_add(&service->runs, &settings, &owner, err);
 }
 
 /* The run that ends are to be prepared for, which may be a new one; else NULL and err. */
@@ -236,6 +232,24 @@ static struct hosted *run_to_prepare(struct service *service, struct rpc_call *c
     error_set(err, ERROR_INPUT, NULL,
               "the run is busy with an earlier Prepare, under way, or over");
     return NULL;
+}
+
+/* The run, which takes the ends; else NULL and err: a new one is not there then. */
+static struct hosted *admit(struct service *service, struct rpc_call *call,
+                            const Tcpflowgen__PrepareRequest *request, struct error *err)
+{
+    const bool is_new = !runs_have(&service->runs, request->run);
+    struct hosted *hosted = run_to_prepare(service, call, request, err);
+    if (!hosted)
+        return NULL;
+    if (run_admit(hosted->run, request, err) || hosted_reserve(hosted, request->n_ends, err)) {
+        if (is_new)
+            hosted_forget(hosted, NULL);
+        return NULL;
+    }
+    if (is_new)
+        audit_done(call, request->run, "prepared");
+    return hosted;
 }
 
 /* The call, whose errand goes on, is still to be finished. */
@@ -268,10 +282,7 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
     struct preparing *this = calloc(1, sizeof *this);
     int failed = this ? preparation_init(&this->p, request, &err)
                       : error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
-    struct hosted *hosted = failed ? NULL : run_to_prepare(service, call, request, &err);
-    if (hosted &&
-        (run_admit(hosted->run, request, &err) || hosted_reserve(hosted, request->n_ends, &err)))
-        hosted = NULL;
+    struct hosted *hosted = failed ? NULL : admit(service, call, request, &err);
     if (!this || !hosted) {
         char text[512];
         refuse(service, call, "Prepare", request->run, RPC_FAILED_PRECONDITION,

@@ -199,6 +199,7 @@ static bool send_piece(struct master_agent *agent, struct piece *piece, enum flo
     Tcpflowgen__Run *about = agent->prepared ? NULL : piece->about;
     piece->request.about = about;
     piece->request.agent = output_place(agent);
+    agent->first_piece = !agent->prepared;
     agent->prepared = true; /* whatever the answer: it may come too late */
     if (about)
         tell_settings(about, piece->request.agent, &agent->info.about);
@@ -228,6 +229,17 @@ static Tcpflowgen__Run *describe(const struct session *session)
     return about;
 }
 
+/* The agent refused it; of a run whose first piece it refused it has nothing to be stopped. */
+static void note_refusal(struct master_agent *agent)
+{
+    const int code = agent->call_code;
+    const bool nothing_there = code == RPC_INVALID_ARGUMENT || code == RPC_PERMISSION_DENIED ||
+                               code == RPC_FAILED_PRECONDITION;
+    if (agent->first_piece && nothing_there)
+        agent->prepared = false;
+    session_agent_problem(agent, "%s", agent->call_text);
+}
+
 /* All agents take a piece at a time, side by side. */
 static void prepare_ends(struct session *session, enum flow_end end)
 {
@@ -247,7 +259,7 @@ static void prepare_ends(struct session *session, enum flow_end end)
         for (size_t i = 0; i < session->agent_count; i++) {
             struct master_agent *agent = &session->agents[i];
             if (session_usable(agent) && agent->call_code != RPC_OK)
-                session_agent_problem(agent, "%s", agent->call_text);
+                note_refusal(agent);
         }
     }
     if (piece && piece->about)

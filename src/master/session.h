@@ -92,6 +92,7 @@ struct master_agent {
     int64_t heard_ns;        /* when it last said something */
     int64_t retry_ns;        /* when to watch again */
     bool prepared;           /* it may hold a spool of this run */
+    bool first_piece;        /* its last Prepare was the run's first */
     bool ended;              /* its spool was received whole, or it is lost */
     uint64_t received_bytes; /* payload at its sinks so far */
 };

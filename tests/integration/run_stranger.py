@@ -130,6 +130,11 @@ def pieces(stranger, _):
     assert stranger.prepare(run_id(1), padding)[0] == refusal
 
 
+def occupy(stranger, _):
+    for number in range(4):
+        assert stranger.prepare(run_id(number))[0] == grpc.StatusCode.OK
+
+
 def late(stranger, _):
     code, text, _ = stranger.prepare(run_id(1))
     print(code, text)
@@ -137,5 +142,5 @@ def late(stranger, _):
         stranger.about_run("Forget", run_id(1), SECRET)
 
 
-WAYS = {way.__name__: way for way in (meddle, refused, places, pieces, late)}
+WAYS = {way.__name__: way for way in (meddle, refused, places, pieces, occupy, late)}
 WAYS[sys.argv[1]](Stranger(sys.argv[2]), (sys.argv + [run_id(7)])[3])

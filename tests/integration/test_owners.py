@@ -60,6 +60,14 @@ def test_a_strangers_calls_meet_no_run(pair):
         assert re.search(rf"refused to .*127\.0\.0\.1.*: Stop of run {run_id}: ", agent.text())
 
 
+def test_what_was_not_prepared_is_not_stopped(pair):
+    stranger(pair, "occupy")
+    refused = " ".join(pair.run({"duration": "100ms"}).must(3).stderr.split())
+    assert "4 runs of uid 0 are under way here, and an agent takes no more of one caller" in refused
+    assert "refused to uid 0" in pair.agents[0].text()
+    assert "Stop of run" not in pair.agents[0].text() + pair.agents[1].text()
+
+
 def test_the_log_says_who_and_not_too_much(pair):
     master, _, run_id = start(pair, {"duration": "60s"})
     master.signal(2)
