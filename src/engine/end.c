@@ -519,8 +519,11 @@ void end_accept(struct end *end, int fd, const struct socket_address *peer, int6
     if (!end_expects(end, peer)) {
         char text[ADDRESS_MAX];
         socket_address_format(peer, text, &end->report.peer_port);
-        end_over(end, END_FAILED, "the connection came from %s, not from %s", text,
-                 end->spec.peer_address);
+        end_over(
+            end, END_FAILED,
+            "the connection came from %s, not from %s: if its source is behind NAT, give the src "
+            "host \"host\": \"%s\", \"bind\": \"any\"",
+            text, end->spec.peer_address, text);
         return;
     }
     if (end_set_options(end, fd) == 0)

@@ -224,6 +224,23 @@ static void test_nobody_comes(void **state)
     rig_free(rig);
 }
 
+static void test_comes_from_elsewhere(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_open(NULL);
+    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
+    strcpy(dst.peer_address, "127.0.0.9");
+    src.peer_port = rig_prepare(rig, &dst);
+    rig_prepare(rig, &src);
+    rig_wait_reports(rig, 1);
+    rig_close(rig);
+    const struct end_report *report = rig_report(rig, 0, END_DST);
+    assert_int_equal(report->status, END_FAILED);
+    assert_speaks_of(report, "came from 127.0.0.1, not from 127.0.0.9");
+    assert_speaks_of(report, "\"host\": \"127.0.0.1\", \"bind\": \"any\"");
+    rig_free(rig);
+}
+
 /* The handshake is never finished: the listener's backlog is full. */
 static void test_no_answer(void **state)
 {
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_options_that_are_refused),
         cmocka_unit_test(test_refused_connect),
         cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_comes_from_elsewhere),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_peer_that_is_killed),
         cmocka_unit_test(test_peer_that_closes_early),
