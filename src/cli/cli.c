@@ -77,6 +77,9 @@ static int run_seed(int argc, char **argv)
         return command_seed.run(&arguments);
     refuse(NULL, &err);
     help_command(&command_seed, stderr);
+    fputs("\nWith a command word there is more: `tcp-flowgen agent` on each host, then\n"
+          "`tcp-flowgen run SCENARIO`; `tcp-flowgen --help` lists them all.\n",
+          stderr);
     return EXIT_USAGE;
 }
 

@@ -156,11 +156,23 @@ static void show(char shown[SHOWN_MAX], const char *word)
     snprintf(shown, SHOWN_MAX, "%.*s", (int)strcspn(word, "="), word);
 }
 
+/* What another command calls it. */
+static const char *twin(const char *name)
+{
+    static const char *const twins[][2] = {{"allow-user", "trust-user"}};
+    for (size_t i = 0; i < COUNT_OF(twins); i++)
+        for (int k = 0; k < 2; k++)
+            if (strcmp(name, twins[i][k]) == 0)
+                return twins[i][!k];
+    return NULL;
+}
+
 /* letter: what is unknown in a word of letters, unless that is like a name; NULL: it is none. */
 static int unknown(const struct reader *reader, const char *shown, const char *letter)
 {
     const struct option_table *table = reader->table;
-    struct suggestion near = {.word = shown + strspn(shown, "-")};
+    const char *name = shown + strspn(shown, "-");
+    struct suggestion near = {.word = twin(name) ? twin(name) : name};
     for (size_t i = 0; i < table->count; i++)
         if (!table->rows[i].hidden)
             suggest_offer(&near, table->rows[i].name);

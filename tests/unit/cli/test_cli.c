@@ -264,6 +264,12 @@ static void wrong_usage(void **state)
     assert_int_equal(program("plan", "a", "b", NULL), 2);
     assert_says(errors, "plan: 'b' is one word too many; see");
     assert_int_equal(program("agent", "a", NULL), 2);
+    assert_int_equal(program("run", "--allow-user", "0", scenario, NULL), 2);
+    assert_says(errors, "did you mean '--trust-user'?");
+    assert_int_equal(program("agent", "--trust-user", "0", NULL), 2);
+    assert_says(errors, "did you mean '--allow-user'?");
+    assert_int_equal(program("-c", "host", NULL), 2);
+    assert_says(errors, "`tcp-flowgen run SCENARIO`");
     assert_int_equal(program("plan", "", NULL), 2);
     assert_int_equal(program("help", "aget", NULL), 2);
     assert_says(errors, "did you mean 'agent'?");
