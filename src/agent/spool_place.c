@@ -15,6 +15,7 @@
 
 #include "util/cleanup.h"
 #include "util/units.h"
+#include "util/users.h"
 
 #define OWN_NAME  "tcp-flowgen"
 #define FLOOR_MAX UINT64_C(10000000000) /* 5 % of a very large disk would be much */
@@ -66,14 +67,15 @@ static bool make(char path[SPOOL_PLACE_MAX])
 static int verify(const char *path, struct error *err)
 {
     struct stat status;
+    char owner[USERS_TEXT_MAX];
     if (lstat(path, &status))
         error_set_errno(err, ERROR_INPUT, errno, path, "cannot make a directory for spools");
     else if (!S_ISDIR(status.st_mode))
         error_set(err, ERROR_INPUT, path, "this, where spools would be kept, is no directory");
     else if (status.st_uid != geteuid())
         error_set(err, ERROR_INPUT, path,
-                  "this directory, where spools would be kept, belongs to uid %u",
-                  (unsigned)status.st_uid);
+                  "this directory, where spools would be kept, belongs to %s",
+                  users_text(status.st_uid, owner));
     else if (status.st_mode & (S_IRWXG | S_IRWXO))
         error_set(err, ERROR_INPUT, path,
                   "this directory, where spools would be kept, is open to others (mode %04o)",
@@ -106,14 +108,19 @@ int spool_place_check(const struct agent_options *agent, struct error *err)
     const char *directory = agent->spool_directory;
     struct stat status;
     int why = 0;
-    if (stat(directory, &status) || access(directory, W_OK | X_OK))
+    if (stat(directory, &status))
         why = errno;
     else if (!S_ISDIR(status.st_mode))
         why = ENOTDIR;
+    else if (access(directory, W_OK | X_OK))
+        why = errno;
     if (!why)
         return 0;
     error_set_errno(err, ERROR_INPUT, why, directory, "no spool can be kept there");
-    return error_cure(err, "make that directory, or start the agent with another --spool");
+    return error_cure(err, "%sstart the agent with another --spool",
+                      why == ENOENT   ? "make that directory, or "
+                      : why == EACCES ? "let this user write there, or "
+                                      : "");
 }
 
 /* ---- its room ---- */

@@ -9,10 +9,11 @@
 
 #include "rpc/rpc_internal.h"
 #include "util/cleanup.h"
+#include "util/users.h"
 
 #define BACKLOG 512
 
-static const char *cure(int failed)
+static const char *tcp_cure(int failed)
 {
     switch (failed) {
     case EADDRINUSE:
@@ -118,11 +119,32 @@ static int listen_tcp(struct rpc_listeners *out, const struct endpoint *at, cons
     if (!failed)
         return 0;
     error_set_errno(err, ERROR_SYSTEM, failed, where, "cannot listen");
-    error_cure(err, "%s", cure(failed));
-    return ERROR_SYSTEM;
+    return error_cure(err, "%s", tcp_cure(failed));
 }
 
 /* ---- Unix ---- */
+
+static const char *unix_cure(int failed)
+{
+    switch (failed) {
+    case EADDRINUSE:
+        return "end the program that listens there (ss -lxp shows it), or take another path";
+    case ENOENT:
+        return "make that directory, or take another path";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return "take a path in a directory that this user may write to";
+    default:
+        return "take another path";
+    }
+}
+
+static int cannot_listen(int failed, const char *where, struct error *err)
+{
+    error_set_errno(err, ERROR_SYSTEM, failed, where, "cannot listen");
+    return error_cure(err, "%s", unix_cure(failed));
+}
 
 /* 0: nobody listens there; else an errno. */
 static int knock(const union rpc_address *at, socklen_t size)
@@ -140,31 +162,26 @@ static int remove_stale(const char *path, const union rpc_address *at, socklen_t
                         const char *where, struct error *err)
 {
     struct stat there;
-    if (lstat(path, &there)) {
-        if (errno == ENOENT)
-            return 0;
-        return error_set_errno(err, ERROR_SYSTEM, errno, where, "cannot listen");
-    }
+    char owner[USERS_TEXT_MAX];
+    if (lstat(path, &there))
+        return errno == ENOENT ? 0 : cannot_listen(errno, where, err);
     if (!S_ISSOCK(there.st_mode)) {
         error_set(err, ERROR_SYSTEM, where, "cannot listen: the file there is no socket");
         return error_cure(err, "name a path where nothing is yet");
     }
     int failed = knock(at, size);
-    if (failed == EADDRINUSE) {
-        error_set_errno(err, ERROR_SYSTEM, failed, where, "cannot listen");
-        return error_cure(err, "end the program that listens there (ss -lxp shows it), or take "
-                               "another path");
+    if (there.st_uid != geteuid() && (!failed || failed == EACCES)) {
+        error_set(err, ERROR_SYSTEM, where, "cannot listen: the socket that is there belongs to %s",
+                  users_text(there.st_uid, owner));
+        return error_cure(err, "have it removed if nothing listens there, or take another path");
     }
     if (failed)
-        return error_set_errno(err, ERROR_SYSTEM, failed, where, "cannot listen");
-    if (there.st_uid != geteuid()) {
-        error_set(err, ERROR_SYSTEM, where,
-                  "cannot listen: the socket that was left there belongs to uid %u", there.st_uid);
+        return cannot_listen(failed, where, err);
+    if (unlink(path) && errno != ENOENT) {
+        error_set_errno(err, ERROR_SYSTEM, errno, where,
+                        "cannot remove the socket that was left there");
         return error_cure(err, "remove it, or take another path");
     }
-    if (unlink(path) && errno != ENOENT)
-        return error_set_errno(err, ERROR_SYSTEM, errno, where,
-                               "cannot remove the socket that was left there");
     return 0;
 }
 
@@ -188,7 +205,7 @@ static int listen_unix(struct rpc_listeners *out, const struct endpoint *at, boo
         return ERROR_SYSTEM;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return error_set_errno(err, ERROR_SYSTEM, errno, where, "cannot listen");
+        return cannot_listen(errno, where, err);
     int failed = bind_with_mode(fd, &address, size, for_others ? 0666 : 0600);
     if (!failed && lstat(at->path, &made) == 0) {
         snprintf(out->path, sizeof out->path, "%s", at->path);
@@ -199,7 +216,7 @@ static int listen_unix(struct rpc_listeners *out, const struct endpoint *at, boo
         failed = errno;
     out->fds[out->count++] = fd;
     if (failed)
-        return error_set_errno(err, ERROR_SYSTEM, failed, where, "cannot listen");
+        return cannot_listen(failed, where, err);
     return 0;
 }
 

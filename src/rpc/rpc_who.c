@@ -134,6 +134,19 @@ static int find_listener(struct socket_owners *owners, const struct users *trust
     return failed == -ENOENT ? 0 : failed;
 }
 
+/* With all that has to be said on both sides. */
+static void name_stranger(char why[RPC_WHY_MAX], uid_t uid)
+{
+    char text[USERS_TEXT_MAX], other[64] = "";
+    if (geteuid() != 0)
+        snprintf(other, sizeof other, "; the agent needs --allow-user %u then",
+                 (unsigned)geteuid());
+    snprintf(why, RPC_WHY_MAX,
+             "%s listens there, who is neither you nor root: if you trust that user, add "
+             "--trust-user %u%s",
+             users_text(uid, text), (unsigned)uid, other);
+}
+
 enum rpc_who rpc_who_listens(struct socket_owners *owners, const struct users *trusted, int fd,
                              char why[RPC_WHY_MAX])
 {
@@ -156,9 +169,6 @@ enum rpc_who rpc_who_listens(struct socket_owners *owners, const struct users *t
     else if (users_have(trusted, uid))
         return RPC_WHO_FINE;
     else
-        snprintf(why, RPC_WHY_MAX,
-                 "uid %u listens there, who is neither you nor root: if you trust that user, add "
-                 "--trust-user %u",
-                 uid, uid);
+        name_stranger(why, uid);
     return RPC_WHO_FOREIGN;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,17 @@ static int add_one(struct users *users, const char *text, size_t length, struct 
         return error_set(err, ERROR_INPUT, NULL, "more than %d users are named", USERS_MAX);
     add(users, uid);
     return 0;
+}
+
+char *users_text(uid_t uid, char out[USERS_TEXT_MAX])
+{
+    struct passwd entry, *found = NULL;
+    CLEANUP_FREE char *buffer = malloc(ENTRY_BYTES);
+    if (buffer && getpwuid_r(uid, &entry, buffer, ENTRY_BYTES, &found) == 0 && found)
+        snprintf(out, USERS_TEXT_MAX, "uid %u (%.32s)", (unsigned)uid, found->pw_name);
+    else
+        snprintf(out, USERS_TEXT_MAX, "uid %u", (unsigned)uid);
+    return out;
 }
 
 int users_add(struct users *users, const char *list, struct error *err)

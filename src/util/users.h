@@ -22,6 +22,11 @@ void users_add_own(struct users *users);
 /* Adds "NAME|UID,...".  0, or ERROR_INPUT: there is no such user, or too many. */
 int users_add(struct users *users, const char *list, struct error *err);
 
+/* "uid 1000 (alice)", or "uid 1000" of a user whom the database does not have.  It may be
+ * elsewhere, and take its time.  Returns out. */
+#define USERS_TEXT_MAX 64
+char *users_text(uid_t uid, char out[USERS_TEXT_MAX]);
+
 bool users_have(const struct users *users, uid_t uid);
 /* Whether there is one beside this process's own and root. */
 bool users_have_others(const struct users *users);

@@ -279,6 +279,7 @@ def test_another_users_agent_is_not_used(port):
         refused = port.run(uid=uid).must(3)
         assert f"uid {BOB} listens there" in refused.stderr
         assert f"--trust-user {BOB}" in refused.stderr
+        assert (f"the agent needs --allow-user {uid} then" in refused.stderr) is (uid == ALICE)
     assert not refusals(agent)
     port.complete("--trust-user", BOB, uid=ALICE)
     port.complete("--trust-user", BOB)
@@ -353,6 +354,24 @@ def test_unix_socket_that_was_left(port):
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert not stranger.recv(1)
+
+
+def test_unix_sockets_that_cannot_be(port):
+    """Each with its cure."""
+    spool, foreign = port.folder / "spool", port.folder / "foreign.sock"
+    spool.mkdir()
+    os.chown(spool, BOB, BOB)
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as left:
+        left.bind(str(foreign))
+    for path, cure in (
+        (port.folder / "absent/x.sock", "make that directory"),
+        (port.folder / "x.sock", "take a path in a directory that this user may write to"),
+        ("/root/x.sock", "take a path in a directory that this user may write to"),
+        (foreign, r"belongs to uid 0 \(root\) \(have it removed"),
+    ):
+        words = [*as_user(BOB), port.program, "agent", "--listen", f"unix:{path}", "--spool", spool]
+        outcome = port.lab.command(port.where, *words[1:], program=words[0], cwd="/").must(1)
+        assert "cannot listen" in outcome.stderr and re.search(cure, outcome.stderr)
 
 
 def test_seed_form_at_unix_sockets(port):

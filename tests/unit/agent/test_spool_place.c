@@ -127,7 +127,7 @@ static void test_what_others_may_have_put_there(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     become(SOMEBODY);
     assert_int_equal(spool_place_settle(NULL, path, &err), ERROR_INPUT);
-    assert_non_null(strstr(err.what, "belongs to uid 0"));
+    assert_non_null(strstr(err.what, "belongs to uid 0 (root)"));
 }
 
 static void test_without_a_home(void **state)
@@ -155,6 +155,20 @@ static void test_without_a_home(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+static void test_what_is_no_directory(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct agent_options agent = {.spool_directory = "/etc/passwd"};
+    struct error err;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(spool_place_check(&agent, &err), ERROR_INPUT);
+        assert_non_null(strstr(err.what, "Not a directory"));
+        assert_string_equal(err.cure, "start the agent with another --spool");
+        if (fixture->root)
+            become(0);
+    }
+}
+
 static void test_room_of_a_disk(void **state)
 {
     const struct fixture *fixture = *state;
@@ -176,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_made_for_this_user, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_others_may_have_put_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_home, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_room_of_a_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
