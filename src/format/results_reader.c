@@ -37,6 +37,7 @@ struct results_reader {
     struct run_info run;
     struct buffer field;
     bool in_record;
+    bool known; /* a flow's parameters were there: it is a result file */
     /* in the record so far */
     bool last_said, has_params, has_result, has_columns, has_run;
     bool bare; /* there are too many rows to wait for columns: there are none */
@@ -82,6 +83,11 @@ bool results_reader_take_run(struct results_reader *reader, struct run_info *out
     return true;
 }
 
+bool results_reader_like_result(const struct results_reader *reader)
+{
+    return reader->known || results_stream_damaged(&reader->stream);
+}
+
 static int no_memory(struct error *err)
 {
     return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
@@ -108,7 +114,7 @@ static int take_params(struct results_reader *reader, struct error *err)
         flow->duration_ns = duration_ns;
     }
     tcpflowgen__flow_params__free_unpacked(params, NULL);
-    reader->has_params = true;
+    reader->has_params = reader->known = true;
     return 0;
 }
 
@@ -362,10 +368,12 @@ static int tell_damage(const struct results_reader *reader, struct error *err)
     return reader->damage.code;
 }
 
-/* Samples that stand before the damage are a piece of their own. */
+/* Samples that stand before the damage are a piece of their own, unless they may be part of it. */
 static int give_sound(struct results_reader *reader, struct error *err)
 {
     size_t rows = 0;
+    if (results_stream_damaged(&reader->stream))
+        return tell_damage(reader, err);
     for (int end = 0; end < 2; end++) {
         if (reader->has_columns)
             reader->record.samples[end].count = reader->covered[end];

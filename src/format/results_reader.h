@@ -33,6 +33,9 @@ int results_reader_open(struct results_reader **out, const char *path,
  * no further one ends. */
 int results_reader_next(struct results_reader *reader, const struct results_record **record,
                         struct error *err);
+/* Of a file in which no record could be read: whether it began like a result, or is a gzipped file
+ * that is damaged, rather than something else. */
+bool results_reader_like_result(const struct results_reader *reader);
 /* Hands the record's run over, to be freed by the caller, if it has one that is still there. */
 bool results_reader_take_run(struct results_reader *reader, struct run_info *out);
 void results_reader_close(struct results_reader *reader); /* NULL is fine */

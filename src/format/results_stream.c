@@ -1,5 +1,3 @@
-/* zlib's gz functions read a file that is not gzipped as it is: by its first bytes, so that "-"
- * (without a name) and a file that was renamed work as well. */
 #include "format/results_stream.h"
 
 #include <arpa/inet.h>
@@ -9,7 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "format/results_crc.h"
 
@@ -36,10 +33,8 @@ int results_stream_open(struct results_stream *stream, const char *path, struct 
         results_stream_close(stream);
         return ERROR_INPUT;
     }
-    stream->file = gzdopen(fd, "rb");
-    if (!stream->file || gzbuffer(stream->file, STREAM_BUFFER)) {
-        if (!stream->file)
-            close(fd);
+    stream->file = unzip_open(fd);
+    if (!stream->file) {
         results_stream_close(stream);
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     }
@@ -48,8 +43,7 @@ int results_stream_open(struct results_stream *stream, const char *path, struct 
 
 void results_stream_close(struct results_stream *stream)
 {
-    if (stream->file)
-        gzclose_r(stream->file);
+    unzip_close(stream->file);
     free(stream->path);
     *stream = (struct results_stream){0};
 }
@@ -78,49 +72,38 @@ static int cut_short(const struct results_stream *stream, struct error *err)
     return error_cure(err, "what stands before it is sound; was the copy complete?");
 }
 
-static int read_failed(const struct results_stream *stream, struct error *err)
+/* Where there should be more. */
+static int stopped(const struct results_stream *stream, struct error *err)
 {
-    int failed = errno, code;
-    gzerror(stream->file, &code);
-    if (code == Z_ERRNO)
-        return error_set_errno(err, ERROR_SYSTEM, failed, name_of(stream), "cannot read");
-    if (code == Z_BUF_ERROR)
+    const enum unzip_end why = unzip_why(stream->file);
+    if (why == UNZIP_UNREADABLE)
+        return error_set_errno(err, ERROR_SYSTEM, unzip_errno(stream->file), name_of(stream),
+                               "cannot read");
+    if (why != UNZIP_DAMAGED)
         return cut_short(stream, err);
-    return results_stream_broken(stream, "the gzip data are damaged", err);
+    results_stream_broken(stream, "the gzip data are damaged", err);
+    return error_cure(err, "what stands before it is sound; copy the file again");
 }
 
-/* Returns the bytes read, fewer than size only at the file's end, or negative. */
-static int64_t take(struct results_stream *stream, void *out, size_t size, struct error *err)
+bool results_stream_damaged(const struct results_stream *stream)
 {
-    size_t done = 0;
-    while (done < size) {
-        size_t part = size - done < STREAM_BUFFER ? size - done : STREAM_BUFFER;
-        int got = gzread(stream->file, (char *)out + done, (unsigned)part);
-        if (got < 0)
-            return read_failed(stream, err);
-        if (got == 0)
-            break;
-        stream->crc = results_crc(stream->crc, (char *)out + done, (size_t)got);
-        done += (size_t)got;
-        stream->offset += (uint64_t)got;
-    }
-    return (int64_t)done;
+    return unzip_why(stream->file) == UNZIP_DAMAGED;
 }
 
-/* At the file's end: whether gzipped data end there, too. */
-static int check_end(const struct results_stream *stream, struct error *err)
+/* Returns the bytes read, fewer than size only at the file's end. */
+static size_t take(struct results_stream *stream, void *out, size_t size)
 {
-    int code;
-    gzerror(stream->file, &code);
-    return code == Z_OK || code == Z_STREAM_END ? 0 : read_failed(stream, err);
+    const size_t got = unzip_read(stream->file, out, size);
+    stream->crc = results_crc(stream->crc, out, got);
+    stream->offset += got;
+    return got;
 }
 
 /* Memory is needed by the record, and the smallest one unpacks to a thousand times its bytes: each
- * must have some in the file.  A pipe does not tell. */
+ * must have some in the file. */
 static bool too_many(const struct results_stream *stream)
 {
-    const z_off_t read = gzoffset(stream->file);
-    return read >= 0 && stream->record > FREE_RECORDS + (uint64_t)read / RECORD_BYTES_MIN;
+    return stream->record > FREE_RECORDS + unzip_used(stream->file) / RECORD_BYTES_MIN;
 }
 
 int results_stream_begin(struct results_stream *stream, struct error *err)
@@ -128,14 +111,12 @@ int results_stream_begin(struct results_stream *stream, struct error *err)
     uint32_t length;
     stream->begin = stream->offset;
     stream->crc = 0;
-    int64_t got = take(stream, &length, sizeof length, err);
-    if (got < 0)
-        return (int)got;
-    if (got == 0)
-        return check_end(stream, err);
     stream->record++;
-    if (got < (int64_t)sizeof length)
-        return cut_short(stream, err);
+    const size_t got = take(stream, &length, sizeof length);
+    if (got == 0 && unzip_why(stream->file) == UNZIP_END)
+        return 0;
+    if (got < sizeof length)
+        return stopped(stream, err);
     stream->left = ntohl(length);
     if (stream->left == 0)
         return results_stream_bad_record(stream, "an empty record; is this a result file?", err);
@@ -151,9 +132,9 @@ int results_stream_varint(struct results_stream *stream, uint64_t *value, struct
     for (unsigned i = 0; i < sizeof bytes; i++) {
         if (stream->left == 0)
             return results_stream_broken(stream, "a number goes on past the record's end", err);
-        int byte = gzgetc(stream->file);
+        int byte = unzip_byte(stream->file);
         if (byte < 0)
-            return gzeof(stream->file) ? cut_short(stream, err) : read_failed(stream, err);
+            return stopped(stream, err);
         stream->offset++;
         stream->left--;
         bytes[i] = (uint8_t)byte;
@@ -184,13 +165,11 @@ int results_stream_bytes(struct results_stream *stream, uint64_t size, struct bu
         uint8_t *place = buffer_reserve(out, part);
         if (!place)
             return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-        int64_t got = take(stream, place, part, err);
-        if (got < 0)
-            return (int)got;
-        out->size += (size_t)got;
-        stream->left -= (uint64_t)got;
-        if (got < (int64_t)part)
-            failed = cut_short(stream, err);
+        const size_t got = take(stream, place, part);
+        out->size += got;
+        stream->left -= got;
+        if (got < part)
+            failed = stopped(stream, err);
     }
     return failed;
 }
@@ -200,11 +179,8 @@ int results_stream_fixed32(struct results_stream *stream, uint32_t *value, struc
     int failed = check_left(stream, sizeof *value, err);
     if (failed)
         return failed;
-    int64_t got = take(stream, value, sizeof *value, err);
-    if (got < 0)
-        return (int)got;
-    if (got < (int64_t)sizeof *value)
-        return cut_short(stream, err);
+    if (take(stream, value, sizeof *value) < sizeof *value)
+        return stopped(stream, err);
     stream->left -= sizeof *value;
     *value = le32toh(*value);
     return 0;
@@ -216,13 +192,11 @@ int results_stream_skip(struct results_stream *stream, uint64_t size, struct err
     int failed = check_left(stream, size, err);
     while (!failed && size > 0) {
         size_t part = size < sizeof away ? (size_t)size : sizeof away;
-        int64_t got = take(stream, away, part, err);
-        if (got < 0)
-            return (int)got;
-        size -= (uint64_t)got;
-        stream->left -= (uint64_t)got;
-        if (got < (int64_t)part)
-            failed = cut_short(stream, err);
+        const size_t got = take(stream, away, part);
+        size -= got;
+        stream->left -= got;
+        if (got < part)
+            failed = stopped(stream, err);
     }
     return failed;
 }

@@ -2,15 +2,16 @@
 #ifndef FORMAT_RESULTS_STREAM_H
 #define FORMAT_RESULTS_STREAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <zlib.h>
 
+#include "format/unzip.h"
 #include "util/buffer.h"
 #include "util/error.h"
 
 struct results_stream {
     char *path;
-    gzFile file;
+    struct unzip *file;
     uint64_t offset; /* bytes read, uncompressed */
     uint64_t left;   /* of the record */
     uint64_t record; /* its place in the file, from 1; 0: none yet */
@@ -31,6 +32,9 @@ int results_stream_bytes(struct results_stream *stream, uint64_t size, struct bu
                          struct error *err); /* out is cleared first */
 int results_stream_fixed32(struct results_stream *stream, uint32_t *value, struct error *err);
 int results_stream_skip(struct results_stream *stream, uint64_t size, struct error *err);
+
+/* Whether what was read is of doubt: the gzipped data turned out to be damaged behind it. */
+bool results_stream_damaged(const struct results_stream *stream);
 
 /* ERROR_INPUT that says where the file is broken: here, or somewhere in the record, whose begin is
  * told. */

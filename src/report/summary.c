@@ -260,16 +260,18 @@ static int read_records(struct loader *loader, struct results_reader *reader, st
     return got;
 }
 
-/* What can be said of a file in which there is no flow. */
-static int no_result(const char *path, struct error *err)
+/* What can be said of a file in which there is no flow; *why the reader said. */
+static int no_result(const char *path, bool like_result, const struct error *why, struct error *err)
 {
-    struct error why = {0};
-    if (err)
-        why = *err;
-    error_set(err, ERROR_INPUT, path, "%s%s%s%s",
-              why.code ? "this is no result file, or one that is damaged in its first record"
-                       : "the file is empty",
-              why.code ? " (" : "", why.what, why.code ? ")" : "");
+    if (!why->code)
+        error_set(err, ERROR_INPUT, path, "the file is empty");
+    else
+        error_set(err, ERROR_INPUT, path, "%s (%s)",
+                  like_result ? "this result file is damaged in its first record"
+                              : "this is no result file, or one that is damaged at its begin",
+                  why->what);
+    if (like_result)
+        return error_cure(err, "copy the file again");
     return error_cure(err, "a summary is of what `tcp-flowgen run SCENARIO --output FILE` wrote; "
                            "of agents' spools `tcp-flowgen recover` makes results");
 }
@@ -296,11 +298,12 @@ static int read_file(struct loader *loader, const char *path, struct error *err)
     if (failed)
         return failed;
     failed = read_records(loader, reader, &why);
+    const bool like_result = results_reader_like_result(reader);
     results_reader_close(reader);
     if (err)
         *err = why;
     if (out->flow_count == before && (!failed || failed == ERROR_INPUT))
-        return no_result(path, err);
+        return no_result(path, like_result, &why, err);
     return failed == ERROR_INPUT && !keep_damaged(out, &why) ? 0 : failed;
 }
 

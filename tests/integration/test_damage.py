@@ -51,3 +51,20 @@ def test_a_changed_bit(pair, tmp_path):
         path.write_bytes(changed)
         code, said = summary(path)
         assert code in (1, 2) and "record" in said, (at, said)
+
+
+def test_a_changed_bit_of_a_gzipped_file(pair, tmp_path):
+    """What stands before it is told: of all flows, where it is in gzip's own checksum."""
+    outcome = pair.run({}, {"start": "100ms"}, flags=["-i", "20ms"]).must(0)
+    data = gzip.compress(gzip.decompress(outcome.output.read_bytes()))
+    path = tmp_path / "results.pb.gz"
+    for at in len(data) - 3, 15:
+        changed = bytearray(data)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        code, said = summary(path)
+        assert "copy the file again" in said
+        if at > 15:
+            assert code == 1 and "2 flows: 2 complete" in said and "record 3, byte" in said
+        else:
+            assert code == 2 and "recover" not in said and "record 1, byte" in said

@@ -229,6 +229,76 @@ static void test_every_flipped_bit_of_a_gzipped_file_is_told(void **state)
     unlink(path);
 }
 
+/* ---- what stands before the damage of a gzipped file ---- */
+
+#define FLOWS 40
+
+static void zip_path(const struct fixture *fixture, char path[TEMPORARY_PATH_MAX + 4])
+{
+    snprintf(path, TEMPORARY_PATH_MAX + 4, "%s.gz", fixture->path);
+}
+
+/* Flips a bit so far from the end; returns the rows that were there nevertheless. */
+static size_t rows_without_bit(const char *path, const struct buffer *bytes, size_t from_end,
+                               struct error *err)
+{
+    size_t rows;
+    bytes->data[bytes->size - from_end] ^= 1;
+    store(path, bytes->data, bytes->size);
+    bytes->data[bytes->size - from_end] ^= 1;
+    assert_int_equal(read_all(path, &rows, err), ERROR_INPUT);
+    return rows;
+}
+
+static void test_what_was_inflated_is_given(void **state)
+{
+    char path[TEMPORARY_PATH_MAX + 4], place[64];
+    struct buffer bytes = {0};
+    struct error err = {0};
+    zip_path(*state, path);
+    write_flows(path, FLOWS);
+    load(path, &bytes);
+    for (size_t from_end = 1; from_end <= 8; from_end++) { /* length and checksum */
+        assert_int_equal(rows_without_bit(path, &bytes, from_end, &err), FLOWS * 2 * ROWS);
+        snprintf(place, sizeof place, "record %d, byte ", FLOWS + 1);
+        assert_int_equal(strncmp(err.what, place, strlen(place)), 0);
+        assert_non_null(strstr(err.what, "the gzip data are damaged"));
+        assert_non_null(strstr(err.cure, "copy the file again"));
+    }
+    const size_t rows = rows_without_bit(path, &bytes, bytes.size / 2, &err);
+    assert_true(rows >= 2 * ROWS && rows < FLOWS * 2 * ROWS);
+    assert_int_equal(rows % (2 * ROWS), 0); /* of whole records */
+    assert_int_equal(rows_without_bit(path, &bytes, bytes.size - 12, &err), 0);
+    assert_int_equal(strncmp(err.what, "record 1, byte 0: ", 18), 0);
+    unlink(path);
+    buffer_fini(&bytes);
+}
+
+static void test_what_follows_gzipped_data(void **state)
+{
+    char path[TEMPORARY_PATH_MAX + 4];
+    struct buffer bytes = {0};
+    struct error err = {0};
+    size_t rows;
+    zip_path(*state, path);
+    write_flows(path, 1);
+    load(path, &bytes);
+    const size_t one = bytes.size;
+    assert_non_null(buffer_reserve(&bytes, one + 4)); /* it stays where it is */
+    assert_int_equal(buffer_append(&bytes, "\0\0\0\0", 4), 0);
+    assert_int_equal(buffer_append(&bytes, bytes.data, one), 0);
+    store(path, bytes.data, bytes.size);
+    assert_int_equal(read_all(path, &rows, &err), 0);
+    assert_int_equal(rows, 2 * 2 * ROWS);
+    bytes.data[one + 4] ^= 1; /* else the second one were silently left out */
+    store(path, bytes.data, bytes.size);
+    assert_int_equal(read_all(path, &rows, &err), ERROR_INPUT);
+    assert_int_equal(rows, 2 * ROWS);
+    assert_non_null(strstr(err.what, "record 2, byte "));
+    unlink(path);
+    buffer_fini(&bytes);
+}
+
 static void test_the_error_names_record_and_flow(void **state)
 {
     struct fixture *fixture = *state;
@@ -376,6 +446,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_flipped_bit_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_flipped_bit_of_a_gzipped_file_is_told, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_inflated_is_given, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_follows_gzipped_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_error_names_record_and_flow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_checksum_cannot_be_cut_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_zeros_are_no_result, setup, teardown),

@@ -353,7 +353,7 @@ static void test_a_cut_file_is_read_as_far_as_it_goes(void **state)
     assert_true(fixture->summary.damaged);
 }
 
-static void expect_no_result(const struct fixture *fixture, const char *what)
+static void expect_no_result(const struct fixture *fixture, const char *what, const char *cure)
 {
     struct summary summary;
     struct error err = {0};
@@ -361,7 +361,7 @@ static void expect_no_result(const struct fixture *fixture, const char *what)
     assert_int_equal(summary_load(&summary, &path, 1, -1, &err), ERROR_INPUT);
     assert_string_equal(err.where, path);
     assert_int_equal(strncmp(err.what, what, strlen(what)), 0);
-    assert_non_null(strstr(err.cure, "tcp-flowgen run"));
+    assert_non_null(strstr(err.cure, cure));
 }
 
 static void test_what_is_no_result(void **state)
@@ -369,17 +369,17 @@ static void test_what_is_no_result(void **state)
     struct fixture *fixture = *state;
     struct error err = {0};
     static const char scenario[] = "{\"hosts\": {}, \"flows\": []}";
-    assert_int_equal(truncate(fixture->path, 20), 0);
-    expect_no_result(fixture,
-                     "this is no result file, or one that is damaged in its first record (");
+    assert_int_equal(truncate(fixture->path, 40), 0);
+    expect_no_result(fixture, "this result file is damaged in its first record (record 1, byte ",
+                     "copy the file again");
     FILE *file = fopen(fixture->path, "w");
     assert_non_null(file);
     fputs(scenario, file);
     fclose(file);
-    expect_no_result(fixture,
-                     "this is no result file, or one that is damaged in its first record (");
+    expect_no_result(fixture, "this is no result file, or one that is damaged at its begin (",
+                     "tcp-flowgen run");
     assert_int_equal(truncate(fixture->path, 0), 0);
-    expect_no_result(fixture, "the file is empty");
+    expect_no_result(fixture, "the file is empty", "tcp-flowgen run");
     const char *none = "no such file";
     assert_int_equal(summary_load(&fixture->summary, &none, 1, -1, &err), ERROR_INPUT);
     assert_string_equal(err.where, none);
