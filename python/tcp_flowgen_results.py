@@ -19,12 +19,13 @@ How much a flow carried, and an end received in every interval between its sampl
 docs/results.md tells what the fields mean.
 """
 
-import gzip
 import struct
 import sys
+import warnings
 import zlib
 from dataclasses import dataclass, field
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, chain
 
 from google.protobuf.message import DecodeError
 
@@ -75,7 +76,11 @@ _NO_LIST = set(
 
 
 _STEP = 1 << 20  # bytes
+_INFLATE_STEP = 1 << 16
+_MAGIC = b"\x1f\x8b"
+_GZIP = zlib.MAX_WBITS + 16
 _CRC_TAG, _CRC_SIZE = 15 << 3 | 5, 5  # Flow.crc as it ends a record
+_CHECKED = b"\x50\x01"  # Flow.checked as it begins one
 
 
 class BrokenFile(ValueError):
@@ -165,40 +170,133 @@ def _read_exactly(file, length):
     return bytes(data)
 
 
-def _check(record, head, data):
-    """That nothing has changed since it was written; files of earlier versions do not tell."""
+def _inflate(file, data):
+    """Yields what gzipped data hold that begin with `data`: all before damage.
+
+    zlib gives nothing of a step in which it finds damage.  So it is taken back, and tried in
+    smaller steps, of a byte in and a byte out in the end."""
+    zipped, step = zlib.decompressobj(_GZIP), _INFLATE_STEP
+    while True:
+        before = zipped.copy()
+        try:
+            out = zipped.decompress(data[:step], step)
+        except zlib.error:
+            if step == 1:
+                raise
+            zipped, step = before, step // 2
+            continue
+        yield out
+        data = zipped.unconsumed_tail + zipped.unused_data + data[step:]
+        if zipped.eof:
+            data = data.lstrip(b"\0")  # zeros may fill a block up
+            while not data:
+                data = file.read(_INFLATE_STEP)
+                if not data:
+                    return
+                data = data.lstrip(b"\0")
+            zipped = zlib.decompressobj(_GZIP)
+        elif not data and len(out) < step:
+            data = file.read(_INFLATE_STEP)
+            if not data:
+                raise EOFError("the file ends in the middle of it")
+
+
+class _Bytes:
+    """What a file holds, gzipped or not, which its first bytes tell, not its name.  A pipe is read
+    once."""
+
+    def __init__(self, name):
+        self._file = sys.stdin.buffer if name == "-" else open(name, "rb")
+        self._data, self.offset = bytearray(), 0
+        begin = self._file.read(len(_MAGIC))
+        if begin == _MAGIC:
+            self._chunks = _inflate(self._file, begin)
+        else:
+            self._chunks = chain([begin], iter(partial(self._file.read, _STEP), b""))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def read(self, size):
+        """Fewer only at the end."""
+        while len(self._data) < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            self._data += chunk
+        out = bytes(self._data[:size])
+        del self._data[:size]
+        self.offset += len(out)
+        return out
+
+
+def _is_whole(head, data):
+    body, tail = data[:-_CRC_SIZE], data[-_CRC_SIZE:]
+    return tail == struct.pack("<BI", _CRC_TAG, zlib.crc32(body, zlib.crc32(head)))
+
+
+def _damaged(params):
+    """params: FlowParams, if they are known."""
+    flow = f" (flow {params.id})" if params else ""
+    return DecodeError(f"something in it is damaged{flow}: its checksum is not that of what it holds")
+
+
+def _parse(kind, data):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        message = kind.FromString(data)
+    if told:  # only some of it was taken
+        raise DecodeError(str(told[0].message))
+    return message
+
+
+def _params_of(data):
+    """As a record begins with them; None if they are not to be read."""
+    if len(data) < 4 or data[2] != 0x0A or data[3] > 127:
+        return None
+    try:
+        return _parse(messages_pb2.FlowParams, data[4 : 4 + data[3]])
+    except DecodeError:
+        return None
+
+
+def _next_record(file):
+    """None: the file is at its end."""
+    head = file.read(4)
+    if not head:
+        return None
+    if len(head) < 4:
+        raise EOFError("the file ends in the middle of it")
+    data = _read_exactly(file, *struct.unpack("!I", head))
+    whole = _is_whole(head, data)  # files of earlier versions do not tell
+    if not whole and data.startswith(_CHECKED):
+        raise _damaged(_params_of(data))  # protobuf would write about it, too
+    record = _parse(messages_pb2.Flow, data)
     if not record.HasField("params"):
         raise DecodeError("it is of no flow")
-    if not record.checked and not record.crc:
-        return
-    body, tail = data[:-_CRC_SIZE], data[-_CRC_SIZE:]
-    if tail != struct.pack("<BI", _CRC_TAG, zlib.crc32(body, zlib.crc32(head))):
-        raise DecodeError(f"something in it is damaged (flow {record.params.id}): its checksum is"
-                          " not that of what it holds")
-
-
-def _open(name):
-    """Gzipped or not, which its first bytes tell, not its name.  A pipe is read once."""
-    file = sys.stdin.buffer if name == "-" else open(name, "rb")
-    return gzip.open(file) if file.peek(3)[:3] == b"\x1f\x8b\x08" else file
+    if not whole and (record.checked or record.crc):
+        raise _damaged(record.params)
+    return record
 
 
 def records(name):
     """Yields the records of a file ("-": standard input) as they are: messages_pb2.Flow, one or
     more a flow."""
-    with _open(name) as file:
+    with _Bytes(name) as file:
         number = 0
         while True:
             number += 1
+            begin = file.offset
             try:
-                head = file.read(4)
-                if not head:
-                    return
-                data = _read_exactly(file, *struct.unpack("!I", head))
-                record = messages_pb2.Flow.FromString(data)
-                _check(record, head, data)
-            except (EOFError, OSError, struct.error, zlib.error, DecodeError) as error:
-                raise BrokenFile(f"{name}: record {number}: {error}") from error
+                record = _next_record(file)
+            except (EOFError, OSError, zlib.error, DecodeError) as error:
+                why = "the gzip data are damaged" if isinstance(error, zlib.error) else error
+                raise BrokenFile(f"{name}: record {number}, byte {begin}: {why}") from error
+            if record is None:
+                return
             yield record
 
 

@@ -274,7 +274,6 @@ def sealed(flow):
     return head + body + struct.pack("<BI", 15 << 3 | 5, zlib.crc32(body, zlib.crc32(head)))
 
 
-@pytest.mark.filterwarnings("ignore:Unexpected end-group tag")
 def test_every_flipped_bit_is_told(pb, reader, tmp_path):
     path = tmp_path / "results.bin"
     flow = a_flow(pb, last=True)
@@ -290,11 +289,65 @@ def test_every_flipped_bit_is_told(pb, reader, tmp_path):
             list(reader.read(path))
 
 
+def zipped_flows(pb, tmp_path, number):
+    """A gzipped file of flows with checksums, unlike one another."""
+    path = tmp_path / "results.bin.gz"
+    flows = [a_flow(pb, i, last=True) for i in range(number)]
+    for i, flow in enumerate(flows):
+        put_samples(flow, "src", [i / 10], snd_cwnd=[i * i])
+    path.write_bytes(gzip.compress(b"".join(map(sealed, flows))))
+    return path
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)
+
+
+def ids_before_damage(reader, path, match):
+    ids = []
+    with pytest.raises(reader.BrokenFile, match=match):
+        for flow in reader.read(path):
+            ids.append(flow.params.id)
+    return ids
+
+
+@pytest.mark.parametrize("at", range(-8, 0))
+def test_all_before_gzips_own_checksum_is_read(pb, reader, tmp_path, at):
+    path = zipped_flows(pb, tmp_path, 300)
+    flip(path, at)
+    ids = ids_before_damage(reader, path, r"record 301, byte \d+: the gzip data are damaged")
+    assert ids == list(range(300))
+
+
+def test_all_before_damage_in_gzipped_data_is_read(pb, reader, tmp_path):
+    whole = zipped_flows(pb, tmp_path, 300).read_bytes()
+    path = tmp_path / "results.bin.gz"
+    seen = set()
+    for at in range(len(whole) // 4, len(whole) - 8, len(whole) // 40):
+        path.write_bytes(whole)
+        flip(path, at)
+        ids = ids_before_damage(reader, path, r"record \d+, byte \d+: ")
+        assert ids == list(range(len(ids))) and len(ids) > 300 * at / len(whole) / 3
+        seen.add(len(ids))
+    assert len(seen) > 10
+
+
+def test_gzipped_data_may_follow_others(pb, reader, tmp_path):
+    path = zipped_flows(pb, tmp_path, 3)
+    one = path.read_bytes()
+    path.write_bytes(one + bytes(100_000) + one + bytes(5))
+    assert [flow.params.id for flow in reader.read(path)] == [0, 1, 2] * 2
+    path.write_bytes(one + b"\1" + one)
+    assert ids_before_damage(reader, path, "record 4, ") == [0, 1, 2]
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 def test_zeros_are_no_result(reader, tmp_path, zipped):
     path = tmp_path / "results.bin"
     path.write_bytes(gzip.compress(bytes(40_000_000)) if zipped else bytes(300_000))
-    with pytest.raises(reader.BrokenFile, match="record 1: it is empty"):
+    with pytest.raises(reader.BrokenFile, match="record 1, byte 0: it is empty"):
         list(reader.read(path))
 
 
@@ -354,6 +407,17 @@ def test_the_example_tells_of_a_cut_file(pb, tmp_path, name):
     assert "flow 1: A -> B" in done.stdout  # what was sound
     done = example(tmp_path / "missing")
     assert done.returncode == 1 and "No such file" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_example_tells_of_damage(pb, tmp_path):
+    path = tmp_path / "results.pb"
+    path.write_bytes(sealed(a_flow(pb, 1)) + sealed(a_flow(pb, 2, part=3)))
+    flip(path, -8)
+    done = example(path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "flow 1: A -> B" in done.stdout and "flow 2" not in done.stdout
+    where = r"results.pb: record 2, byte \d+: something in it is damaged \(flow 2\): its checksum"
+    assert re.search(where, done.stderr)
 
 
 def test_the_example_into_a_pipe_that_closes(pb, tmp_path):
@@ -468,7 +532,7 @@ def test_what_cannot_be_drawn(pb, said, tmp_path):
     path, plot = tmp_path / "results", tmp_path / "plot.png"
     assert "No such file" in said(tmp_path / "absent", plot)
     path.write_text("hello, this is no result")
-    assert f"plot_results.py: {path}: record 1: " in said(path, plot)
+    assert f"plot_results.py: {path}: record 1, byte 0: " in said(path, plot)
     path.write_text("")
     assert "no flow in it: is it a result file?" in said(path, plot)
     assert not plot.exists()
@@ -476,8 +540,18 @@ def test_what_cannot_be_drawn(pb, said, tmp_path):
     assert "nosuch" in said(path, tmp_path / "plot.nosuch")
     assert "absent/plot.png" in said(path, tmp_path / "absent" / "plot.png")
     path.write_bytes(path.read_bytes() + struct.pack("!I", 99))
-    assert "record 2: the file ends in the middle of it (what stands" in said(path, plot)
+    assert ": the file ends in the middle of it (what stands" in said(path, plot)
     assert plot.exists()
+
+
+def test_a_damaged_file_is_drawn_up_to_there(pb, said, tmp_path):
+    path = zipped_flows(pb, tmp_path, 4)
+    flip(path, -3)
+    assert "record 5, byte " in said(path, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").exists()
+    flip(path, 12)
+    assert "record 1, byte 0: " in said(path, tmp_path / "another.png")
+    assert not (tmp_path / "another.png").exists()
 
 
 def test_without_matplotlib():
