@@ -337,6 +337,7 @@ READ_LATE_NS = 10_000_000
 TOKEN = 16  # bytes that open a connection
 
 NO_DATA = "no payload arrived in the counted time"
+NO_SINK = "the receiver's report and samples are missing"
 NO_TIMES = "when payload was sent, or arrived, is not known"
 BEHIND = "no sample with data is behind the warm-up"
 FEW = "fewer than 10 segments arrived in the counted time"
@@ -399,7 +400,8 @@ def _goodput(flow, warmup_ns):
     span = _span(flow, basis, begin_ns)
     if span is None:
         moved = dst is not None and (dst.payload_bytes_stop or dst.times & FIRST_BYTE)
-        return Goodput(lack=NO_TIMES if moved else NO_DATA)
+        lack = NO_SINK if dst is None and not len(flow.dst) and _acked_ns(flow) is not None else NO_DATA
+        return Goodput(lack=NO_TIMES if moved else lack)
     by_rows = basis == "reads" and dst is None
     if not warmup_ns and not by_rows:
         return _judge(span, basis)
@@ -424,15 +426,22 @@ def _received(flow):
         yield round(ts * 1e9), max(count - token, 0), count > TOKEN
 
 
+def _acked_ns(flow):
+    """When a sample first saw payload acknowledged; None: none did."""
+    rows = zip(flow.src.columns["ts"], flow.src.columns["ThruBytesAcked"])
+    return next((round(ts * 1e9) for ts, count in rows if count > TOKEN + 1), None)
+
+
 def _first_read(flow):
     """None: nothing came."""
-    dst, columns = flow.dst.report, flow.src.columns
+    dst = flow.dst.report
     if dst is None:
         return next((t_ns for t_ns, _, some in _received(flow) if some), None)
     if not dst.times & FIRST_BYTE:
         return None
-    rows = zip(columns["ts"], columns["ThruBytesAcked"])
-    acked_ns = next((round(ts * 1e9) for ts, count in rows if count > TOKEN + 1), dst.first_byte_ns)
+    acked_ns = _acked_ns(flow)
+    if acked_ns is None:
+        acked_ns = dst.first_byte_ns
     return acked_ns if dst.first_byte_ns - acked_ns > READ_LATE_NS else dst.first_byte_ns
 
 

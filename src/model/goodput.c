@@ -62,6 +62,7 @@ const char *goodput_lack_text(enum goodput_lack lack)
     static const char *const texts[GOODPUT_LACKS] = {
         [GOODPUT_THERE_IS] = "",
         [GOODPUT_NO_DATA] = "no payload arrived in the counted time",
+        [GOODPUT_NO_SINK] = "the receiver's report and samples are missing",
         [GOODPUT_NO_TIMES] = "when payload was sent, or arrived, is not known",
         [GOODPUT_BEHIND] = "no sample with data is behind the warm-up",
         [GOODPUT_FEW] = "fewer than 10 segments arrived in the counted time",

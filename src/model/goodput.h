@@ -36,6 +36,7 @@ struct goodput_span {
 enum goodput_lack {
     GOODPUT_THERE_IS,
     GOODPUT_NO_DATA,   /* none came */
+    GOODPUT_NO_SINK,   /* some was acknowledged, and the receiver's word is missing */
     GOODPUT_NO_TIMES,  /* not known, or none passed */
     GOODPUT_BEHIND,    /* no sample with data was behind the warm-up */
     GOODPUT_FEW,       /* fewer than GOODPUT_SEGMENTS_MIN */

@@ -120,6 +120,13 @@ static void begin_by_reads(struct flow_summary *flow)
         flow->begin_ns = acked->t_ns;
 }
 
+/* Of a flow without begin. */
+static enum goodput_lack why_none(const struct flow_summary *flow, const struct end_report *dst)
+{
+    const bool silent = !dst && flow->samples[END_DST] == 0;
+    return silent && flow->acked_row.known ? GOODPUT_NO_SINK : GOODPUT_NO_DATA;
+}
+
 void flow_goodput_set(struct flow_summary *flow, const struct run_info *run)
 {
     const struct end_report *dst = flow_result_report(&flow->flow, END_DST);
@@ -135,5 +142,5 @@ void flow_goodput_set(struct flow_summary *flow, const struct run_info *run)
         (dst ? by_kernels : by_samples)(flow, run);
     }
     if (!flow->has_begin && !(dst && dst->payload_bytes_stop))
-        flow->goodput.lack = GOODPUT_NO_DATA;
+        flow->goodput.lack = why_none(flow, dst);
 }

@@ -287,7 +287,7 @@ static double apart(const struct flow_summary *flow)
     return share > RECEIVE_APART ? share : 0;
 }
 
-/* The flow was slow, or did not move, before that sample. */
+/* The flow was slower, or faster, before that sample than behind it. */
 static void print_receive_rates(const struct run_summary *run, FILE *out)
 {
     const struct flow_summary *most = NULL;

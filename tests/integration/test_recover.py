@@ -117,6 +117,11 @@ def test_all_of_a_run(left):
             assert start - SECOND // 100 < moment(report, "first_byte") < start + SECOND // 2
             assert start - SECOND // 100 < report.begin.t_ns < start + SECOND // 2
         assert result.HasField("ledger") and result.HasField("verdict")
+    # Of one of them alone: what came is not known to be nothing.
+    alone = left.recover(spools[0]).must(1)
+    text = left.lab.command(None, "summary", alone.output).must(0).stdout
+    assert "1 of 2 flows have no goodput: the receiver's report and samples are missing" in text
+    assert "no payload arrived" not in text
     text = left.lab.command(None, "summary", outcome.output).must(0).stdout
     assert "recovered from spools" in text
     assert outcome.stdout == text  # as `run` prints it

@@ -187,6 +187,9 @@ def test_goodput_of_a_flow(pb, reader, tmp_path):
     flow.result.ClearField("src")
     assert of(flow).bps == approx(8 * 700_000 / 0.9)
     assert of(a_flow(pb, last=True)).lack == "no payload arrived in the counted time"
+    lone = a_flow(pb, last=True)
+    put_samples(lone, "src", [0.0, 0.25])
+    assert of(lone).lack == "the receiver's report and samples are missing"
 
 
 def test_zero_and_not_returned_differ(pb, reader, tmp_path):

@@ -120,6 +120,12 @@ static void test_without_the_sinks_report(void **state)
     flow.flow.has_report[END_DST] = flow.data_row.known = false;
     flow_goodput_set(&flow, &run);
     assert_int_equal(flow.goodput.lack, GOODPUT_NO_DATA);
+    flow.acked_row = (struct counted_row){true, 1100 * MS, 1000}; /* it came: nobody knows when */
+    flow_goodput_set(&flow, &run);
+    assert_int_equal(flow.goodput.lack, GOODPUT_NO_SINK);
+    flow.samples[END_DST] = 1; /* without payload */
+    flow_goodput_set(&flow, &run);
+    assert_int_equal(flow.goodput.lack, GOODPUT_NO_DATA);
 }
 
 /* What earlier versions wrote, and what lacks its source, is figured as it was. */

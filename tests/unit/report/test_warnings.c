@@ -168,6 +168,8 @@ static void test_why_there_is_no_goodput(void **state)
     expect(&flow, "1 of 2 flows have no goodput: no payload arrived in the counted time");
     flow.flow.status = FLOW_FAILED; /* which says why */
     expect(&flow, NULL);
+    flow.goodput.lack = GOODPUT_NO_SINK;
+    expect(&flow, "1 of 2 flows have no goodput: the receiver's report and samples are missing");
 }
 
 static void test_goodput_that_is_less_than_it_should_be(void **state)
