@@ -15,12 +15,13 @@
 static void names_of_one_two_and_more(void **state)
 {
     static const char *const told[] = {"", "A", "A and B", "A, B and 1 more", "A, B and 2 more"};
+    static const char *const hosts[] = {"A", "B", "C", "D", "E"};
     struct host_names names = {0};
     char text[HOST_NAMES_MAX];
     (void)state;
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         assert_string_equal(host_names_text(&names, text), told[i]);
-        host_names_add(&names, (const char[][2]){"A", "B", "C", "D", "E"}[i]);
+        host_names_add(&names, hosts[i]);
     }
 }
 
