@@ -8,7 +8,9 @@
 #include "util/random.h"
 
 #define WINDOW_NS (10 * NS_PER_S)
-#define TOLD_MAX  16u /* refusals told in a window */
+/* Told in a window. */
+#define REFUSED_MAX 16u
+#define DONE_MAX    200u
 
 /* What a stranger wrote, or is quoted from him. */
 static void make_plain(char *text)
@@ -18,40 +20,41 @@ static void make_plain(char *text)
             *text = '?';
 }
 
-void audit_done(struct rpc_call *call, const char *run, const char *done)
+static void tell_untold(struct audit_window *window, const char *what)
 {
-    log_info("run %s: %s by %s", run, done, rpc_caller(call)->text);
+    if (window->untold)
+        log_info("%s, and not told one by one: %" PRIu64 " calls", what, window->untold);
+    window->untold = 0;
 }
 
-static void tell_untold(struct audit *audit)
-{
-    if (audit->untold)
-        log_info("refused, and not told one by one: %" PRIu64 " calls", audit->untold);
-    audit->untold = 0;
-}
-
-/* Whether one more may be told. */
-static bool is_due(struct audit *audit)
+/* Whether one more may be told, of `most` in a window. */
+static bool is_due(struct audit_window *window, unsigned most, const char *what)
 {
     const int64_t now = clock_now();
-    if (now - audit->since_ns >= WINDOW_NS) {
-        tell_untold(audit);
-        audit->since_ns = now;
-        audit->told = 0;
+    if (now - window->since_ns >= WINDOW_NS) {
+        tell_untold(window, what);
+        window->since_ns = now;
+        window->told = 0;
     }
-    if (audit->told == TOLD_MAX) {
-        audit->untold++;
+    if (window->told == most) {
+        window->untold++;
         return false;
     }
-    audit->told++;
+    window->told++;
     return true;
+}
+
+void audit_done(struct audit *audit, struct rpc_call *call, const char *run, const char *done)
+{
+    if (is_due(&audit->done, DONE_MAX, "served"))
+        log_info("run %s: %s by %s", run, done, rpc_caller(call)->text);
 }
 
 void audit_refused(struct audit *audit, struct rpc_call *call, const char *what, const char *run,
                    const char *why)
 {
     char text[768];
-    if (!is_due(audit))
+    if (!is_due(&audit->refused, REFUSED_MAX, "refused"))
         return;
     snprintf(text, sizeof text, "refused to %s: %s of run %s: %s", rpc_caller(call)->text, what,
              random_id_is_sound(run) ? run : "?", why);
@@ -61,5 +64,6 @@ void audit_refused(struct audit *audit, struct rpc_call *call, const char *what,
 
 void audit_fini(struct audit *audit)
 {
-    tell_untold(audit);
+    tell_untold(&audit->done, "served");
+    tell_untold(&audit->refused, "refused");
 }

@@ -26,7 +26,9 @@ static bool is_spent(const struct consent_limit *limit, const char *caller, int6
         if (failure->at_ns && now_ns - failure->at_ns < MINUTE_NS)
             count(&failed, failure->caller, caller);
     }
-    return failed.all == CONSENT_FAILURES_MAX || failed.own >= CONSENT_FAILURES_MAX / 2;
+    const unsigned half = CONSENT_FAILURES_MAX / 2;
+    return failed.all == CONSENT_FAILURES_MAX ||
+           (failed.all >= half && failed.own >= CONSENT_FEW_FAILURES);
 }
 
 /* A free place, or CONSENT_BUSY. */

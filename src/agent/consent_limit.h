@@ -1,7 +1,8 @@
 /* How much an agent, over all its runs, may ask places that have not proved yet that an agent
  * listens there: what a stranger can make it send to others.  Proofs that succeed soon do not
- * count, as an honest run of many hosts takes thousands.  One caller may have half of it all, so
- * that he does not use up what others need.  Any thread. */
+ * count, as an honest run of many hosts takes thousands.  One caller may ask half of the
+ * places at a time; the second half of the failures is for callers who have few, so that nobody
+ * uses up what others need.  Any thread. */
 #ifndef AGENT_CONSENT_LIMIT_H
 #define AGENT_CONSENT_LIMIT_H
 
@@ -11,6 +12,7 @@
 
 #define CONSENT_ASKED_MAX    64  /* at a time */
 #define CONSENT_FAILURES_MAX 256 /* within a minute */
+#define CONSENT_FEW_FAILURES 8   /* of a caller, for whom the second half of them is kept */
 #define CONSENT_CALLER_MAX   64  /* bytes of a caller's key, see rpc_caller */
 
 struct consent_limit {

@@ -214,6 +214,11 @@ static void note_axis(struct run *run, const struct axis *axis)
         note(run, &record, spool_record_axis(&record, run->agent, axis, t0_unix_ns));
 }
 
+bool run_is_sampled(const struct run *run)
+{
+    return run->until_stop;
+}
+
 bool run_is_open(const struct run *run)
 {
     return !run->started && !run->stopped;

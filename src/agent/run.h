@@ -47,7 +47,8 @@ const char *run_id(const struct run *run);      /* any time */
 int64_t run_interval_ns(const struct run *run); /* any time; in force */
 bool run_is_sharded(const struct run *run);     /* its ends are not in this process */
 bool run_was_started(const struct run *run);    /* any time */
-bool run_has_flows(const struct run *run);      /* any time: it was started, and is not over */
+bool run_is_sampled(const struct run *run); /* any time: until it is stopped, also without ends */
+bool run_has_flows(const struct run *run);  /* any time: it was started, and is not over */
 
 /* Whether ends may be prepared: it was neither started nor stopped. */
 bool run_is_open(const struct run *run);

@@ -182,11 +182,16 @@ static void tell_kept(struct hosted *hosted)
                 run_id(hosted->run), path, path);
 }
 
-/* Takes out a run that no master comes for.  Its spool stays, unless it was never started: then
- * nothing in it is of use to anybody. */
+/* Whether its spool is of use to anybody. */
+static bool has_measured(const struct hosted *hosted)
+{
+    return run_was_started(hosted->run) && (hosted->ends || run_is_sampled(hosted->run));
+}
+
+/* Takes out a run that no master comes for.  Its spool stays if it has measured anything. */
 static void leave_uncollected(struct hosted *hosted)
 {
-    const bool stays = run_was_started(hosted->run);
+    const bool stays = has_measured(hosted);
     if (stays)
         tell_kept(hosted);
     leave(hosted, !stays);
@@ -203,7 +208,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
     pump(hosted);
     const bool unwatched = clock_now() - hosted->watched_ns > orphan_ns;
     const bool given_up = hosted->over && !hosted->busy && (hosted->orphaned || unwatched);
-    if (given_up && !run_was_started(hosted->run)) {
+    if (given_up && !has_measured(hosted)) {
         leave_uncollected(hosted);
         return;
     }

@@ -248,7 +248,7 @@ static struct hosted *admit(struct service *service, struct rpc_call *call,
         return NULL;
     }
     if (is_new)
-        audit_done(call, request->run, "prepared");
+        audit_done(&service->audit, call, request->run, "prepared");
     return hosted;
 }
 
@@ -305,8 +305,9 @@ static void serve_prepare(struct rpc_call *call, const ProtobufCMessage *message
 
 static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
+    struct service *service = ctx;
     const Tcpflowgen__StartRequest *request = (const Tcpflowgen__StartRequest *)message;
-    struct hosted *hosted = run_of_call(ctx, call, "Start", request->run, request->secret);
+    struct hosted *hosted = run_of_call(service, call, "Start", request->run, request->secret);
     if (!hosted)
         return;
     if (hosted->busy) {
@@ -328,7 +329,7 @@ static void serve_start(struct rpc_call *call, const ProtobufCMessage *message, 
         rpc_finish(call, NULL, RPC_FAILED_PRECONDITION, err.what);
         return;
     }
-    audit_done(call, request->run, "started");
+    audit_done(&service->audit, call, request->run, "started");
     Tcpflowgen__StartReply reply = TCPFLOWGEN__START_REPLY__INIT;
     rpc_finish(call, &reply.base, RPC_OK, NULL);
 }
@@ -348,13 +349,13 @@ static void watcher_gone(struct rpc_call *call, void *arg)
 }
 
 /* A stream that breaks is taken up again and again: who reads is told once. */
-static void tell_reader(struct rpc_call *call, struct hosted *hosted)
+static void tell_reader(struct service *service, struct rpc_call *call, struct hosted *hosted)
 {
     const char *caller = rpc_caller(call)->key;
     if (strcmp(hosted->reader, caller) == 0)
         return;
     snprintf(hosted->reader, sizeof hosted->reader, "%s", caller);
-    audit_done(call, run_id(hosted->run), "read");
+    audit_done(&service->audit, call, run_id(hosted->run), "read");
 }
 
 static void watch(struct service *service, struct rpc_call *call,
@@ -381,7 +382,7 @@ static void watch(struct service *service, struct rpc_call *call,
         .follow = follow,
         .quiet_since_ns = clock_now(),
     };
-    tell_reader(call, hosted);
+    tell_reader(service, call, hosted);
     rpc_on_ready(call, watcher_ready, watcher);
     rpc_on_gone(call, watcher_gone, watcher);
     if (!hosted_watch(hosted, watcher)) {
@@ -409,12 +410,13 @@ static void reply_empty(struct rpc_call *call)
 
 static void serve_stop(struct rpc_call *call, const ProtobufCMessage *message, void *ctx)
 {
+    struct service *service = ctx;
     const Tcpflowgen__RunRequest *request = (const Tcpflowgen__RunRequest *)message;
-    struct hosted *hosted = run_of_call(ctx, call, "Stop", request->run, request->secret);
+    struct hosted *hosted = run_of_call(service, call, "Stop", request->run, request->secret);
     if (!hosted)
         return;
     if (!hosted->stop)
-        audit_done(call, request->run, "stopped");
+        audit_done(&service->audit, call, request->run, "stopped");
     hosted_stop(hosted);
     reply_empty(call);
 }
@@ -434,7 +436,7 @@ static void serve_forget(struct rpc_call *call, const ProtobufCMessage *message,
     struct hosted *hosted = run_of_call(service, call, "Forget", request->run, secret);
     if (!hosted)
         return;
-    audit_done(call, request->run, "forgotten");
+    audit_done(&service->audit, call, request->run, "forgotten");
     hosted_forget(hosted, call);
 }
 

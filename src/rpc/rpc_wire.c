@@ -11,7 +11,8 @@
 
 #define KEEPALIVE_MS         10000
 #define KEEPALIVE_TIMEOUT_MS 5000
-#define UNPACKED_MAX         (32u << 20) /* bytes of heap that a message may take */
+/* Bytes of heap that a message of so many bytes may take: ends of flows take six times theirs. */
+#define UNPACKED_MAX(size) (((size_t)4 << 20) + 4 * (size))
 
 void rpc_submit(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_tag *tag)
 {
@@ -36,7 +37,7 @@ ProtobufCMessage *rpc_decode(const ProtobufCMessageDescriptor *type, grpc_byte_b
     if (grpc_byte_buffer_reader_init(&reader, bytes)) {
         grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
         message = unpack_message(type, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice),
-                                 UNPACKED_MAX);
+                                 UNPACKED_MAX(GRPC_SLICE_LENGTH(slice)));
         grpc_slice_unref(slice);
         grpc_byte_buffer_reader_destroy(&reader);
     }

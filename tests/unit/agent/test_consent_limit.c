@@ -52,6 +52,23 @@ static void test_one_leaves_half_to_others(void **state)
     assert_true(consent_limit_take(&limit, "uid 1002", BEGIN_NS) >= 0);
 }
 
+/* However many use up all they may. */
+static void test_who_seldom_fails_is_not_blocked(void **state)
+{
+    (void)state;
+    struct consent_limit limit = CONSENT_LIMIT_NEW;
+    char caller[32];
+    for (int i = 0; i < 4 * CONSENT_FAILURES_MAX; i++) {
+        snprintf(caller, sizeof caller, "192.0.2.%d", i % 10);
+        const int ticket = consent_limit_take(&limit, caller, BEGIN_NS);
+        if (ticket >= 0)
+            consent_limit_give(&limit, ticket, true, BEGIN_NS);
+    }
+    for (int i = 0; i < CONSENT_FEW_FAILURES; i++)
+        take_and_fail(&limit, "honest", BEGIN_NS);
+    assert_int_equal(consent_limit_take(&limit, "honest", BEGIN_NS), CONSENT_SPENT);
+}
+
 static void test_proofs_do_not_count(void **state)
 {
     (void)state;
@@ -74,7 +91,7 @@ static void test_all_callers_within_a_minute(void **state)
     }
     assert_int_equal(consent_limit_take(&limit, "new", BEGIN_NS + MINUTE_NS - 1), CONSENT_SPENT);
     /* One more for each that is a minute old. */
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < CONSENT_FEW_FAILURES; i++) {
         const int64_t now = BEGIN_NS + MINUTE_NS + i;
         take_and_fail(&limit, "new", now);
         assert_int_equal(consent_limit_take(&limit, "new", now), CONSENT_SPENT);
@@ -87,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_a_time),
         cmocka_unit_test(test_one_leaves_half_to_others),
+        cmocka_unit_test(test_who_seldom_fails_is_not_blocked),
         cmocka_unit_test(test_proofs_do_not_count),
         cmocka_unit_test(test_all_callers_within_a_minute),
     };
