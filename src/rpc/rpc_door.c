@@ -17,6 +17,7 @@
 #include "rpc/rpc_guests.h"
 #include "rpc/rpc_listen.h"
 #include "rpc/rpc_refusals.h"
+#include "rpc/rpc_relay.h"
 #include "rpc/rpc_who.h"
 #include "util/clock.h"
 
@@ -28,6 +29,10 @@
 #define LEAVING_NS      (1 * NS_PER_S)
 #define RESERVED_FDS    16 /* descriptors that the door leaves for the rest of the program */
 #define ACCEPT_AGAIN_NS (100 * NS_PER_MS)
+#define DRAIN_LOOK_MS   10 /* between looks whether all has been sent */
+
+static const char no_descriptors[] = "the agent has no descriptors to spare: raise its limit there "
+                                     "(ulimit -n), or wait until others are done";
 
 struct arrival {
     struct rpc_watch watch;
@@ -36,6 +41,15 @@ struct arrival {
     struct rpc_caller caller;
     bool leaving;
     struct rpc_farewell farewell;
+};
+
+/* A connection that gRPC serves. */
+struct passage {
+    struct rpc_relay relay;
+    struct rpc_door *door;
+    struct passage *next, **link;
+    struct rpc_caller caller;
+    uint64_t cookie; /* of gRPC's end */
 };
 
 struct listener {
@@ -52,6 +66,7 @@ struct rpc_door {
     struct listener listeners[RPC_LISTENERS_MAX];
     size_t listening;         /* of them are watched */
     struct arrival *arrivals; /* that wait or leave */
+    struct passage *passages;
     struct rpc_refusals refusals;
     struct rpc_guests guests;
 };
@@ -146,9 +161,7 @@ static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
                    rpc_guests_count(&door->guests, key, &served_of_key);
     why[0] = '\0';
     if (is_scarce(arrival->watch.fd))
-        snprintf(why, RPC_WHY_MAX,
-                 "the agent has no descriptors to spare: raise its limit there (ulimit -n), or "
-                 "wait until others are done");
+        snprintf(why, RPC_WHY_MAX, "%s", no_descriptors);
     else if (waiting_of_key + served_of_key > OF_ONE_KEY_MAX)
         snprintf(why, RPC_WHY_MAX,
                  "the agent has %d connections of %s already, and takes no more: end the programs "
@@ -179,18 +192,76 @@ static bool may_stay(struct arrival *arrival)
     return false;
 }
 
-/* The place where any connection, however it came, is handed to gRPC, which closes it. */
+/* ---- passages ---- */
+
+static void end_passage(struct passage *passage)
+{
+    rpc_guests_leave(&passage->door->guests, passage->cookie);
+    *passage->link = passage->next;
+    if (passage->next)
+        passage->next->link = passage->link;
+    free(passage);
+}
+
+static void on_over(struct rpc_relay *relay, const char *why)
+{
+    struct passage *passage = CONTAINER_OF(relay, struct passage, relay);
+    if (why)
+        rpc_refusals_add(&passage->door->refusals, &passage->caller, why);
+    end_passage(passage);
+}
+
+/* False: there is no place, or no memory; the descriptors are as they were. */
+static bool begin_passage(struct rpc_door *door, const struct rpc_caller *caller, int outside,
+                          const int pair[2])
+{
+    struct passage *passage = calloc(1, sizeof *passage);
+    if (!passage)
+        return false;
+    passage->cookie = rpc_guests_add(&door->guests, pair[1], caller);
+    passage->door = door;
+    passage->caller = *caller;
+    passage->link = &door->passages;
+    passage->next = door->passages;
+    if (passage->next)
+        passage->next->link = &passage->next;
+    door->passages = passage;
+    if (passage->cookie &&
+        !rpc_relay_begin(&passage->relay, door->loop->gate, outside, pair[0], on_over))
+        return true;
+    end_passage(passage);
+    return false;
+}
+
+static bool make_pair(int pair[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+        return false;
+    if (!is_scarce(pair[0]) && !is_scarce(pair[1]))
+        return true;
+    close(pair[0]);
+    close(pair[1]);
+    return false;
+}
+
+/* The place where any connection, however it came, is handed to gRPC, which closes its end. */
 static void hand_over(struct arrival *arrival)
 {
     struct rpc_door *door = arrival->door;
-    int fd = arrival->watch.fd;
-    if (!rpc_guests_add(&door->guests, fd, &arrival->caller)) {
-        close_arrival(arrival);
+    int pair[2], fd = arrival->watch.fd;
+    if (!make_pair(pair)) {
+        refuse(arrival, RPC_RESOURCE_EXHAUSTED, no_descriptors);
         return;
     }
     rpc_gate_remove(door->loop->gate, &arrival->watch);
+    if (begin_passage(door, &arrival->caller, fd, pair)) {
+        grpc_server_add_channel_from_fd(door->server, pair[1], door->credentials);
+    } else {
+        close(pair[0]);
+        close(pair[1]);
+        close(fd);
+    }
     drop(arrival);
-    grpc_server_add_channel_from_fd(door->server, fd, door->credentials);
 }
 
 /* ---- the preface ---- */
@@ -294,6 +365,27 @@ static void end(void *arg)
         close_arrival(door->arrivals);
 }
 
+struct draining {
+    struct rpc_door *door;
+    bool last; /* whatever is left is given up */
+    bool done;
+};
+
+/* What gRPC has written goes out. */
+static void drain(void *arg)
+{
+    struct draining *draining = arg;
+    struct passage *next;
+    for (struct passage *each = draining->door->passages; each; each = next) {
+        next = each->next;
+        if (!rpc_relay_flush(&each->relay) && !draining->last)
+            continue;
+        rpc_relay_end(&each->relay);
+        end_passage(each);
+    }
+    draining->done = !draining->door->passages;
+}
+
 static struct rpc_door *new_door(struct rpc_loop *loop, const struct rpc_listening *how)
 {
     struct rpc_door *door = calloc(1, sizeof *door);
@@ -321,13 +413,13 @@ int rpc_door_open(struct rpc_door **out, struct rpc_loop *loop, grpc_server *ser
     door->server = server;
     door->credentials = credentials;
     if (rpc_listen(&door->sockets, how->at, users_have_others(&door->trusted), err)) {
-        rpc_door_free(door);
+        rpc_door_free(door, 0);
         return ERROR_SYSTEM;
     }
     rpc_gate_do(loop->gate, begin, door);
     if (door->listening < door->sockets.count) {
         rpc_door_close(door);
-        rpc_door_free(door);
+        rpc_door_free(door, 0);
         return error_set(err, ERROR_SYSTEM, NULL, "cannot watch the sockets that listen");
     }
     *port = door->sockets.port;
@@ -341,10 +433,18 @@ void rpc_door_close(struct rpc_door *door)
     rpc_listen_end(&door->sockets);
 }
 
-void rpc_door_free(struct rpc_door *door)
+void rpc_door_free(struct rpc_door *door, int64_t until_ns)
 {
     if (!door)
         return;
+    struct draining draining = {.door = door};
+    for (;;) {
+        draining.last = clock_now() >= until_ns;
+        rpc_gate_do(door->loop->gate, drain, &draining);
+        if (draining.done)
+            break;
+        rpc_loop_run(door->loop, DRAIN_LOOK_MS);
+    }
     rpc_refusals_fini(&door->refusals);
     rpc_guests_fini(&door->guests);
     free(door);

@@ -7,8 +7,6 @@
 
 #define BYTES_MAX 65536 /* that are read of a caller who was refused */
 
-enum frame { HEADERS = 1, SETTINGS = 4, GOAWAY = 7 };
-enum flag { END_STREAM = 1, END_HEADERS = 4 };
 enum http2_error { NO_ERROR = 0, REFUSED = 7 };
 
 /* What is said, in one piece. */
@@ -34,7 +32,7 @@ static void put_u32(struct speech *speech, uint32_t value)
     put(speech, bytes, sizeof bytes);
 }
 
-static void put_head(struct speech *speech, size_t length, enum frame type, unsigned flags,
+static void put_head(struct speech *speech, size_t length, enum rpc_frame_type type, unsigned flags,
                      uint32_t stream)
 {
     put_u32(speech, (uint32_t)length << 8 | type);
@@ -88,14 +86,14 @@ static void put_answer(struct speech *speech, uint32_t stream, int code, const c
     put_header(&block, "content-type", "application/grpc");
     put_header(&block, "grpc-status", status);
     put_header(&block, "grpc-message", message);
-    put_head(speech, block.size, HEADERS, END_STREAM | END_HEADERS, stream);
+    put_head(speech, block.size, FRAME_HEADERS, FRAME_END_STREAM | FRAME_END_HEADERS, stream);
     put(speech, block.bytes, block.size);
 }
 
 static void put_goaway(struct speech *speech, uint32_t stream, enum http2_error code,
                        const char *why)
 {
-    put_head(speech, 8 + strlen(why), GOAWAY, 0, 0);
+    put_head(speech, 8 + strlen(why), FRAME_GOAWAY, 0, 0);
     put_u32(speech, stream);
     put_u32(speech, code);
     put(speech, why, strlen(why));
@@ -113,8 +111,8 @@ void rpc_farewell_begin(struct rpc_farewell *farewell, int fd, int code, const c
     struct speech speech = {.size = 0};
     *farewell = (struct rpc_farewell){.code = code};
     snprintf(farewell->why, sizeof farewell->why, "%s", why);
-    farewell->skip = RPC_PREFACE_SIZE;
-    put_head(&speech, 0, SETTINGS, 0, 0);
+    rpc_frames_init(&farewell->frames);
+    put_head(&speech, 0, FRAME_SETTINGS, 0, 0);
     say(fd, &speech);
 }
 
@@ -129,32 +127,12 @@ static void answer(struct rpc_farewell *farewell, int fd, uint32_t stream)
     farewell->said = true;
 }
 
-static uint32_t get_u32(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static void take_head(struct rpc_farewell *farewell, int fd)
-{
-    uint32_t stream = get_u32(farewell->head + 5) & INT32_MAX;
-    farewell->skip = get_u32(farewell->head) >> 8;
-    farewell->head_size = 0;
-    if (farewell->head[3] == HEADERS && stream && !farewell->said)
-        answer(farewell, fd, stream);
-}
-
 static void take(struct rpc_farewell *farewell, int fd, const uint8_t *bytes, size_t size)
 {
-    while (size) {
-        size_t skipped = farewell->skip < size ? farewell->skip : size;
-        farewell->skip -= skipped;
-        bytes += skipped;
-        size -= skipped;
-        for (; size && farewell->head_size < RPC_FRAME_HEAD; size--)
-            farewell->head[farewell->head_size++] = *bytes++;
-        if (farewell->head_size == RPC_FRAME_HEAD)
-            take_head(farewell, fd);
-    }
+    struct rpc_frame frame;
+    while (rpc_frames_next(&farewell->frames, &bytes, &size, &frame))
+        if (frame.type == FRAME_HEADERS && frame.stream && !farewell->said)
+            answer(farewell, fd, frame.stream);
 }
 
 /* Bytes that were not read when a socket is closed make the kernel reset the connection, and the

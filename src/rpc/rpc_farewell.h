@@ -4,23 +4,16 @@
 #ifndef RPC_RPC_FAREWELL_H
 #define RPC_RPC_FAREWELL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rpc/rpc_frames.h"
 
-#define RPC_PREFACE          "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113, section 3.4 */
-#define RPC_PREFACE_SIZE     (sizeof RPC_PREFACE - 1)
 #define RPC_FAREWELL_WHY_MAX 256
-#define RPC_FRAME_HEAD       9
 
 struct rpc_farewell {
     int code; /* enum rpc_code */
     char why[RPC_FAREWELL_WHY_MAX];
     bool said;
     size_t bytes; /* that came */
-    /* of the frame that is being read */
-    uint8_t head[RPC_FRAME_HEAD];
-    size_t head_size, skip;
+    struct rpc_frames frames;
 };
 
 /* On a non-blocking socket from which nothing was taken yet. */

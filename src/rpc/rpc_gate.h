@@ -1,5 +1,6 @@
 /* The gate: the thread of a loop that waits for sockets which gRPC does not have, yet or any more.
- * Listening ones and their arrivals (rpc_door.h), and attempts to connect (rpc_dial.h).
+ * Listening ones, their arrivals (rpc_door.h) and what was let in (rpc_relay.h), and attempts to
+ * connect (rpc_dial.h).
  *
  * Handlers run on the gate's thread and never block.  Everything but rpc_gate_do() is for them
  * alone. */

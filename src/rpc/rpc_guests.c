@@ -21,24 +21,40 @@ uint64_t rpc_socket_cookie(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) ? 0 : cookie;
 }
 
+static bool is_held_by_grpc(const struct rpc_guest *guest)
+{
+    return rpc_socket_cookie(guest->fd) == guest->cookie;
+}
+
 static void drop_those_that_left(struct rpc_guests *guests)
 {
     size_t kept = 0;
     for (size_t i = 0; i < guests->count; i++)
-        if (rpc_socket_cookie(guests->items[i].fd) == guests->items[i].cookie)
+        if (guests->items[i].relayed || is_held_by_grpc(&guests->items[i]))
             guests->items[kept++] = guests->items[i];
     guests->count = kept;
 }
 
-bool rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller)
+uint64_t rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller)
 {
+    uint64_t cookie = rpc_socket_cookie(fd);
     pthread_mutex_lock(&guests->lock);
     drop_those_that_left(guests);
-    bool room = guests->count < RPC_GUESTS_MAX;
-    if (room)
-        guests->items[guests->count++] = (struct rpc_guest){fd, rpc_socket_cookie(fd), *caller};
+    if (guests->count == RPC_GUESTS_MAX)
+        cookie = 0;
+    if (cookie)
+        guests->items[guests->count++] = (struct rpc_guest){fd, cookie, true, *caller};
     pthread_mutex_unlock(&guests->lock);
-    return room;
+    return cookie;
+}
+
+void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie)
+{
+    pthread_mutex_lock(&guests->lock);
+    for (size_t i = 0; i < guests->count; i++)
+        if (guests->items[i].cookie == cookie)
+            guests->items[i].relayed = false;
+    pthread_mutex_unlock(&guests->lock);
 }
 
 size_t rpc_guests_count(struct rpc_guests *guests, const char *key, size_t *of_key)
@@ -58,7 +74,7 @@ bool rpc_guests_find(struct rpc_guests *guests, int fd, struct rpc_caller *out)
     bool found = false;
     pthread_mutex_lock(&guests->lock);
     for (size_t i = 0; i < guests->count && !found; i++) {
-        found = guests->items[i].fd == fd;
+        found = guests->items[i].fd == fd && is_held_by_grpc(&guests->items[i]);
         if (found)
             *out = guests->items[i].caller;
     }

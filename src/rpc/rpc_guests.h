@@ -1,8 +1,9 @@
 /* The connections that gRPC serves, and who made each.  Any thread.
  *
- * gRPC closes a descriptor when neither the connection nor any call on it is left, and says
- * nothing: that a place is free shows by its descriptor, which then is none or another socket's. So
- * as long as a call can be asked for its peer, "fd:7", 7 is the connection that it came on. */
+ * A place is free when neither the relay nor gRPC has the connection any more.  gRPC closes its end
+ * when no call on it is left either, and says nothing: it shows by the descriptor, which then is
+ * none or another socket's.  So as long as a call can be asked for its peer, "fd:7", 7 is the
+ * connection that it came on. */
 #ifndef RPC_RPC_GUESTS_H
 #define RPC_RPC_GUESTS_H
 
@@ -16,8 +17,9 @@
 #define RPC_GUESTS_MAX 256
 
 struct rpc_guest {
-    int fd;
+    int fd;          /* gRPC's end */
     uint64_t cookie; /* the kernel's number of the socket, never used again */
+    bool relayed;
     struct rpc_caller caller;
 };
 
@@ -30,8 +32,10 @@ struct rpc_guests {
 void rpc_guests_init(struct rpc_guests *guests);
 void rpc_guests_fini(struct rpc_guests *guests);
 
-/* False: there is no place. */
-bool rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller);
+/* The cookie of fd, gRPC's end, or 0: there is no place. */
+uint64_t rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller);
+/* The relay of that one is over. */
+void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie);
 /* How many there are, and how many of them have the key. */
 size_t rpc_guests_count(struct rpc_guests *guests, const char *key, size_t *of_key);
 bool rpc_guests_find(struct rpc_guests *guests, int fd, struct rpc_caller *out);

@@ -127,7 +127,7 @@ void rpc_server_destroy(struct rpc_server *server, int grace_ms)
         grpc_server_cancel_all_calls(server->server);
     while (!is_idle(server))
         rpc_loop_run(server->loop, -1);
-    rpc_door_free(server->door);
+    rpc_door_free(server->door, grace_ends);
     grpc_server_destroy(server->server);
     grpc_server_credentials_release(server->credentials);
     free(server);

@@ -110,7 +110,7 @@ static size_t put_hello(uint8_t *out, unsigned stream, const char *name)
     return (size_t)(at + 5 + length - out);
 }
 
-/* Says Hello a few times, and leaves without an answer. */
+/* Says Hello a few times, and leaves without an answer; he may be seen before. */
 static void call_and_leave(const struct crowd *crowd, uid_t uid)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(crowd->pair.port)};
@@ -128,6 +128,8 @@ static void call_and_leave(const struct crowd *crowd, uid_t uid)
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), size);
     usleep(1000); /* it is handed over by now */
+    for (int turns = rand() % 3; turns > 0; turns--)
+        rpc_loop_run(crowd->pair.loop, 0);
     if (uid % 2) {
         const struct linger reset = {1, 0};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);

@@ -26,7 +26,9 @@
 #define STRANGER 54321u
 #define OF_ONE   32
 #define IN_ALL   256
-#define MANY     400
+/* Descriptors of a connection that is served: of the client, the server, the relay's pair. */
+#define OF_SERVED 4
+#define MANY      400
 
 struct door {
     struct pair pair;
@@ -289,6 +291,75 @@ static void test_slow_ones_end_after_5_s(void **state)
     pair_fini(&door.pair);
 }
 
+/* ---- what gRPC would not bound ---- */
+
+/* gRPC reads while the loop runs. */
+static bool ends(struct door *door, int fd)
+{
+    bool closed = false;
+    for (int tries = 0; !closed && tries < 100; tries++) {
+        rpc_loop_run(door->pair.loop, 10);
+        closed = was_closed(fd, 5);
+    }
+    return closed;
+}
+
+/* Opens so many calls that never end, at once; the SETTINGS are acknowledged before they came. */
+static int open_streams(const struct door *door, unsigned count, bool acknowledged)
+{
+    uint8_t bytes[4096] = PREFACE;
+    size_t size = strlen(PREFACE);
+    int fd = raw(door);
+    memcpy(bytes + size, (uint8_t[]){0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0}, 18);
+    size += acknowledged ? 18 : 9;
+    for (unsigned i = 0; i < count; i++, size += 20) {
+        memcpy(bytes + size, "\0\0\13\1\4\0\0\0", 8); /* POST http /x */
+        bytes[size + 8] = (uint8_t)(2 * i + 1);
+        memcpy(bytes + size + 9,
+               "\x83\x86\x04\x02/x\x01\x03"
+               "abc",
+               11);
+    }
+    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), size);
+    return fd;
+}
+
+static void test_calls_of_one_who_acknowledges_nothing(void **state)
+{
+    (void)state;
+    struct door door;
+    open_door(&door, NULL);
+    unsigned before = descriptors();
+    int fd = open_streams(&door, 33, false);
+    assert_true(ends(&door, fd));
+    close(fd);
+    await_refusals(&door, 1);
+    assert_non_null(strstr(door.why, "has not acknowledged the agent's SETTINGS"));
+    assert_non_null(strstr(door.whom, "uid "));
+    fd = open_streams(&door, 32, false);
+    assert_false(was_closed(fd, 100));
+    close(fd);
+    await_descriptors(&door, before);
+    assert_int_equal(door.refused, 1);
+    pair_fini(&door.pair);
+}
+
+/* gRPC would take an acknowledgement that is there before its SETTINGS for nothing, and have no
+ * limit. */
+static void test_an_early_acknowledgement_counts(void **state)
+{
+    (void)state;
+    struct door door;
+    open_door(&door, NULL);
+    for (int i = 0; i < 20; i++) {
+        int fd = open_streams(&door, 100, true);
+        assert_true(ends(&door, fd)); /* by gRPC */
+        close(fd);
+    }
+    assert_int_equal(door.refused, 0);
+    pair_fini(&door.pair);
+}
+
 /* ---- crowds ---- */
 
 static void crowd(struct door *door, int *fds, unsigned count, const uid_t *uid)
@@ -323,7 +394,7 @@ static void test_only_so_many_of_one_user(void **state)
         answer = pair_clock(&door.pair);
     }
     disperse(fds + 1, OF_ONE - 1);
-    await_descriptors(&door, before + 2);
+    await_descriptors(&door, before + OF_SERVED);
     pair_fini(&door.pair);
 }
 
@@ -364,7 +435,7 @@ static void test_a_flood_of_strangers(void **state)
     await_refusals(&door, MANY);
     assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
     disperse(fds, MANY);
-    await_descriptors(&door, before + 2);
+    await_descriptors(&door, before + OF_SERVED);
     assert_true(door.refused <= 2 * MANY);
     pair_fini(&door.pair);
 }
@@ -633,6 +704,8 @@ int main(void)
         cmocka_unit_test(test_a_user_who_is_named_is_served),
         cmocka_unit_test(test_other_protocols_end_at_once),
         cmocka_unit_test(test_slow_ones_end_after_5_s),
+        cmocka_unit_test(test_calls_of_one_who_acknowledges_nothing),
+        cmocka_unit_test(test_an_early_acknowledgement_counts),
         cmocka_unit_test(test_only_so_many_of_one_user),
         cmocka_unit_test(test_only_so_many_in_all),
         cmocka_unit_test(test_a_flood_of_strangers),

@@ -1,0 +1,221 @@
+/* What of a client's bytes gets to gRPC: all of the well-behaved, in any pieces, and nothing that
+ * gRPC would not bound. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/rpc_inspector.h"
+
+enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING = 6, WINDOW_UPDATE = 8, CONTINUATION };
+
+struct client {
+    struct rpc_inspector inspector;
+    const char *why;
+};
+
+static const char *send_frame(struct client *client, size_t length, unsigned type, unsigned flags,
+                              uint32_t stream)
+{
+    uint8_t *bytes = calloc(1, RPC_FRAME_HEAD + length);
+    const uint8_t head[] = {
+        (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length,
+        (uint8_t)type,           (uint8_t)flags,         (uint8_t)(stream >> 24),
+        (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
+    assert_non_null(bytes);
+    memcpy(bytes, head, sizeof head);
+    client->why = rpc_inspector_take(&client->inspector, bytes, sizeof head + length);
+    free(bytes);
+    return client->why;
+}
+
+static void begin(struct client *client)
+{
+    rpc_inspector_init(&client->inspector);
+    client->why =
+        rpc_inspector_take(&client->inspector, (const uint8_t *)RPC_PREFACE, RPC_PREFACE_SIZE);
+    assert_null(client->why);
+}
+
+static void greet(struct client *client)
+{
+    begin(client);
+    assert_null(send_frame(client, 12, SETTINGS, 0, 0));
+}
+
+static const char *call(struct client *client, unsigned number)
+{
+    return send_frame(client, 200, HEADERS, FRAME_END_HEADERS, 2 * number + 1);
+}
+
+static void assert_cut(const char *why, const char *words)
+{
+    assert_non_null(why);
+    assert_non_null(strstr(why, words));
+}
+
+/* ---- whom nothing happens to ---- */
+
+static void test_a_client_as_they_are(void **state)
+{
+    (void)state;
+    struct client client;
+    greet(&client);
+    assert_null(send_frame(&client, 4, WINDOW_UPDATE, 0, 0));
+    assert_null(send_frame(&client, 0, SETTINGS, FRAME_ACK, 0));
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_null(call(&client, i));
+        assert_null(send_frame(&client, 16384, DATA, 0, 2 * i + 1));
+        assert_null(send_frame(&client, 100000, DATA, FRAME_END_STREAM, 2 * i + 1));
+        assert_null(send_frame(&client, 8, PING, FRAME_ACK, 0));
+        assert_null(send_frame(&client, 4, RST_STREAM, 0, 2 * i + 1));
+    }
+}
+
+/* A head may be torn anywhere. */
+static void test_in_any_pieces(void **state)
+{
+    (void)state;
+    static const uint8_t rest[] = {
+        0, 0, 6, SETTINGS,     0, 0, 0, 0, 0, 0,    3,    0, 0, 0, 9, /* a limit of its own */
+        0, 0, 2, HEADERS,      0, 0, 0, 0, 1, 0x82, 0x86,             /* to be continued */
+        0, 0, 1, CONTINUATION, 4, 0, 0, 0, 1, 0x84,                   /* its end */
+        0, 0, 0, CONTINUATION, 4, 0, 0, 0, 1,                         /* wrong */
+    };
+    uint8_t bytes[RPC_PREFACE_SIZE + sizeof rest];
+    memcpy(bytes, RPC_PREFACE, RPC_PREFACE_SIZE);
+    memcpy(bytes + RPC_PREFACE_SIZE, rest, sizeof rest);
+    for (size_t step = 1; step <= sizeof bytes; step++) {
+        struct rpc_inspector inspector;
+        const char *why = NULL;
+        size_t at = 0, size = step;
+        rpc_inspector_init(&inspector);
+        for (; at < sizeof bytes; at += size) {
+            size = sizeof bytes - at < step ? sizeof bytes - at : step;
+            assert_null(why);
+            why = rpc_inspector_take(&inspector, bytes + at, size);
+        }
+        assert_cut(why, "not continued");
+    }
+}
+
+/* ---- calls before the acknowledgement ---- */
+
+static void test_calls_of_one_who_acknowledges_nothing(void **state)
+{
+    (void)state;
+    struct client client;
+    greet(&client);
+    for (unsigned i = 0; i < RPC_STREAMS_EARLY; i++) {
+        assert_null(call(&client, i));
+        assert_null(call(&client, i)); /* trailers open nothing */
+        assert_null(send_frame(&client, 4, RST_STREAM, 0, 2 * i + 1));
+    }
+    assert_cut(call(&client, RPC_STREAMS_EARLY), "not acknowledged");
+    /* In time. */
+    greet(&client);
+    for (unsigned i = 0; i < RPC_STREAMS_EARLY; i++)
+        assert_null(call(&client, i));
+    assert_null(send_frame(&client, 0, SETTINGS, FRAME_ACK, 0));
+    for (unsigned i = 0; i < 1000; i++)
+        assert_null(call(&client, RPC_STREAMS_EARLY + i));
+}
+
+/* gRPC does not take them for one. */
+static void test_what_is_no_acknowledgement(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t length;
+        unsigned type, flags;
+    } frames[] = {{0, SETTINGS, 0}, {6, SETTINGS, 1}, {0, SETTINGS, 3}, {8, PING, 1}};
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        struct client client;
+        greet(&client);
+        assert_null(send_frame(&client, frames[i].length, frames[i].type, frames[i].flags, 0));
+        for (unsigned n = 0; n < RPC_STREAMS_EARLY; n++)
+            assert_null(call(&client, n));
+        assert_cut(call(&client, RPC_STREAMS_EARLY), "not acknowledged");
+    }
+    /* Its first SETTINGS are its own. */
+    struct client client;
+    begin(&client);
+    assert_null(send_frame(&client, 0, SETTINGS, FRAME_ACK, 0));
+    for (unsigned n = 0; n < RPC_STREAMS_EARLY; n++)
+        assert_null(call(&client, n));
+    assert_cut(call(&client, RPC_STREAMS_EARLY), "not acknowledged");
+    greet(&client);
+    assert_cut(send_frame(&client, 0, SETTINGS, FRAME_ACK, 1), "SETTINGS are of a stream");
+}
+
+/* ---- headers ---- */
+
+static void test_blocks_of_headers(void **state)
+{
+    (void)state;
+    struct client client;
+    const size_t most = RPC_BLOCK_MAX - RPC_FRAME_HEAD;
+    greet(&client);
+    assert_null(send_frame(&client, most, HEADERS, FRAME_END_HEADERS, 1));
+    assert_null(send_frame(&client, most, HEADERS, FRAME_END_HEADERS, 3));
+    assert_cut(send_frame(&client, most + 1, HEADERS, FRAME_END_HEADERS, 5), "longer than 4096");
+    greet(&client);
+    assert_null(send_frame(&client, most - 1000, HEADERS, 0, 1));
+    assert_null(send_frame(&client, 1000 - RPC_FRAME_HEAD, CONTINUATION, 0, 1));
+    assert_cut(send_frame(&client, 0, CONTINUATION, 0, 1), "longer than 4096");
+}
+
+/* Each nearly a block's, and none with an end. */
+static void test_continuations(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned type;
+        uint32_t stream;
+    } wrong[] = {{CONTINUATION, 3}, {HEADERS, 3}, {DATA, 1}, {PING, 0}, {SETTINGS, 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct client client;
+        greet(&client);
+        assert_null(send_frame(&client, 10, HEADERS, 0, 1));
+        assert_cut(send_frame(&client, 0, wrong[i].type, 0, wrong[i].stream), "not continued");
+    }
+    struct client client;
+    greet(&client);
+    assert_cut(send_frame(&client, 10, CONTINUATION, FRAME_END_HEADERS, 1), "not continued");
+}
+
+/* ---- frames ---- */
+
+static void test_frames_that_cannot_be(void **state)
+{
+    (void)state;
+    struct client client;
+    begin(&client);
+    assert_cut(call(&client, 0), "does not begin with SETTINGS");
+    greet(&client);
+    assert_cut(send_frame(&client, 10, HEADERS, FRAME_END_HEADERS, 0), "not a client's");
+    greet(&client);
+    assert_cut(send_frame(&client, 10, HEADERS, FRAME_END_HEADERS, 2), "not a client's");
+    greet(&client);
+    assert_null(send_frame(&client, 16380, SETTINGS, 0, 0));
+    assert_cut(send_frame(&client, 16386, SETTINGS, 0, 0), "longer than 16384");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_client_as_they_are),
+        cmocka_unit_test(test_in_any_pieces),
+        cmocka_unit_test(test_calls_of_one_who_acknowledges_nothing),
+        cmocka_unit_test(test_what_is_no_acknowledgement),
+        cmocka_unit_test(test_blocks_of_headers),
+        cmocka_unit_test(test_continuations),
+        cmocka_unit_test(test_frames_that_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
