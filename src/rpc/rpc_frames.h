@@ -13,6 +13,7 @@
 enum rpc_frame_type {
     FRAME_DATA = 0,
     FRAME_HEADERS = 1,
+    FRAME_RST_STREAM = 3,
     FRAME_SETTINGS = 4,
     FRAME_GOAWAY = 7,
     FRAME_CONTINUATION = 9

@@ -6,6 +6,14 @@ void rpc_inspector_init(struct rpc_inspector *inspector)
     rpc_frames_init(&inspector->frames);
 }
 
+/* One more of what may come `burst` times at once, and again each interval. */
+static bool is_due(int64_t *until_ns, int64_t now_ns, int64_t interval_ns, int64_t burst)
+{
+    const int64_t least_ns = now_ns - burst * interval_ns;
+    *until_ns = (*until_ns > least_ns ? *until_ns : least_ns) + interval_ns;
+    return *until_ns <= now_ns;
+}
+
 /* HEADERS, or what continues them, which may be empty: so heads count. */
 static const char *add_to_block(struct rpc_inspector *inspector, const struct rpc_frame *frame)
 {
@@ -14,11 +22,14 @@ static const char *add_to_block(struct rpc_inspector *inspector, const struct rp
     return inspector->block_bytes > RPC_BLOCK_MAX ? "its headers are longer than 4096 bytes" : NULL;
 }
 
-static const char *take_headers(struct rpc_inspector *inspector, const struct rpc_frame *frame)
+static const char *take_headers(struct rpc_inspector *inspector, const struct rpc_frame *frame,
+                                int64_t now_ns)
 {
     if (frame->stream % 2 == 0)
         return "it makes a call on a stream that is not a client's";
     if (frame->stream > inspector->newest) {
+        if (!is_due(&inspector->calls_ns, now_ns, RPC_CALLS_NS, RPC_CALLS_BURST))
+            return "it makes more than 200 calls a second";
         inspector->newest = frame->stream;
         inspector->opened += !inspector->acknowledged;
     }
@@ -39,7 +50,8 @@ static const char *take_settings(struct rpc_inspector *inspector, const struct r
     return NULL;
 }
 
-static const char *take_frame(struct rpc_inspector *inspector, const struct rpc_frame *frame)
+static const char *take_frame(struct rpc_inspector *inspector, const struct rpc_frame *frame,
+                              int64_t now_ns)
 {
     if (!inspector->greeted && frame->type != FRAME_SETTINGS)
         return "it does not begin with SETTINGS";
@@ -51,7 +63,11 @@ static const char *take_frame(struct rpc_inspector *inspector, const struct rpc_
         return "its headers are not continued as they should be";
     switch (frame->type) {
     case FRAME_HEADERS:
-        return take_headers(inspector, frame);
+        return take_headers(inspector, frame, now_ns);
+    case FRAME_RST_STREAM:
+        return is_due(&inspector->resets_ns, now_ns, RPC_RESETS_NS, RPC_RESETS_BURST)
+                   ? NULL
+                   : "it resets more than 10 calls a second";
     case FRAME_CONTINUATION:
         return add_to_block(inspector, frame);
     case FRAME_SETTINGS:
@@ -61,11 +77,12 @@ static const char *take_frame(struct rpc_inspector *inspector, const struct rpc_
     }
 }
 
-const char *rpc_inspector_take(struct rpc_inspector *inspector, const uint8_t *bytes, size_t size)
+const char *rpc_inspector_take(struct rpc_inspector *inspector, const uint8_t *bytes, size_t size,
+                               int64_t now_ns)
 {
     const char *why = NULL;
     struct rpc_frame frame;
     while (!why && rpc_frames_next(&inspector->frames, &bytes, &size, &frame))
-        why = take_frame(inspector, &frame);
+        why = take_frame(inspector, &frame, now_ns);
     return why;
 }

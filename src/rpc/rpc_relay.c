@@ -76,7 +76,7 @@ static bool move_in(struct rpc_relay *relay, const char **why)
         return false;
     bool came = fill(lane, relay->outside.watch.fd);
     if (came)
-        *why = rpc_inspector_take(&relay->inspector, lane->bytes, lane->count);
+        *why = rpc_inspector_take(&relay->inspector, lane->bytes, lane->count, clock_now());
     return !*why && (drain(lane, relay->inside.watch.fd) || came);
 }
 

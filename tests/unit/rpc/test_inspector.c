@@ -14,8 +14,11 @@
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING = 6, WINDOW_UPDATE = 8, CONTINUATION };
 
+#define NOW_NS (77 * NS_PER_S)
+
 struct client {
     struct rpc_inspector inspector;
+    int64_t now_ns;
     const char *why;
 };
 
@@ -29,7 +32,8 @@ static const char *send_frame(struct client *client, size_t length, unsigned typ
         (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
     assert_non_null(bytes);
     memcpy(bytes, head, sizeof head);
-    client->why = rpc_inspector_take(&client->inspector, bytes, sizeof head + length);
+    client->why =
+        rpc_inspector_take(&client->inspector, bytes, sizeof head + length, client->now_ns);
     free(bytes);
     return client->why;
 }
@@ -37,8 +41,9 @@ static const char *send_frame(struct client *client, size_t length, unsigned typ
 static void begin(struct client *client)
 {
     rpc_inspector_init(&client->inspector);
-    client->why =
-        rpc_inspector_take(&client->inspector, (const uint8_t *)RPC_PREFACE, RPC_PREFACE_SIZE);
+    client->now_ns = NOW_NS;
+    client->why = rpc_inspector_take(&client->inspector, (const uint8_t *)RPC_PREFACE,
+                                     RPC_PREFACE_SIZE, NOW_NS);
     assert_null(client->why);
 }
 
@@ -48,9 +53,15 @@ static void greet(struct client *client)
     assert_null(send_frame(client, 12, SETTINGS, 0, 0));
 }
 
-static const char *call(struct client *client, unsigned number)
+static const char *call_at_once(struct client *client, unsigned number)
 {
     return send_frame(client, 200, HEADERS, FRAME_END_HEADERS, 2 * number + 1);
+}
+
+static const char *call(struct client *client, unsigned number)
+{
+    client->now_ns += RPC_CALLS_NS;
+    return call_at_once(client, number);
 }
 
 static void assert_cut(const char *why, const char *words)
@@ -69,12 +80,30 @@ static void test_a_client_as_they_are(void **state)
     assert_null(send_frame(&client, 4, WINDOW_UPDATE, 0, 0));
     assert_null(send_frame(&client, 0, SETTINGS, FRAME_ACK, 0));
     for (unsigned i = 0; i < 1000; i++) {
+        client.now_ns += RPC_RESETS_NS;
         assert_null(call(&client, i));
         assert_null(send_frame(&client, 16384, DATA, 0, 2 * i + 1));
         assert_null(send_frame(&client, 100000, DATA, FRAME_END_STREAM, 2 * i + 1));
         assert_null(send_frame(&client, 8, PING, FRAME_ACK, 0));
         assert_null(send_frame(&client, 4, RST_STREAM, 0, 2 * i + 1));
     }
+}
+
+static void test_calls_and_resets_by_the_second(void **state)
+{
+    (void)state;
+    struct client client;
+    greet(&client);
+    assert_null(send_frame(&client, 0, SETTINGS, FRAME_ACK, 0));
+    for (unsigned i = 0; i < RPC_CALLS_BURST; i++)
+        assert_null(call_at_once(&client, i));
+    client.now_ns += RPC_CALLS_NS;
+    assert_null(call_at_once(&client, RPC_CALLS_BURST));
+    for (unsigned i = 0; i < RPC_RESETS_BURST; i++)
+        assert_null(send_frame(&client, 4, RST_STREAM, 0, 2 * i + 1));
+    struct client other = client;
+    assert_cut(send_frame(&client, 4, RST_STREAM, 0, 1), "resets");
+    assert_cut(call_at_once(&other, RPC_CALLS_BURST + 1), "calls a second");
 }
 
 /* A head may be torn anywhere. */
@@ -98,7 +127,7 @@ static void test_in_any_pieces(void **state)
         for (; at < sizeof bytes; at += size) {
             size = sizeof bytes - at < step ? sizeof bytes - at : step;
             assert_null(why);
-            why = rpc_inspector_take(&inspector, bytes + at, size);
+            why = rpc_inspector_take(&inspector, bytes + at, size, NOW_NS);
         }
         assert_cut(why, "not continued");
     }
@@ -210,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_client_as_they_are),
+        cmocka_unit_test(test_calls_and_resets_by_the_second),
         cmocka_unit_test(test_in_any_pieces),
         cmocka_unit_test(test_calls_of_one_who_acknowledges_nothing),
         cmocka_unit_test(test_what_is_no_acknowledgement),
