@@ -204,14 +204,24 @@ static void stop(struct session *session)
     session_tell_all(session, AGENT_STOP);
 }
 
-/* Agents that sample until the whole run is over are told that it is. */
-static void release_sampled(struct session *session)
+/* Whether an agent waits for the other end of a flow that was refused there. */
+static bool awaits_refused(const struct session *session)
+{
+    for (uint32_t i = 0; i < session->plan->flow_count; i++)
+        if (session->flows[i].refused && !session_agent(session, i, END_DST)->ended)
+            return true;
+    return false;
+}
+
+/* Agents that would go on, to sample or in vain, are told that the whole run is over. */
+static void release_waiting(struct session *session)
 {
     bool waiting = false;
     if (session->released)
         return;
     for (size_t i = 0; i < session->agent_count; i++)
         waiting |= session->agents[i].sampled && !session->agents[i].ended;
+    waiting = waiting || awaits_refused(session);
     if (!waiting || !watch_flows_over(session))
         return;
     session->released = true;
@@ -243,7 +253,7 @@ static void follow(struct session *session)
             refresh = now + REFRESH_NS;
         }
         progress_show(&progress, session, now);
-        release_sampled(session);
+        release_waiting(session);
         if (session->stuck && (session->interrupts || now > over))
             break;
         const bool overdue = now > late && !session->released;

@@ -296,3 +296,14 @@ def test_a_wrong_address_is_told_before_the_start(pair):
     assert "no agent of this run listens there: Connection refused" in outcome.stderr
     assert 'correct the "host" that others connect to' in outcome.stderr
     assert not outcome.output.exists()
+
+
+def test_no_end_is_waited_for_in_vain(pair):
+    """Of a flow whose source was denied, the other end listens, but nobody will come."""
+    pair.hosts["C"] = {**pair.hosts["B"], "host": "127.0.0.9", "bind": "127.0.0.2"}
+    flows = {"duration": "100ms"}, {"duration": "100ms", "dst": "C"}
+    outcome = pair.run(*flows, flags=("--best-effort",)).must(1)
+    good, bad = outcome.flows
+    assert good.result.status == COMPLETE
+    assert "no agent of this run listens there" in bad.result.error
+    assert "no connection arrived" not in outcome.stderr
