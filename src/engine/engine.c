@@ -225,28 +225,28 @@ static void open_tap(const struct engine *engine, const struct end_spec *spec, c
         capture_aim(*tap, spec->peer_port);
 }
 
-static void check_descriptors(const struct engine *engine, size_t nth, char problems[PROBLEMS_MAX])
+/* Whether there is one for the end, the nth of so many. */
+static bool has_descriptor(const struct engine *engine, size_t nth, size_t all,
+                           char problems[PROBLEMS_MAX])
 {
     struct error err;
     if (nth <= engine->descriptors)
-        return;
-    error_set(&err, ERROR_SYSTEM, NULL, "too few descriptors: this is end %zu, %zu can be open",
-              nth, engine->descriptors);
-    error_cure(&err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(nth));
+        return true;
+    error_set(&err, ERROR_SYSTEM, NULL,
+              "too few descriptors: the run has %zu ends here, %zu can be open", all,
+              engine->descriptors);
+    error_cure(&err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(all));
     error_add_line(problems, &err);
+    return false;
 }
 
 /* The end, if it may run; else NULL, and the answer has why. */
 static struct end *prepare_end(const struct engine *engine, struct preflight *preflight,
-                               const struct end_spec *spec, size_t nth, struct tap **tap,
+                               const struct end_spec *spec, struct tap **tap,
                                struct end_ready *answer)
 {
     struct socket_address peer;
     char device[DEVICE_MAX];
-    *answer = (struct end_ready){.flow = spec->flow, .end = spec->end};
-    check_descriptors(engine, nth, answer->error);
-    if (*answer->error)
-        return NULL;
     preflight_check(preflight, spec, &peer, device, answer->error);
     open_tap(engine, spec, device, tap, answer->error);
     if (*answer->error || (spec->end == END_SRC && spec->peer_port == 0))
@@ -304,9 +304,12 @@ int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t c
     CLEANUP_FREE bool *no_port = calloc(count ? count : 1, sizeof *no_port);
     if (!ends || !taps || !no_port)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    for (size_t i = 0; i < count; i++)
-        ends[i] =
-            prepare_end(engine, &preflight, &specs[i], engine->ends + i + 1, &taps[i], &answers[i]);
+    const size_t before = engine->ends;
+    for (size_t i = 0; i < count; i++) {
+        answers[i] = (struct end_ready){.flow = specs[i].flow, .end = specs[i].end};
+        if (has_descriptor(engine, before + i + 1, before + count, answers[i].error))
+            ends[i] = prepare_end(engine, &preflight, &specs[i], &taps[i], &answers[i]);
+    }
     struct admission admission = {
         .ends = ends, .answers = answers, .no_port = no_port, .count = count};
     for (unsigned i = 0; i < engine->worker_count; i++)
