@@ -108,11 +108,10 @@ int spool_place_check(const struct agent_options *agent, struct error *err)
     const char *directory = agent->spool_directory;
     struct stat status;
     int why = 0;
-    if (stat(directory, &status))
-        why = errno;
-    else if (!S_ISDIR(status.st_mode))
+    const bool there = stat(directory, &status) == 0;
+    if (there && !S_ISDIR(status.st_mode))
         why = ENOTDIR;
-    else if (access(directory, W_OK | X_OK))
+    else if (!there || access(directory, W_OK | X_OK))
         why = errno;
     if (!why)
         return 0;
