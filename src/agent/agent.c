@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agent/errand.h"
 #include "agent/refusals.h"
 #include "agent/seed_service.h"
 #include "agent/service.h"
@@ -16,9 +17,12 @@
 #include "rpc/rpc.h"
 #include "util/log.h"
 #include "util/signals.h"
+#include "util/units.h"
 #include "util/watchdog.h"
 
 #define GRACE_MS 500 /* for calls in progress when the agent exits */
+
+#define STOCK_ENTRIES 4096 /* of the spools' directory are looked at */
 
 #define WATCH_NS (3 * NS_PER_S) /* the main thread comes round so soon, or the watchdog tells */
 
@@ -29,6 +33,7 @@ struct agent {
     bool quit;
     char spools[SPOOL_PLACE_MAX];
     struct agent_options options; /* with that */
+    struct spool_stock stock;
 };
 
 static void tell(void *arg, const struct watchdog_news *news)
@@ -84,6 +89,25 @@ static void repair(void)
         log_warning("%s", text);
 }
 
+static void take_stock(void *arg)
+{
+    struct agent *agent = arg;
+    agent->stock = spool_place_stock(agent->spools, STOCK_ENTRIES);
+}
+
+/* Nobody else knows of what an agent left that was killed. */
+static void tell_stock(void *arg)
+{
+    const struct agent *agent = arg;
+    char bytes[UNITS_TEXT_MAX];
+    if (agent->stock.spools)
+        log_info("%s has %s%llu spool%s (%s) of runs that nobody collected, or that go on: "
+                 "`tcp-flowgen recover %s` lists them",
+                 agent->spools, agent->stock.cut ? "over " : "",
+                 (unsigned long long)agent->stock.spools, agent->stock.spools == 1 ? "" : "s",
+                 units_bytes(agent->stock.bytes, bytes), agent->spools);
+}
+
 static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)
 {
     char text[ENDPOINT_TEXT_MAX];
@@ -93,6 +117,7 @@ static void serve(struct agent *agent, const struct agent_options *options, uint
     /* The parent may have died before this process asked to be told so. */
     if (options->announce_fd >= 0 && !announce(options->announce_fd, port))
         agent->quit = options->die_with_parent;
+    errand_try(agent->loop, "a look at spools", take_stock, tell_stock, agent);
     while (!agent->quit)
         rpc_loop_run(agent->loop, -1);
 }

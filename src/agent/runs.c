@@ -178,7 +178,7 @@ static void tell_kept(struct hosted *hosted)
         return;
     hosted->kept_told = true;
     log_warning("run %s was not collected, its samples stay in %s: `tcp-flowgen recover -o FILE "
-                "%s` makes a result of them",
+                "%s`, with those of the run's other agents, makes a result of them",
                 run_id(hosted->run), path, path);
 }
 

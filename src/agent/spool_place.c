@@ -129,26 +129,30 @@ struct spool_bounds spool_place_bounds(const struct agent_options *agent)
     return (struct spool_bounds){.directory = agent->spool_directory, .max = agent->spool_max};
 }
 
-/* Bytes of all spools, whose ever. */
-static uint64_t bytes_of_spools(const char *directory)
+struct spool_stock spool_place_stock(const char *directory, uint64_t entries_max)
 {
-    uint64_t bytes = 0;
+    struct spool_stock stock = {0};
     DIR *dir = opendir(directory);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat status;
+        stock.cut = entries_max-- == 0;
+        if (stock.cut)
+            break;
         if (fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) == 0 &&
-            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-            bytes += (uint64_t)status.st_size;
+            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            stock.spools++;
+            stock.bytes += (uint64_t)status.st_size;
+        }
     }
     if (dir)
         closedir(dir);
-    return bytes;
+    return stock;
 }
 
 static uint64_t room_of_quota(const struct spool_bounds *bounds, struct error *err)
 {
     char most[UNITS_TEXT_MAX], taken[UNITS_TEXT_MAX];
-    const uint64_t bytes = bytes_of_spools(bounds->directory);
+    const uint64_t bytes = spool_place_stock(bounds->directory, UINT64_MAX).bytes;
     error_set(err, ERROR_AGENT, bounds->directory,
               "spools may have %s there (--spool-max), and have %s", units_bytes(bounds->max, most),
               units_bytes(bytes, taken));

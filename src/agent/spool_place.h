@@ -2,6 +2,7 @@
 #ifndef AGENT_SPOOL_PLACE_H
 #define AGENT_SPOOL_PLACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/agent.h"
@@ -21,6 +22,13 @@ int spool_place_check(const struct agent_options *agent, struct error *err);
 /* Whether it takes a spool more: the disk has room for its bytes (see below), and for files.  0, or
  * ERROR_INPUT or ERROR_AGENT. */
 int spool_place_admit(const struct agent_options *agent, struct error *err);
+
+/* The spools there, whose ever; of more entries than those the directory is not looked at. */
+struct spool_stock {
+    uint64_t spools, bytes;
+    bool cut; /* there may be others */
+};
+struct spool_stock spool_place_stock(const char *directory, uint64_t entries_max);
 
 /* What spools may take. */
 struct spool_bounds {

@@ -1,8 +1,11 @@
 /* `tcp-flowgen recover`: results from the spools that agents left. */
+#include <limits.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli/commands.h"
@@ -17,6 +20,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define LINE_MAX_SIZE (PATH_MAX + 512)
+
 /* "2026-11-20 17:03:12" */
 static char *moment(int64_t unix_ns, char out[32])
 {
@@ -27,8 +32,22 @@ static char *moment(int64_t unix_ns, char out[32])
     return out;
 }
 
+/* A line of the answer, or of what goes with an error. */
+__attribute__((format(printf, 2, 3))) static void list_line(bool answer, const char *format, ...)
+{
+    char line[LINE_MAX_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (answer)
+        puts(line);
+    else
+        log_info("%s", line);
+}
+
 /* Which of the files are of which run. */
-static void list_runs(const char *const *spools, size_t count)
+static void list_runs(const char *const *spools, size_t count, bool answer)
 {
     struct surveyed *files = NULL;
     if (survey_files(spools, count, &files, NULL))
@@ -39,11 +58,11 @@ static void list_runs(const char *const *spools, size_t count)
         if (i > 0 && strcmp(file->run, files[i - 1].run) == 0)
             ; /* a further file of it */
         else if (!file->run[0])
-            log_info("of no known run:");
+            list_line(answer, "of no known run:");
         else
-            log_info("run %s, label \"%s\", start %s:", file->run, file->label,
-                     moment(file->started_unix_ns, when));
-        log_info("  %s%s%s", file->path, file->agent[0] ? ", of agent " : "", file->agent);
+            list_line(answer, "run %s, label \"%s\", start %s:", file->run, file->label,
+                      moment(file->started_unix_ns, when));
+        list_line(answer, "  %s%s%s", file->path, file->agent[0] ? ", of agent " : "", file->agent);
     }
     free(files);
 }
@@ -85,7 +104,7 @@ static int recover(const struct recover_arguments *given, struct said *said)
     if (recover_run(spools, count, given->output, &outcome, &err)) {
         const int status = said_error(said, "recover", &err);
         if (outcome.mixed)
-            list_runs(spools, count);
+            list_runs(spools, count, false);
         return status;
     }
     output_tell(given->output, old);
@@ -93,11 +112,40 @@ static int recover(const struct recover_arguments *given, struct said *said)
     return report(given, &outcome);
 }
 
+static bool is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* What an agent may have left there. */
+static int list_directory(const char *directory)
+{
+    char **paths;
+    size_t count;
+    struct error err = {0};
+    if (survey_directory(directory, &paths, &count, &err))
+        return say_error("recover", &err);
+    list_runs((const char *const *)paths, count, true);
+    if (count == 0)
+        printf("%s has no spools\n", directory);
+    else if (count == SURVEY_FILES_MAX)
+        printf("and perhaps others: these are the first %d\n", SURVEY_FILES_MAX);
+    for (size_t i = 0; i < count; i++)
+        free(paths[i]);
+    free(paths);
+    return EXIT_FINE;
+}
+
 static int run(const union arguments *arguments)
 {
+    const struct recover_arguments *given = &arguments->recover;
+    if (!given->output && !given->json && given->spools.count == 1 &&
+        is_directory(given->spools.words[0]))
+        return list_directory(given->spools.words[0]);
     struct said said = {0};
-    const int status = recover(&arguments->recover, &said);
-    return arguments->recover.json ? said_json(&said, status) : status;
+    const int status = recover(given, &said);
+    return given->json ? said_json(&said, status) : status;
 }
 
 #define PLACE(field) offsetof(struct recover_arguments, field)
@@ -114,6 +162,7 @@ const struct command command_recover = {
     .about = "Reads the spools SPOOL of one run, which its agents left because no master took\n"
              "their samples, writes a result file of what they hold, and prints a summary.\n"
              "The part file of a master that was killed may be one of them.  The spools stay.\n"
+             "Of a directory, without --output, it lists the spools there by their runs.\n"
              "\n"
              "Exit status: 0 all flows ran to their end, 1 some did not or a spool is missing,\n"
              "2 wrong usage, or no spools of one run.\n",

@@ -1,5 +1,8 @@
 #include "recover/survey.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,4 +84,42 @@ int survey_files(const char *const *paths, size_t count, struct surveyed **out, 
     group(files, count);
     *out = files;
     return 0;
+}
+
+static int is_kept(const struct dirent *entry)
+{
+    return fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) == 0 ||
+           fnmatch("tcp-flowgen-*.part", entry->d_name, 0) == 0;
+}
+
+static bool take_paths(const char *directory, struct dirent **entries, size_t count, char **paths)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < count; i++) {
+        good = asprintf(&paths[i], "%s/%s", directory, entries[i]->d_name) >= 0;
+        if (!good)
+            paths[i] = NULL;
+    }
+    return good;
+}
+
+int survey_directory(const char *directory, char ***out, size_t *count, struct error *err)
+{
+    struct dirent **entries;
+    const int found = scandir(directory, &entries, is_kept, alphasort);
+    if (found < 0)
+        return error_set_errno(err, ERROR_INPUT, errno, directory, "it cannot be read");
+    *count = found < SURVEY_FILES_MAX ? (size_t)found : SURVEY_FILES_MAX;
+    *out = calloc(*count + 1, sizeof(**out));
+    const bool good = *out && take_paths(directory, entries, *count, *out);
+    for (int i = 0; i < found; i++)
+        free(entries[i]);
+    free(entries);
+    if (good)
+        return 0;
+    for (size_t i = 0; *out && i < *count; i++)
+        free((*out)[i]);
+    free(*out);
+    *out = NULL;
+    return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
 }

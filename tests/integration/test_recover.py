@@ -9,7 +9,7 @@ import statistics
 import time
 
 import pytest
-from harness import COMPLETE, END_STOPPED, PARTIAL, PROGRAM, Outcome, Pair, column, ends, moment, waiting
+from harness import COMPLETE, END_STOPPED, PARTIAL, PROGRAM, Outcome, Pair, column, ends, moment, unwrapped, waiting
 
 SECOND = 10**9
 SHIFT = 5000  # s, between the agents' clocks
@@ -152,7 +152,7 @@ def test_master_killed(left):
     spools = left.spools()
     for agent, spool in zip(left.agents, spools):
         for _ in waiting("where the samples are", agent):
-            if f"`tcp-flowgen recover -o FILE {spool}` makes" in agent.text():
+            if f"`tcp-flowgen recover -o FILE {spool}`, with those of the run's other agents, makes" in agent.text():
                 break
     outcome = left.recover(*spools).must(1)
     (flow,) = outcome.flows
@@ -283,6 +283,29 @@ def test_files_of_several_runs_are_listed(left):
         wanted = {f"  {path}, of agent 127.0.0.1:884{i}" for i, path in enumerate(ours, 1)}
         assert wanted <= set(files) and len(set(files) - wanted) <= 1
     assert f"  {part}" in lines
+
+
+def test_an_agent_tells_of_spools_that_are_there(left):
+    """One that was killed cannot say where its own is."""
+    left.master({}, label="old").wait()
+    (spool, _) = left.spools()
+    directory = spool.parent
+    other = directory / "tcp-flowgen-other-1.spool"
+    other.write_bytes(bytes(1000))
+    (directory / "notes.spool").write_bytes(b"no spool")
+    agent = left.lab.agent(left.where, "127.0.0.1:8843", "--spool", directory)
+    for _ in waiting("what is there", agent):
+        if "lists them" in agent.text():
+            break
+    said = unwrapped(agent.text())
+    assert f"{directory} has 2 spools (" in said and f"`tcp-flowgen recover {directory}` lists them" in said
+    lines = left.lab.command(None, "recover", directory).must(0).stdout.splitlines()
+    assert len(lines) == 4 and 'label "old"' in "".join(lines)
+    assert f"  {spool}, of agent 127.0.0.1:8841" in lines
+    assert lines[lines.index(f"  {other}") - 1] == "of no known run:"
+    (left.lab.directory / "empty").mkdir()
+    shown = left.lab.command(None, "recover", left.lab.directory / "empty").must(0).stdout
+    assert shown.endswith("empty has no spools\n")
 
 
 def test_a_spool_that_is_given_twice(left):
