@@ -106,6 +106,7 @@ static void describe(struct hello *hello)
     reply->max_ends_reason = hello->ends_reason;
     const struct spool_bounds bounds = spool_place_bounds(options);
     struct error bound = {0};
+    reply->spool_directory = (char *)options->spool_directory;
     reply->spool_free_bytes = spool_place_room(&bounds, &bound);
     reply->spool_reason = error_text(&bound, hello->spool_reason, sizeof hello->spool_reason);
     struct clock_discipline discipline = discipline_read();

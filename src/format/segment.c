@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -270,6 +271,20 @@ int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, u
     out->size = length;
     *next = offset + FRAME_SIZE + length;
     return 1;
+}
+
+int segment_rename(struct segment *segment, const char *path, struct error *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    if (rename(segment->path, path)) {
+        free(copy);
+        return error_set_errno(err, ERROR_SYSTEM, errno, path, "the file cannot be named so");
+    }
+    free(segment->path);
+    segment->path = copy;
+    return 0;
 }
 
 const char *segment_path(const struct segment *segment)

@@ -1,5 +1,6 @@
 /* A kept record is [8 bytes: place of the end's record before it, plus one][the agent's bytes];
- * only the last place of each end is held in memory. */
+ * only the last place of each end is held in memory.  Where there is no such chain, the agent's
+ * number, plus one, stands in that place: host rows and a spool's end do not say whose they are. */
 #include "master/collect.h"
 
 #include <endian.h>
@@ -100,15 +101,15 @@ static struct chain *packets_of(struct collect *collect, uint32_t flow, enum flo
     return collect->packets ? &collect->packets[(size_t)flow * 2 + end] : NULL;
 }
 
-int collect_add(struct collect *collect, const struct spool_head *head, const void *data,
-                size_t size, struct error *err)
+int collect_add(struct collect *collect, uint32_t agent, const struct spool_head *head,
+                const void *data, size_t size, struct error *err)
 {
     struct chain *chain = NULL;
     if (head->kind == SPOOL_SAMPLES)
         chain = chain_of(collect, head->flow, head->end);
     else if (head->kind == SPOOL_PACKETS && !(chain = packets_of(collect, head->flow, head->end)))
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    uint64_t before = htobe64(chain ? chain->last : 0);
+    uint64_t before = htobe64(chain ? chain->last : (uint64_t)agent + 1);
     buffer_clear(&collect->scratch);
     if (buffer_append(&collect->scratch, &before, LINK_SIZE) ||
         buffer_append(&collect->scratch, data, size))
@@ -227,6 +228,16 @@ void collect_close(struct collect_cursor *cursor)
     series_fini(&cursor->series);
     buffer_fini(&cursor->record);
     *cursor = (struct collect_cursor){0};
+}
+
+int collect_keep(struct collect *collect, const char *run, struct error *err)
+{
+    CLEANUP_FREE char *copy = strdup(segment_path(collect->segment)), *path = NULL;
+    if (!copy || asprintf(&path, "%s/tcp-flowgen-%s.part", dirname(copy), run) < 0) {
+        path = NULL;
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    }
+    return segment_rename(collect->segment, path, err);
 }
 
 const char *collect_path(const struct collect *collect)

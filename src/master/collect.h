@@ -18,9 +18,10 @@ struct collect; /* opaque */
  * output, a device or a pipe.  ERROR_INPUT if neither it nor output can be made. */
 int collect_create(struct collect **out, const char *output, size_t flows, struct error *err);
 
-/* Keeps one record.  head is what spool_record_head() said of it; its flow is in range. */
-int collect_add(struct collect *collect, const struct spool_head *head, const void *data,
-                size_t size, struct error *err);
+/* Keeps one record of an agent, by its number in the result.  head is what spool_record_head() said
+ * of it; its flow is in range. */
+int collect_add(struct collect *collect, uint32_t agent, const struct spool_head *head,
+                const void *data, size_t size, struct error *err);
 
 /* Records of samples kept so far for an end. */
 uint64_t collect_count(const struct collect *collect, uint32_t flow, enum flow_end end);
@@ -48,6 +49,8 @@ typedef int collect_taker(void *arg, const void *data, size_t size, struct error
 int collect_each_packets(struct collect *collect, uint32_t flow, enum flow_end end,
                          collect_taker *take, void *arg, struct error *err);
 
+/* Gives the file a name that is in no later run's way: tcp-flowgen-RUN.part beside its old one. */
+int collect_keep(struct collect *collect, const char *run, struct error *err);
 const char *collect_path(const struct collect *collect);
 void collect_destroy(struct collect *collect, bool remove_file); /* NULL is fine */
 

@@ -106,6 +106,8 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     check_room(agent, reply->spool_reason);
     snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
+    if (strlen(reply->spool_directory) < sizeof agent->spools)
+        strcpy(agent->spools, reply->spool_directory);
     for (size_t i = 0; i < reply->n_problems; i++)
         tell_problem(agent, reply->problems[i]);
     for (size_t i = 0; i < reply->n_hosts; i++)

@@ -281,6 +281,27 @@ static void call_off(struct session *session)
     session_tell_all(session, AGENT_FORGET);
 }
 
+/* What came of the run, should the spool of an agent that was lost turn up. */
+static void keep_part(struct session *session)
+{
+    struct error err = {0};
+    char text[1024];
+    size_t lost = 0;
+    for (size_t i = 0; i < session->agent_count; i++)
+        lost += session->agents[i].info.lost != NULL;
+    if (!lost)
+        return;
+    session->keep_part = true;
+    if (collect_keep(session->collect, session->id, &err))
+        log_warning("%s", error_text(&err, text, sizeof text)); /* it stays as it is called */
+    const char *path = collect_path(session->collect);
+    snprintf(text, sizeof text,
+             "what came of the run is kept in %s: with the spool%s of the lost agent%s, "
+             "`tcp-flowgen recover -o FILE %s SPOOL%s` makes a whole result",
+             path, lost == 1 ? "" : "s", lost == 1 ? "" : "s", path, lost == 1 ? "" : "...");
+    session_warn(session, text);
+}
+
 static int conclude(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     bool whole = watch_all_ended(session);
@@ -288,6 +309,8 @@ static int conclude(struct session *session, struct master_outcome *outcome, str
     if (session->interrupts < 2)
         clock_sync_all(session, false);
     clock_sync_warn(session);
+    if (whole)
+        keep_part(session);
     int failed = output_write(session, outcome, err);
     if (failed || !whole) {
         log_warning("the agents keep their samples of this run where their spools are, in "
@@ -410,10 +433,10 @@ int master_run(struct master *master, const struct master_repeat *repeat,
     if (repeat->of > 1)
         log_info("run %u of %u", repeat->number, repeat->of);
     int failed = try_run(master, repeat, outcome, problems, err);
-    bool keep_part = failed == ERROR_SYSTEM && session->t0_ns;
-    if (keep_part)
+    const bool broken = failed == ERROR_SYSTEM && session->t0_ns;
+    if (broken)
         log_error("what was collected stays in %s", collect_path(session->collect));
-    collect_destroy(session->collect, !keep_part);
+    collect_destroy(session->collect, !broken && !session->keep_part);
     session->collect = NULL;
     return failed;
 }

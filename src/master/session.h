@@ -66,6 +66,7 @@ struct master_agent {
     struct rpc_peer *peer;
     uint64_t max_ends, spool_free_bytes;
     char boot[64], netns[32]; /* its machine; its network namespace there */
+    char spools[256];         /* where it keeps them; empty: not known */
     struct run_agent info;    /* for the result; owned */
     /* the one simple call under way */
     struct rpc_call *call;
@@ -148,6 +149,7 @@ struct session {
     bool released;   /* all flows are over, and agents that sampled meanwhile were told */
     bool stopping;   /* agents were told to stop their flows */
     bool stuck;      /* the part file cannot be written just now */
+    bool keep_part;  /* with the spool of an agent that was lost it makes a whole result */
     bool troubled;   /* something failed, whatever became of the flows */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "format/segment.h"
+#include "master/output.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -20,7 +21,7 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
                                                        ...)
 {
     struct session *session = agent->session;
-    char text[384], event[sizeof agent->title + 400];
+    char text[384], event[sizeof agent->title + sizeof agent->spools + 500];
     va_list args;
     va_start(args, why);
     vsnprintf(text, sizeof text, why, args);
@@ -28,7 +29,9 @@ __attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agen
     agent->ended = true;
     free(agent->info.lost);
     agent->info.lost = strdup(text);
-    snprintf(event, sizeof event, "%s is lost: %s", agent->title, text);
+    snprintf(event, sizeof event,
+             "%s is lost: %s; its spool stays there%s%s: tcp-flowgen-%s-*.spool", agent->title,
+             text, agent->spools[0] ? ", in " : "", agent->spools, session->id);
     session_trouble(session, event);
 }
 
@@ -77,7 +80,8 @@ static int take_host_rows(struct master_agent *agent, const struct spool_head *h
                           const ProtobufCBinaryData *record, struct error *err)
 {
     struct session *session = agent->session;
-    int failed = collect_add(session->collect, head, record->data, record->len, err);
+    int failed =
+        collect_add(session->collect, output_place(agent), head, record->data, record->len, err);
     if (failed)
         return failed;
     return spool_record_host_rows(record->data, record->len, &agent->info.host,
@@ -93,13 +97,14 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
     int failed = spool_record_head(record->data, record->len, &head, err);
     if (failed)
         return failed;
-    if (head.kind == SPOOL_RUN_END) {
-        take_run_end(agent, &head);
-        return 0;
+    if (head.kind == SPOOL_PREPARE || head.kind == SPOOL_AXIS ||
+        head.kind == SPOOL_RUN_END) { /* should only the part file be left */
+        failed = collect_add(session->collect, output_place(agent), &head, record->data,
+                             record->len, err);
+        if (!failed && head.kind == SPOOL_RUN_END)
+            take_run_end(agent, &head);
+        return failed;
     }
-    if (head.kind == SPOOL_PREPARE ||
-        head.kind == SPOOL_AXIS) /* should only the part file be left */
-        return collect_add(session->collect, &head, record->data, record->len, err);
     if (head.kind == SPOOL_HOST)
         return take_host_rows(agent, &head, record, err);
     if (head.flow >= session->plan->flow_count ||
@@ -113,7 +118,8 @@ static int take_record(struct master_agent *agent, const ProtobufCBinaryData *re
     } else if (head.kind == SPOOL_CAPTURED) {
         take_capture(session, &head.captured);
     }
-    return collect_add(session->collect, &head, record->data, record->len, err);
+    return collect_add(session->collect, output_place(agent), &head, record->data, record->len,
+                       err);
 }
 
 /* Our disk is full: the agent's spool keeps what was not taken, and it is asked for again from

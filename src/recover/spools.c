@@ -1,5 +1,6 @@
 #include "recover/spools.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,25 @@ static int no_memory(struct error *err)
 }
 
 /* No message of protobuf begins with a zero. */
+static bool has_link(const struct buffer *record)
+{
+    return record->size >= LINK_SIZE && record->data[0] == 0;
+}
+
+/* Of a record of no end.  The part file's links say it there. */
+static uint32_t agent_of(const struct recover_file *file, const struct buffer *record)
+{
+    uint64_t link;
+    if (!has_link(record))
+        return file->agent;
+    memcpy(&link, record->data, sizeof link);
+    link = be64toh(link);
+    return link > 0 && link <= AGENT_UNKNOWN ? (uint32_t)(link - 1) : AGENT_UNKNOWN;
+}
+
 void spool_skip_link(const struct buffer *record, const uint8_t **data, size_t *size)
 {
-    size_t skip = record->size >= LINK_SIZE && record->data[0] == 0 ? LINK_SIZE : 0;
+    const size_t skip = has_link(record) ? LINK_SIZE : 0;
     *data = record->data + skip;
     *size = record->size - skip;
 }
@@ -179,9 +196,10 @@ static int own_file(struct recovered *r, struct recover_file *file, uint32_t num
     file->agent = number;
     if (other && segment_size(file->segment) <= segment_size(other->segment)) {
         file->doubled = true;
-    } else if (other) {
-        other->doubled = true;
-        host_series_clear(&r->run.agents[number].host);
+    } else {
+        if (other)
+            other->doubled = true;
+        host_series_clear(&r->run.agents[number].host); /* a part file may have them, too */
     }
     if (!file->doubled)
         agent->file = file;
@@ -226,19 +244,21 @@ static void take_axis(struct recovered *r, const struct spool_head *head)
         r->run.started_unix_ns = head->t0_unix_ns;
 }
 
-static int take_run_end(struct recovered *r, const struct recover_file *file,
-                        const struct spool_head *head, struct error *err)
+static int take_run_end(struct recovered *r, uint32_t number, const struct spool_head *head,
+                        struct error *err)
 {
-    struct recover_agent *agent = agent_at(r, file->agent);
+    struct recover_agent *agent = agent_at(r, number);
     char text[700], name[HOST_NAMES_MAX] = "?";
+    if (agent && agent->ended) /* its spool and a part file have it */
+        return 0;
     if (agent) {
         agent->ended = true;
-        r->run.agents[file->agent].other_runs = head->other_runs;
+        r->run.agents[number].other_runs = head->other_runs;
     }
     if (!head->problem[0])
         return 0;
     if (agent)
-        host_names_of_agent(&r->run, file->agent, name);
+        host_names_of_agent(&r->run, number, name);
     snprintf(text, sizeof text, "%s: %s", name, head->problem);
     return run_info_add_event(&r->run, 0, text) ? no_memory(err) : 0;
 }
@@ -270,12 +290,14 @@ static void take_report(struct recover_flow *flow, const struct spool_head *head
         result->port = head->report.local_port;
 }
 
-static int take_host_rows(struct recovered *r, const struct recover_file *file, const uint8_t *data,
+/* Where there is a spool of the agent, it counts. */
+static int take_host_rows(struct recovered *r, uint32_t number, bool spool, const uint8_t *data,
                           size_t size, struct error *err)
 {
-    if (!agent_at(r, file->agent))
+    const struct recover_agent *agent = agent_at(r, number);
+    if (!agent || (!spool && agent->file))
         return 0;
-    struct host_series *host = &r->run.agents[file->agent].host;
+    struct host_series *host = &r->run.agents[number].host;
     const size_t limit = host_series_limit(r->agent_count);
     return spool_record_host_rows(data, size, host, limit, err) == ERROR_SYSTEM ? ERROR_SYSTEM : 0;
 }
@@ -295,11 +317,11 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
     if (file->doubled)
         return 0;
     if (head.kind == SPOOL_RUN_END)
-        return take_run_end(r, file, &head, err);
+        return take_run_end(r, agent_of(file, record), &head, err);
     if (head.kind == SPOOL_AXIS)
         take_axis(r, &head);
-    if (head.kind == SPOOL_HOST && data == record->data) /* a part file does not say whose it is */
-        return take_host_rows(r, file, data, size, err);
+    if (head.kind == SPOOL_HOST)
+        return take_host_rows(r, agent_of(file, record), !has_link(record), data, size, err);
     if (head.kind != SPOOL_SAMPLES && head.kind != SPOOL_REPORT)
         return 0;
     struct recover_flow *flow = flow_at(r, head.flow);
@@ -328,6 +350,15 @@ static int warn_broken(struct recovered *r, const char *path, uint64_t at, uint6
     return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
 }
 
+static int no_spool(const char *path, struct error *err)
+{
+    error_set(err, ERROR_INPUT, path, "it is no spool");
+    return error_cure(
+        err,
+        "a result is none, either: of a run that lost an agent give that agent's spool, and the part "
+        "file that its master kept (tcp-flowgen-RUN.part beside the results)");
+}
+
 static int read_file(struct recovered *r, size_t index, struct error *err)
 {
     struct segment *segment = r->files[index].segment;
@@ -346,7 +377,7 @@ static int read_file(struct recovered *r, size_t index, struct error *err)
         piece.offset = next;
     }
     if (!failed && piece.offset == 0)
-        failed = error_set(err, ERROR_INPUT, segment_path(segment), "it is no spool");
+        failed = no_spool(segment_path(segment), err);
     buffer_fini(&record);
     return failed;
 }

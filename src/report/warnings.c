@@ -100,9 +100,9 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
         const struct run_agent *agent = &run->agents[i];
         if (agent->lost && agent->lost[0])
             add(out,
-                "%s was lost: %s; its spool on its machine, if it is there, has all until then: "
-                "see tcp-flowgen recover",
-                host_names_of_agent(run, i, name), agent->lost);
+                "%s was lost: %s; its spool on its machine, if it is there (tcp-flowgen-%s-*.spool), "
+                "has all until then: see tcp-flowgen recover",
+                host_names_of_agent(run, i, name), agent->lost, run->id ? run->id : "");
         if (agent->other_runs)
             add(out,
                 "%s: %" PRIu32 " other run%s had flows there meanwhile: they shared its "

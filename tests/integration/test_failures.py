@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -622,6 +623,39 @@ def lost_agent(outcome):
     assert not flow.result.HasField("dst")
 
 
+def recovered(outcome):
+    """With what the master kept and the lost agent's spool, both as the result names them."""
+    lost_agent(outcome)
+    (event,) = outcome.run.events
+    directory, name = re.search(r"in (\S+): (tcp-flowgen-\w+-\*\.spool)$", event.text).groups()
+    assert outcome.run.id in name
+    (spool,) = Path(directory).glob(name)
+    (part,) = re.findall("is kept in (\\S+): ", "\n".join(outcome.run.warnings))
+    assert part == str(outcome.output.parent / f"tcp-flowgen-{outcome.run.id}.part")
+    output = outcome.output.with_suffix(".recovered")
+    done = subprocess.run([PROGRAM, "recover", "-o", output, part, spool], capture_output=True)
+    again = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(), output)
+    (flow,), (before,) = again.flows, outcome.flows
+    a, b = (again.run.agents[host.agent] for host in again.run.hosts)
+    assert not a.lost and len(flow.TxTCPInfo) == len(before.TxTCPInfo)
+    assert flow.result.src.payload_bytes == before.result.src.payload_bytes
+    assert len(flow.RxTCPInfo) >= len(before.RxTCPInfo)
+    rows = {samples.agent: samples.seen for samples in again.run.host_samples}
+    known = {samples.agent: samples.seen for samples in outcome.run.host_samples}
+    assert rows[0] == known[0] and rows[1] >= known[1]
+    return flow, b
+
+
+def recovered_of_killed(outcome):
+    flow, b = recovered(outcome)
+    assert "has no end" in b.lost and not flow.result.HasField("dst")
+
+
+def recovered_whole(outcome):
+    flow, b = recovered(outcome)
+    assert not b.lost and len(flow.RxTCPInfo) == flow.result.dst.samples_taken + 1
+
+
 def samples_alone(outcome):
     flow = outcome.flows[1]
     assert not flow.result.HasField("src") and not flow.result.HasField("dst")
@@ -743,10 +777,10 @@ MATRIX = [
         B_BY_RELAY + "it did not take the order to start within",
         other_flow, within=25,
     ),
-    Row(agent_killed, 1, r"B \(agent 127.0.0.1:8842\) is lost: .*refused", lost_agent, dead="B"),
+    Row(agent_killed, 1, r"B \(agent 127.0.0.1:8842\) is lost: .*refused", recovered_of_killed, dead="B"),
     Row(agent_of_both_ends_killed, 1, "lost: ", samples_alone, dead="B"),
     Row(agent_stopped_in_mid_run, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
-    Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", lost_agent, within=30),
+    Row(agent_cut_off, 1, "lost: nothing heard from it for 10 s", recovered_whole, within=30),
     Row(agent_cut_off_for_2_s, 0, "", whole),
     Row(slow_agent, 0, "", whole),
     Row(

@@ -58,7 +58,7 @@ static void add(struct collect *collect, uint32_t flow, enum flow_end end, int64
     struct spool_head head;
     assert_int_equal(spool_record_samples(&record, rows, count), 0);
     assert_int_equal(spool_record_head(record.data, record.size, &head, NULL), 0);
-    assert_int_equal(collect_add(collect, &head, record.data, record.size, NULL), 0);
+    assert_int_equal(collect_add(collect, 0, &head, record.data, record.size, NULL), 0);
     buffer_fini(&record);
 }
 

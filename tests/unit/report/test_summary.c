@@ -488,7 +488,8 @@ static void test_json_has_stable_keys(void **state)
     assert_int_equal(json_array_size(told), 3);
     assert_string_equal(json_string_value(json_array_get(told, 0)),
                         "C was lost: it fell silent; its spool on its machine, "
-                        "if it is there, has all until then: see tcp-flowgen recover");
+                        "if it is there (tcp-flowgen-0123-*.spool), has all until then: see "
+                        "tcp-flowgen recover");
     const json_t *totals = json_object_get(json, "totals");
     assert_int_equal(json_integer_value(json_object_get(totals, "together_ns")), 4000 * MS);
     assert_true(json_real_value(json_object_get(totals, "together_bps")) == 1002000 * 8 / 4.0);
