@@ -785,7 +785,7 @@ MATRIX = [
     Row(slow_agent, 0, "", whole),
     Row(
         disk_of_agent_full, 1,
-        B + r".*/disk: spools leave .* and there are 0 B .*make room.* 0 samples were lost",
+        B + r".*/disk: spools leave .* and it has 0 B free .*make room.* 0 samples were lost",
         event_of_full_disk,
     ),
     Row(
