@@ -734,7 +734,7 @@ MATRIX = [
     Row(with_impostor("mute"), 3, B + "its clock cannot be compared: .* over 1000 ms", dead="B"),
     Row(with_impostor("dying"), 3, B + "its clock .* does not answer any more", dead="B"),
     Row(agent_stopped, 3, B + "no answer within 4 s: either it hangs", within=12),
-    Row(agent_killed_before_start, 3, B + ".*refused", dead="B", within=15),
+    Row(agent_killed_before_start, 3, B + ".*(refused|it ended, or was killed)", dead="B", within=15),
     Row(agent_stopped_at_start, 3, B_BY_RELAY + "it did not take the order to start within"),
     Row(
         agent_late_at_start, 0,
