@@ -111,8 +111,9 @@ class Connection:
         there, source = (prey.host, port or prey.port), (prey.source, 0)
         self.socket = socket.create_connection(there, TIMEOUT, source_address=source)
 
-    def greet(self, settings=b""):
-        self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
+    def greet(self, settings=b"", ahead=b""):
+        """What is ahead goes with the first words, before the agent has said any."""
+        self.send(PREFACE + frame(SETTINGS, 0, 0, settings) + ahead)
         return self
 
     def send(self, data):

@@ -146,16 +146,18 @@ def unended_messages(prey):
 
 
 def open_streams(prey):
-    """Many more calls than may be under way, and no message; once the agent's limit is acknowledged, and
-    as many as it takes without that."""
-    for count, known in ((5000 * prey.times, True), (400, False)):
-        made = crowd(prey, 8, greet=True)
-        for connection in made:
-            time.sleep(0.01)
-            if known:
+    """Many more calls than may be under way, and no message: the agent's limit is acknowledged, never
+    acknowledged, or acknowledged before the agent has said it."""
+    for count, ways in ((5000 * prey.times, ["later"] * 8), (20_000, ["never"] * 4 + ["early"] * 4)):
+        made = [(way, Connection(prey)) for way in ways]
+        for way, connection in made:
+            connection.socket.settimeout(2)
+            connection.greet(ahead=frame(SETTINGS, ACK, 0) if way == "early" else b"")
+            if way == "later":
+                time.sleep(0.01)
                 connection.send(frame(SETTINGS, ACK, 0))
-            for first in range(1, count, 200):
-                streams = range(first, first + 200, 2)
+            for first in range(1, 2 * count, 400):
+                streams = range(first, first + 400, 2)
                 if not connection.send(b"".join(opening(i, HELLO) for i in streams)):
                     break
             connection.take()
@@ -261,13 +263,13 @@ def broken_messages(prey):
 
 
 def huge_headers(prey):
-    """Of a MB in small ones; then one of 4 kB that is kept in the agent's table, and meant 100 000
+    """Of a MB in small ones; then one of 4 kB that is kept in the agent's table, and meant 5 million
     times by a byte each."""
     kept = b"\x40\x01a\x7f\x81\x1e" + b"x" * 4000
     for block in (
         opening(1, HELLO, *((f"x-{i}", "y" * 100) for i in range(5000)))[9:],
-        opening(1, HELLO)[9:] + kept + b"\xbe" * 100_000,
-        b"\x3f\xe1\x1f" * 100_000,
+        opening(1, HELLO)[9:] + kept + b"\xbe" * 5_000_000,
+        b"\x3f\xe1\x1f" * 1_500_000,
     ):
         send_headers(prey, block)
 

@@ -167,7 +167,7 @@ def test_a_crowd_from_the_network(port, limit, reason):
     for _ in waiting("a refusal", agent):
         if any(reason in line for line in refusals(agent)):
             break
-    assert descriptors(agent) <= min(limit - 8, before + 256 + 64 + 8)
+    assert descriptors(agent) <= min(limit - 8, before + 3 * 256 + 64 + 8)
     assert reason in port.run().must(3).stderr  # its master is told so
     crowd.end()
     await_descriptors(agent, before)
