@@ -97,10 +97,12 @@ static bool take_one(struct end *end)
     return true;
 }
 
+/* To the last one, also behind that of the acknowledgement: of a segment that was sent again there
+ * are more, and the socket tells of an error as long as any is left. */
 bool stamps_take(struct end *end)
 {
     bool any = false;
-    while (end->stamps.awaited && take_one(end))
+    while (take_one(end))
         any = true;
     return any;
 }
