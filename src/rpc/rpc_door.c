@@ -67,6 +67,7 @@ struct rpc_door {
     size_t listening;         /* of them are watched */
     struct arrival *arrivals; /* that wait or leave */
     struct passage *passages;
+    struct rpc_load load;
     struct rpc_refusals refusals;
     struct rpc_guests guests;
 };
@@ -227,7 +228,7 @@ static bool begin_passage(struct rpc_door *door, const struct rpc_caller *caller
         passage->next->link = &passage->next;
     door->passages = passage;
     if (passage->cookie &&
-        !rpc_relay_begin(&passage->relay, door->loop->gate, outside, pair[0], on_over))
+        !rpc_relay_begin(&passage->relay, door->loop->gate, outside, pair[0], &door->load, on_over))
         return true;
     end_passage(passage);
     return false;
@@ -392,6 +393,7 @@ static struct rpc_door *new_door(struct rpc_loop *loop, const struct rpc_listeni
     if (!door)
         return NULL;
     door->loop = loop;
+    door->load = (struct rpc_load){.most = RPC_GUESTS_MAX * RPC_SHARE};
     if (how->trusted)
         door->trusted = *how->trusted;
     else

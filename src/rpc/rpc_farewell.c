@@ -111,7 +111,7 @@ void rpc_farewell_begin(struct rpc_farewell *farewell, int fd, int code, const c
     struct speech speech = {.size = 0};
     *farewell = (struct rpc_farewell){.code = code};
     snprintf(farewell->why, sizeof farewell->why, "%s", why);
-    rpc_frames_init(&farewell->frames);
+    rpc_frames_init(&farewell->frames, RPC_PREFACE_SIZE);
     put_head(&speech, 0, FRAME_SETTINGS, 0, 0);
     say(fd, &speech);
 }

@@ -1,8 +1,8 @@
 #include "rpc/rpc_frames.h"
 
-void rpc_frames_init(struct rpc_frames *frames)
+void rpc_frames_init(struct rpc_frames *frames, size_t before)
 {
-    *frames = (struct rpc_frames){.skip = RPC_PREFACE_SIZE};
+    *frames = (struct rpc_frames){.skip = before};
 }
 
 static uint32_t get_u32(const uint8_t *bytes)

@@ -15,7 +15,9 @@ enum rpc_frame_type {
     FRAME_HEADERS = 1,
     FRAME_RST_STREAM = 3,
     FRAME_SETTINGS = 4,
+    FRAME_PING = 6,
     FRAME_GOAWAY = 7,
+    FRAME_WINDOW_UPDATE = 8,
     FRAME_CONTINUATION = 9
 };
 enum rpc_frame_flag { FRAME_ACK = 1, FRAME_END_STREAM = 1, FRAME_END_HEADERS = 4 };
@@ -26,15 +28,15 @@ struct rpc_frame {
     uint32_t stream;
 };
 
-/* Where in a client's bytes one is, wherever the pieces end. */
+/* Where in one side's bytes one is, wherever the pieces end. */
 struct rpc_frames {
     size_t skip;
     uint8_t head[RPC_FRAME_HEAD];
     size_t head_size;
 };
 
-/* Before the preface. */
-void rpc_frames_init(struct rpc_frames *frames);
+/* Before the first frame, that so many bytes come before: the client's preface. */
+void rpc_frames_init(struct rpc_frames *frames, size_t before);
 /* Goes on to behind the next head.  False: the piece is used up. */
 bool rpc_frames_next(struct rpc_frames *frames, const uint8_t **bytes, size_t *size,
                      struct rpc_frame *out);

@@ -15,6 +15,9 @@
 #include "rpc/rpc.h"
 
 #define RPC_GUESTS_MAX 256
+#define RPC_SHARE                                                                   \
+    (5u << 18) /* bytes of requests that each may have under way: of a master 1 MiB \
+                */
 
 struct rpc_guest {
     int fd;          /* gRPC's end */

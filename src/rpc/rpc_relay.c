@@ -63,29 +63,72 @@ static bool drain(struct rpc_lane *lane, int to)
 
 static bool move_out(struct rpc_relay *relay)
 {
-    bool came = fill(&relay->out, relay->inside.watch.fd);
-    relay->spoken = relay->spoken || came;
-    return drain(&relay->out, relay->outside.watch.fd) || came;
+    struct rpc_lane *lane = &relay->out;
+    bool came = fill(lane, relay->inside.watch.fd);
+    if (came)
+        rpc_inspector_hear(&relay->inspector, lane->bytes, lane->count, clock_now());
+    return drain(lane, relay->outside.watch.fd) || came;
 }
 
 /* *why is set where it is to be cut. */
 static bool move_in(struct rpc_relay *relay, const char **why)
 {
     struct rpc_lane *lane = &relay->in;
-    if (!relay->spoken)
-        return false;
     bool came = fill(lane, relay->outside.watch.fd);
     if (came)
         *why = rpc_inspector_take(&relay->inspector, lane->bytes, lane->count, clock_now());
     return !*why && (drain(lane, relay->inside.watch.fd) || came);
 }
 
-static void finish(struct rpc_relay *relay, const char *why)
+void rpc_relay_cut(struct rpc_relay *relay, const char *why)
 {
     rpc_relay_end(relay);
     relay->over(relay, why);
 }
 
+/* ---- the load ---- */
+
+static void count(struct rpc_relay *relay, size_t held)
+{
+    relay->load->held = relay->load->held - relay->share + held;
+    relay->share = held;
+}
+
+/* Whoever holds no more than an even share is safe, however many others there are. */
+static void relieve(struct rpc_load *load)
+{
+    while (load->held > load->most) {
+        struct rpc_relay *largest = load->relays;
+        for (struct rpc_relay *each = largest; each; each = each->next)
+            if (each->share > largest->share)
+                largest = each;
+        rpc_relay_cut(largest,
+                      "its requests hold more than any other's, and all together too much");
+    }
+}
+
+static void join(struct rpc_relay *relay, struct rpc_load *load)
+{
+    relay->load = load;
+    relay->share = 0;
+    relay->next = load->relays;
+    relay->link = &load->relays;
+    if (relay->next)
+        relay->next->link = &relay->next;
+    load->relays = relay;
+}
+
+static void leave(struct rpc_relay *relay)
+{
+    count(relay, 0);
+    *relay->link = relay->next;
+    if (relay->next)
+        relay->next->link = relay->link;
+}
+
+/* ---- readiness ---- */
+
+/* May free the relay. */
 static void move(struct rpc_relay *relay)
 {
     const char *why = NULL;
@@ -94,7 +137,7 @@ static void move(struct rpc_relay *relay)
         moved = move_out(relay);
         moved = move_in(relay, &why) || moved;
         if (why || (relay->in.passed_on && relay->out.passed_on)) {
-            finish(relay, why);
+            rpc_relay_cut(relay, why);
             return;
         }
     }
@@ -102,6 +145,8 @@ static void move(struct rpc_relay *relay)
         rpc_gate_change(relay->gate, &relay->outside.watch, EVENTS);
         rpc_gate_change(relay->gate, &relay->inside.watch, EVENTS);
     }
+    count(relay, relay->inspector.held);
+    relieve(relay->load);
 }
 
 static void on_ready(struct rpc_watch *watch, uint32_t events)
@@ -109,7 +154,7 @@ static void on_ready(struct rpc_watch *watch, uint32_t events)
     struct rpc_relay_end *end = CONTAINER_OF(watch, struct rpc_relay_end, watch);
     struct rpc_relay *relay = end->relay;
     if (!events) {
-        finish(relay, NULL);
+        rpc_relay_cut(relay, NULL);
         return;
     }
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) && watch->due_ns == INT64_MAX)
@@ -127,17 +172,19 @@ static int watch(struct rpc_relay *relay, struct rpc_relay_end *end, int fd)
 }
 
 int rpc_relay_begin(struct rpc_relay *relay, struct rpc_gate *gate, int outside, int inside,
-                    void (*over)(struct rpc_relay *relay, const char *why))
+                    struct rpc_load *load, void (*over)(struct rpc_relay *relay, const char *why))
 {
     relay->gate = gate;
     relay->over = over;
-    rpc_inspector_init(&relay->inspector);
+    rpc_inspector_init(&relay->inspector, clock_now());
     int failed = watch(relay, &relay->outside, outside);
     if (failed)
         return failed;
     failed = watch(relay, &relay->inside, inside);
     if (failed)
         rpc_gate_remove(gate, &relay->outside.watch);
+    else
+        join(relay, load);
     return failed;
 }
 
@@ -151,6 +198,7 @@ bool rpc_relay_flush(struct rpc_relay *relay)
 void rpc_relay_end(struct rpc_relay *relay)
 {
     struct rpc_watch *watches[] = {&relay->outside.watch, &relay->inside.watch};
+    leave(relay);
     for (size_t i = 0; i < 2; i++) {
         rpc_gate_remove(relay->gate, watches[i]);
         close(watches[i]->fd);

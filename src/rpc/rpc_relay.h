@@ -1,9 +1,8 @@
 /* A relay: moves bytes between a caller's connection (outside) and gRPC's end of a pair of sockets
  * (inside), and cuts both when the caller sends what gRPC would not bound (rpc_inspector.h).
  *
- * Nothing of the caller's reaches gRPC before gRPC has spoken: its first words are its SETTINGS,
- * and it takes an acknowledgement of any it has not sent for one of nothing.  Of each direction up
- * to 64 KiB are held; while they are, no more is read.  When one end is over, the other has 5 s.
+ * Of each direction up to 64 KiB are held; while they are, no more is read.  When one end is over,
+ * the other has 5 s.
  *
  * All functions are for the gate's handlers. */
 #ifndef RPC_RPC_RELAY_H
@@ -25,6 +24,13 @@ struct rpc_lane {
 
 struct rpc_relay;
 
+/* What the requests under way of several relays hold together: beyond the most, the relay that
+ * holds the largest part is cut. */
+struct rpc_load {
+    size_t held, most; /* bytes */
+    struct rpc_relay *relays;
+};
+
 struct rpc_relay_end {
     struct rpc_watch watch;
     struct rpc_relay *relay;
@@ -35,7 +41,9 @@ struct rpc_relay {
     struct rpc_relay_end outside, inside;
     struct rpc_lane in, out; /* to gRPC, and to the caller */
     struct rpc_inspector inspector;
-    bool spoken; /* gRPC has */
+    struct rpc_load *load;
+    size_t share; /* of its bytes */
+    struct rpc_relay *next, **link;
     /* Both descriptors are closed.  why is NULL unless the connection was cut.  May free the relay.
      */
     void (*over)(struct rpc_relay *relay, const char *why);
@@ -43,7 +51,9 @@ struct rpc_relay {
 
 /* Of two non-blocking sockets, which are the relay's then.  0 or -errno: they are not. */
 int rpc_relay_begin(struct rpc_relay *relay, struct rpc_gate *gate, int outside, int inside,
-                    void (*over)(struct rpc_relay *relay, const char *why));
+                    struct rpc_load *load, void (*over)(struct rpc_relay *relay, const char *why));
+/* Ends it at once; over() is called, with why. */
+void rpc_relay_cut(struct rpc_relay *relay, const char *why);
 /* Moves what gRPC has written as far as it goes now.  True: nothing is left. */
 bool rpc_relay_flush(struct rpc_relay *relay);
 /* Closes both; over() is not called. */

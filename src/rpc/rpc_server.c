@@ -4,12 +4,15 @@
 #include <stdlib.h>
 
 #include "rpc/rpc_door.h"
+#include "rpc/rpc_guests.h"
+#include "rpc/rpc_inspector.h"
 #include "util/clock.h"
 
 #define IDLE_MAX_MS          60000 /* of a connection without calls; clients connect again */
 #define PING_INTERVAL_MIN_MS 5000  /* that a client may keep to; half of what ours does */
-#define STREAMS_MAX          32    /* calls under way on a connection; a master has a handful */
-#define MEMORY_MAX           (256u << 20) /* bytes that gRPC holds for connections, requests and replies */
+/* Bytes that gRPC may hold: all that the door lets requests have, a third more as it is handed out
+ * ahead, and connections and replies. */
+#define MEMORY_MAX (RPC_GUESTS_MAX * RPC_SHARE / 2 * 3)
 
 /* The place to choose TLS. */
 static grpc_server_credentials *choose_credentials(void)
@@ -38,7 +41,7 @@ static struct rpc_slot *fill_slots(struct rpc_server *server, struct rpc_slot *s
     return slot;
 }
 
-/* Requests that never come to their end are given up when all together hold too much. */
+/* The quota is a last resort: where it is short, gRPC gives up anybody's. */
 static grpc_server *create_server(struct rpc_args *args)
 {
     grpc_resource_quota *quota = grpc_resource_quota_create("calls");
@@ -60,7 +63,7 @@ static struct rpc_server *new_server(struct rpc_loop *loop, const struct rpc_ser
     struct rpc_args args;
     rpc_args_init(&args);
     rpc_args_add(&args, GRPC_ARG_MAX_CONNECTION_IDLE_MS, IDLE_MAX_MS);
-    rpc_args_add(&args, GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
+    rpc_args_add(&args, GRPC_ARG_MAX_CONCURRENT_STREAMS, RPC_STREAMS_MAX);
     rpc_args_add(&args, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                  PING_INTERVAL_MIN_MS);
     server->loop = loop;

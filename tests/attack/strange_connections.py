@@ -29,6 +29,7 @@ from protocol import (
 
 RST_STREAM, WINDOW_UPDATE, CONTINUATION = 3, 8, 9  # frames
 INITIAL_WINDOW = 4  # a setting
+CALLS = 32  # under way that an agent has of one connection
 KEPT = 32  # connections that an agent has of one address or user
 PREFACE_TIME = 5  # s that it waits for a connection's first words
 SLACK = 3  # s
@@ -124,6 +125,58 @@ def garbage_frames(prey):
 # ---- never done ----
 
 
+class Windows(Connection):
+    """A connection with as many calls as may be, whose requests are sent as there is room for them."""
+
+    def __init__(self, prey):
+        super().__init__(prey)
+        self.greet(ahead=frame(SETTINGS, ACK, 0))
+        streams = range(1, 2 * CALLS, 2)
+        self.room = dict.fromkeys([0, *streams], 65535)
+        self.left = dict.fromkeys(streams, (4 << 20) - 10)
+        self.heard = b""
+        for stream in streams:
+            self.send(opening(stream, PREPARE))
+            self.put(stream, struct.pack("!BI", 0, 4 << 20))
+
+    def put(self, stream, data):
+        self.room[0] -= len(data)
+        self.room[stream] -= len(data)
+        return self.send(body(stream, data, ended=False))
+
+    def hear(self):
+        """False: the agent has ended it."""
+        try:
+            self.socket.setblocking(False)
+            while data := self.socket.recv(1 << 16):
+                self.heard += data
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        else:
+            return False
+        self.socket.settimeout(2)
+        while len(self.heard) >= 9 and len(self.heard) >= (size := 9 + int.from_bytes(self.heard[:3], "big")):
+            kind, stream = self.heard[3], int.from_bytes(self.heard[5:9], "big")
+            if kind == WINDOW_UPDATE and stream in self.room:
+                self.room[stream] += int.from_bytes(self.heard[9:13], "big")
+            self.heard = self.heard[size:]
+        return True
+
+    def push(self):
+        """Sends what there is room for; False: the agent has ended it."""
+        if not self.hear():
+            return False
+        for stream, left in self.left.items():
+            size = min(left, self.room[0], self.room[stream])
+            if size > 0:
+                self.left[stream] -= size
+                if not self.put(stream, bytes(size)):
+                    return False
+        return True
+
+
 def unended_headers(prey):
     """A block of headers that goes on and on, then one that does not go on."""
     for _ in range(8):
@@ -143,6 +196,17 @@ def unended_messages(prey):
         for stream in range(1, 200, 2):
             connection.request(stream, PREPARE, bytes(4000), length=(4 << 20) - 1, ended=False)
     time.sleep(2)
+
+
+def unended_requests(prey):
+    """Calls of which each has nearly all of its 4 MiB, as fast as the agent gives room, for as long as
+    it lets them."""
+    made = [Windows(prey) for _ in range(8)]
+    deadline = time.monotonic() + 3
+    while made and time.monotonic() < deadline:
+        made = [connection for connection in made if connection.push()]
+        time.sleep(0.001)
+    assert not made, "requests that do not end stay"
 
 
 def open_streams(prey):

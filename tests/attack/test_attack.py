@@ -14,6 +14,7 @@ GROUPS = {
     "silent": ["idle_connections", "slow_preface", "greeted_and_idle"],
     "nonsense": ["garbage", "http1", "tls", "garbage_frames", "broken_messages"],
     "never done": ["unended_headers", "unended_messages", "window_of_zero"],
+    "unended": ["unended_requests"],
     "headers": ["huge_headers"],
     "streams": ["open_streams"],
     "floods": ["settings_flood", "ping_flood", "rapid_reset"],

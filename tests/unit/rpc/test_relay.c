@@ -20,6 +20,7 @@
 
 #define PATIENCE_NS (10 * NS_PER_S)
 #define MUCH        (20u << 20)
+#define LOAD_MAX    100000
 #define HELD_MAX    (2u << 20) /* by the relay and the kernel */
 
 static const uint8_t settings[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
@@ -32,24 +33,34 @@ struct bench {
     int caller, grpc;
     bool begun, over, ended; /* the gate's thread */
     const char *why;
+    struct rpc_load load;
+    bool cut; /* another relay of the load */
+};
+
+struct other {
+    struct bench *bench;
+    struct rpc_relay *relay;
+    int outside, inside, caller, grpc;
 };
 
 /* ---- on the gate's thread ---- */
 
-static struct bench *bench_of_relay;
-
 static void on_over(struct rpc_relay *relay, const char *why)
 {
-    (void)relay;
-    bench_of_relay->over = true;
-    bench_of_relay->why = why;
+    struct bench *bench = CONTAINER_OF(relay->load, struct bench, load);
+    if (relay != bench->relay) { /* the other one */
+        bench->cut = true;
+        return;
+    }
+    bench->over = true;
+    bench->why = why;
 }
 
 static void begin(void *arg)
 {
     struct bench *bench = arg;
-    bench->begun =
-        rpc_relay_begin(bench->relay, bench->gate, bench->outside, bench->inside, on_over) == 0;
+    bench->begun = rpc_relay_begin(bench->relay, bench->gate, bench->outside, bench->inside,
+                                   &bench->load, on_over) == 0;
 }
 
 static void end(void *arg)
@@ -77,9 +88,8 @@ static void pair_of(int *ours, int *relays)
 
 static void set_up(struct bench *bench)
 {
-    *bench = (struct bench){.relay = calloc(1, sizeof *bench->relay)};
+    *bench = (struct bench){.relay = calloc(1, sizeof *bench->relay), .load = {.most = LOAD_MAX}};
     assert_non_null(bench->relay);
-    bench_of_relay = bench;
     assert_int_equal(rpc_gate_create(&bench->gate, NULL), 0);
     pair_of(&bench->caller, &bench->outside);
     pair_of(&bench->grpc, &bench->inside);
@@ -125,12 +135,6 @@ static void hear(int fd, const void *bytes, size_t size)
     }
     assert_memory_equal(got, bytes, size);
     free(got);
-}
-
-static bool is_silent(int fd)
-{
-    struct pollfd state = {.fd = fd, .events = POLLIN};
-    return poll(&state, 1, 50) == 0;
 }
 
 /* It comes to its end, with no byte more. */
@@ -190,23 +194,6 @@ static void go_on(struct flow *flow, const uint8_t *bytes, size_t size, bool sti
 }
 
 /* ---- tests ---- */
-
-static void test_nothing_before_grpc_has_spoken(void **state)
-{
-    (void)state;
-    struct bench bench;
-    set_up(&bench);
-    say(bench.caller, RPC_PREFACE, RPC_PREFACE_SIZE);
-    say(bench.caller, settings, sizeof settings);
-    say(bench.caller, acknowledgement, sizeof acknowledgement);
-    assert_true(is_silent(bench.grpc));
-    say(bench.grpc, settings, sizeof settings);
-    hear(bench.grpc, RPC_PREFACE, RPC_PREFACE_SIZE);
-    hear(bench.grpc, settings, sizeof settings);
-    hear(bench.grpc, acknowledgement, sizeof acknowledgement);
-    hear(bench.caller, settings, sizeof settings);
-    tear_down(&bench);
-}
 
 static void test_much_both_ways(void **state)
 {
@@ -330,6 +317,76 @@ static void test_a_cut(void **state)
     tear_down(&bench);
 }
 
+/* A call's HEADERS, and so many frames of its request, without an end. */
+static void say_request(int fd, uint8_t stream, unsigned frames)
+{
+    static const uint8_t frame[RPC_FRAME_HEAD + 4087] = {0, 15, 247};
+    uint8_t bytes[sizeof frame] = {0, 0, 0, 1, 4, 0, 0, 0, stream};
+    say(fd, bytes, RPC_FRAME_HEAD);
+    memcpy(bytes, frame, sizeof frame);
+    bytes[8] = stream;
+    while (frames--)
+        (void)!send(fd, bytes, sizeof bytes, MSG_NOSIGNAL); /* he may be cut */
+}
+
+static void hear_request(int fd, uint8_t stream, unsigned frames)
+{
+    uint8_t bytes[RPC_FRAME_HEAD + 4087] = {0, 0, 0, 1, 4, 0, 0, 0, stream};
+    hear(fd, bytes, RPC_FRAME_HEAD);
+    memcpy(bytes, (uint8_t[]){0, 15, 247, 0, 0}, 5);
+    while (frames--)
+        hear(fd, bytes, sizeof bytes);
+}
+
+static void begin_other(void *arg)
+{
+    struct other *other = arg;
+    assert_int_equal(rpc_relay_begin(other->relay, other->bench->gate, other->outside,
+                                     other->inside, &other->bench->load, on_over),
+                     0);
+}
+
+/* Requests of two callers: the one who has more of them is cut when both have too much. */
+static void test_requests_of_all_together(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up_greeted(&bench);
+    struct other other = {.bench = &bench, .relay = calloc(1, sizeof *other.relay)};
+    assert_non_null(other.relay);
+    pair_of(&other.caller, &other.outside);
+    pair_of(&other.grpc, &other.inside);
+    rpc_gate_do(bench.gate, begin_other, &other);
+    say(other.caller, RPC_PREFACE, RPC_PREFACE_SIZE);
+    say(other.caller, settings, sizeof settings);
+    hear(other.grpc, RPC_PREFACE, RPC_PREFACE_SIZE);
+    hear(other.grpc, settings, sizeof settings);
+    for (uint8_t stream = 1; stream < 11; stream += 2) { /* they do not add up */
+        say_request(bench.caller, stream, 9);
+        hear_request(bench.grpc, stream, 9);
+        say(bench.grpc, (uint8_t[]){0, 0, 0, 1, 5, 0, 0, 0, stream}, RPC_FRAME_HEAD);
+        hear(bench.caller, (uint8_t[]){0, 0, 0, 1, 5, 0, 0, 0, stream}, RPC_FRAME_HEAD);
+    }
+    say_request(other.caller, 1, 12);
+    hear_request(other.grpc, 1, 12);
+    say_request(bench.caller, 11, 14);
+    hear_end(bench.caller);
+    await_end(&bench);
+    assert_string_equal(bench.why,
+                        "its requests hold more than any other's, and all together too much");
+    say_request(other.caller, 3, 9); /* there is room again */
+    hear_request(other.grpc, 3, 9);
+    say_request(other.caller, 5, 9);
+    hear_end(other.caller);
+    rpc_gate_do(bench.gate, look, &bench);
+    assert_true(bench.cut);
+    assert_int_equal(bench.load.held, 0);
+    close(other.caller);
+    close(other.grpc);
+    free(other.relay);
+    tear_down(&bench);
+}
+
 static void flush(void *arg)
 {
     struct bench *bench = arg;
@@ -357,14 +414,10 @@ static void test_the_last_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_before_grpc_has_spoken),
-        cmocka_unit_test(test_much_both_ways),
-        cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_the_caller_ends_first),
-        cmocka_unit_test(test_grpc_ends_first),
-        cmocka_unit_test(test_one_end_is_over),
-        cmocka_unit_test(test_a_cut),
-        cmocka_unit_test(test_the_last_words),
+        cmocka_unit_test(test_much_both_ways),           cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_the_caller_ends_first),    cmocka_unit_test(test_grpc_ends_first),
+        cmocka_unit_test(test_one_end_is_over),          cmocka_unit_test(test_a_cut),
+        cmocka_unit_test(test_requests_of_all_together), cmocka_unit_test(test_the_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
