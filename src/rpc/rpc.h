@@ -109,7 +109,8 @@ struct rpc_listening {
  * NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The tables of
  * services must outlive the server.
  *
- * At most 256 connections are served, 32 of one key; one without a call for a minute is closed. */
+ * At most 256 connections are served, 32 of one key; one without a call for a minute is closed, or
+ * as soon as another one needs its place. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
                       const struct rpc_service *service, const struct rpc_listening *how,
                       uint16_t *port, struct error *err);

@@ -22,7 +22,8 @@
 #include "util/clock.h"
 
 #define PREFACE_NS      (5 * NS_PER_S)
-#define OF_ONE_KEY_MAX  32 /* connections, that wait or are served */
+#define IDLE_NS         (500 * NS_PER_MS) /* that a connection is idle before it gives way */
+#define OF_ONE_KEY_MAX  32                /* connections, that wait or are served */
 #define LEAVING_MAX     64 /* that were refused, and are read until their words have arrived */
 #define LEAVING_SCARCE  4  /* likewise, while descriptors are scarce */
 #define LEAVING_OF_ONE  8  /* likewise, of one key */
@@ -50,6 +51,7 @@ struct passage {
     struct passage *next, **link;
     struct rpc_caller caller;
     uint64_t cookie; /* of gRPC's end */
+    bool yielded;
 };
 
 struct listener {
@@ -149,55 +151,11 @@ static void refuse(struct arrival *arrival, int code, const char *why)
     rpc_gate_change(door->loop->gate, &arrival->watch, EPOLLIN);
 }
 
-/* ---- admission ---- */
-
-/* Fills why and returns false if there is no room for one more.  The one that asks is not among
- * those that wait. */
-static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
-{
-    struct rpc_door *door = arrival->door;
-    const char *key = arrival->caller.key;
-    size_t waiting_of_key, served_of_key;
-    size_t count = count_arrivals(door, false, key, &waiting_of_key) +
-                   rpc_guests_count(&door->guests, key, &served_of_key);
-    why[0] = '\0';
-    if (is_scarce(arrival->watch.fd))
-        snprintf(why, RPC_WHY_MAX, "%s", no_descriptors);
-    else if (waiting_of_key + served_of_key > OF_ONE_KEY_MAX)
-        snprintf(why, RPC_WHY_MAX,
-                 "the agent has %d connections of %s already, and takes no more: end the programs "
-                 "that hold them",
-                 OF_ONE_KEY_MAX, key);
-    else if (count > RPC_GUESTS_MAX)
-        snprintf(why, RPC_WHY_MAX, "the agent has %d connections already: wait until one ends",
-                 RPC_GUESTS_MAX);
-    return !why[0];
-}
-
-/* False: he was refused, or is gone. */
-static bool may_stay(struct arrival *arrival)
-{
-    struct rpc_door *door = arrival->door;
-    char why[RPC_WHY_MAX];
-    switch (rpc_who_calls(rpc_gate_owners(door->loop->gate), &door->trusted, arrival->watch.fd,
-                          &arrival->caller, why)) {
-    case RPC_WHO_FINE:
-        return true;
-    case RPC_WHO_GONE:
-        close_arrival(arrival);
-        return false;
-    case RPC_WHO_FOREIGN:
-        break;
-    }
-    refuse(arrival, RPC_PERMISSION_DENIED, why);
-    return false;
-}
-
 /* ---- passages ---- */
 
 static void end_passage(struct passage *passage)
 {
-    rpc_guests_leave(&passage->door->guests, passage->cookie);
+    rpc_guests_leave(&passage->door->guests, passage->cookie, passage->yielded);
     *passage->link = passage->next;
     if (passage->next)
         passage->next->link = passage->link;
@@ -210,6 +168,13 @@ static void on_over(struct rpc_relay *relay, const char *why)
     if (why)
         rpc_refusals_add(&passage->door->refusals, &passage->caller, why);
     end_passage(passage);
+}
+
+static void yield(struct passage *passage)
+{
+    passage->yielded = true;
+    rpc_relay_cut(&passage->relay,
+                  "nothing is under way on it, and another caller needs its place");
 }
 
 /* False: there is no place, or no memory; the descriptors are as they were. */
@@ -233,6 +198,94 @@ static bool begin_passage(struct rpc_door *door, const struct rpc_caller *caller
     end_passage(passage);
     return false;
 }
+
+static void end_early(struct arrival *arrival, const char *why)
+{
+    rpc_refusals_add(&arrival->door->refusals, &arrival->caller, why);
+    close_arrival(arrival);
+}
+
+/* ---- room ---- */
+
+/* The passage on which nothing has been under way for longest, or the arrival that has waited for
+ * longer than that, of a key unless that is NULL, ends for a newcomer.  False: something is under
+ * way on each. */
+static bool gives_way(const struct arrival *newcomer, const char *key)
+{
+    struct rpc_door *door = newcomer->door;
+    struct passage *idle = NULL;
+    struct arrival *slow = NULL;
+    int64_t since_ns = clock_now() - IDLE_NS;
+    for (struct passage *each = door->passages; each; each = each->next) {
+        int64_t idle_ns = rpc_inspector_idle_ns(&each->relay.inspector);
+        if (idle_ns >= since_ns || (key && strcmp(each->caller.key, key) != 0))
+            continue;
+        since_ns = idle_ns;
+        idle = each;
+    }
+    for (struct arrival *each = door->arrivals; each; each = each->next) {
+        int64_t came_ns = each->watch.due_ns - PREFACE_NS;
+        if (each == newcomer || each->leaving || came_ns >= since_ns ||
+            (key && strcmp(each->caller.key, key) != 0))
+            continue;
+        since_ns = came_ns;
+        slow = each;
+    }
+    if (slow)
+        end_early(slow, "it has said nothing yet, and another caller needs its place");
+    else if (idle)
+        yield(idle);
+    return slow || idle;
+}
+
+/* Makes it if need be.  Fills why and returns false if there is no room for one more.  The one that
+ * asks is not among those that wait. */
+static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
+{
+    struct rpc_door *door = arrival->door;
+    const char *key = arrival->caller.key;
+    size_t waiting_of_key, served_of_key;
+    size_t count = count_arrivals(door, false, key, &waiting_of_key) +
+                   rpc_guests_count(&door->guests, key, &served_of_key);
+    const bool of_key = waiting_of_key + served_of_key > OF_ONE_KEY_MAX;
+    why[0] = '\0';
+    if (is_scarce(arrival->watch.fd))
+        snprintf(why, RPC_WHY_MAX, "%s", no_descriptors);
+    else if ((!of_key && count <= RPC_GUESTS_MAX) || gives_way(arrival, of_key ? key : NULL))
+        return true;
+    else if (of_key)
+        snprintf(why, RPC_WHY_MAX,
+                 "the agent has %d connections of %s already, and takes no more: end the programs "
+                 "that hold them",
+                 OF_ONE_KEY_MAX, key);
+    else
+        snprintf(why, RPC_WHY_MAX, "the agent has %d connections already: wait until one ends",
+                 RPC_GUESTS_MAX);
+    return false;
+}
+
+/* ---- admission ---- */
+
+/* False: he was refused, or is gone. */
+static bool may_stay(struct arrival *arrival)
+{
+    struct rpc_door *door = arrival->door;
+    char why[RPC_WHY_MAX];
+    switch (rpc_who_calls(rpc_gate_owners(door->loop->gate), &door->trusted, arrival->watch.fd,
+                          &arrival->caller, why)) {
+    case RPC_WHO_FINE:
+        return true;
+    case RPC_WHO_GONE:
+        close_arrival(arrival);
+        return false;
+    case RPC_WHO_FOREIGN:
+        break;
+    }
+    refuse(arrival, RPC_PERMISSION_DENIED, why);
+    return false;
+}
+
+/* ---- handing over ---- */
 
 static bool make_pair(int pair[2])
 {
@@ -266,12 +319,6 @@ static void hand_over(struct arrival *arrival)
 }
 
 /* ---- the preface ---- */
-
-static void end_early(struct arrival *arrival, const char *why)
-{
-    rpc_refusals_add(&arrival->door->refusals, &arrival->caller, why);
-    close_arrival(arrival);
-}
 
 /* It is looked at, not taken: gRPC reads it again. */
 static void on_preface(struct rpc_watch *watch, uint32_t events)

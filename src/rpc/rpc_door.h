@@ -2,8 +2,9 @@
  * between it and gRPC (rpc_relay.h).
  *
  * A connection must be one of a user who is served (rpc_who.h), have room (of all, and of those of
- * its key), and begin as HTTP/2 does within 5 s.  Whoever is refused is told why as the status of
- * his first call (rpc_farewell.h). */
+ * its key), and begin as HTTP/2 does within 5 s.  Where there is no room, the connection on which
+ * nothing has been under way for longest gives way.  Whoever is refused is told why as the status
+ * of his first call (rpc_farewell.h). */
 #ifndef RPC_RPC_DOOR_H
 #define RPC_RPC_DOOR_H
 

@@ -35,25 +35,37 @@ static void drop_those_that_left(struct rpc_guests *guests)
     guests->count = kept;
 }
 
+static bool is_full(const struct rpc_guests *guests)
+{
+    size_t yielded = 0;
+    for (size_t i = 0; i < guests->count; i++)
+        yielded += guests->items[i].yielded;
+    return guests->count - yielded == RPC_GUESTS_MAX ||
+           guests->count == sizeof guests->items / sizeof *guests->items;
+}
+
 uint64_t rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller)
 {
     uint64_t cookie = rpc_socket_cookie(fd);
     pthread_mutex_lock(&guests->lock);
     drop_those_that_left(guests);
-    if (guests->count == RPC_GUESTS_MAX)
+    if (is_full(guests))
         cookie = 0;
     if (cookie)
-        guests->items[guests->count++] = (struct rpc_guest){fd, cookie, true, *caller};
+        guests->items[guests->count++] = (struct rpc_guest){fd, cookie, true, false, *caller};
     pthread_mutex_unlock(&guests->lock);
     return cookie;
 }
 
-void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie)
+void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie, bool yielded)
 {
     pthread_mutex_lock(&guests->lock);
-    for (size_t i = 0; i < guests->count; i++)
-        if (guests->items[i].cookie == cookie)
-            guests->items[i].relayed = false;
+    for (size_t i = 0; i < guests->count; i++) {
+        if (guests->items[i].cookie != cookie)
+            continue;
+        guests->items[i].relayed = false;
+        guests->items[i].yielded = yielded;
+    }
     pthread_mutex_unlock(&guests->lock);
 }
 
@@ -61,10 +73,14 @@ size_t rpc_guests_count(struct rpc_guests *guests, const char *key, size_t *of_k
 {
     pthread_mutex_lock(&guests->lock);
     drop_those_that_left(guests);
+    size_t count = 0;
     *of_key = 0;
-    for (size_t i = 0; i < guests->count; i++)
+    for (size_t i = 0; i < guests->count; i++) {
+        if (guests->items[i].yielded)
+            continue;
+        count++;
         *of_key += strcmp(guests->items[i].caller.key, key) == 0;
-    size_t count = guests->count;
+    }
     pthread_mutex_unlock(&guests->lock);
     return count;
 }

@@ -1,9 +1,9 @@
 /* The connections that gRPC serves, and who made each.  Any thread.
  *
- * A place is free when neither the relay nor gRPC has the connection any more.  gRPC closes its end
- * when no call on it is left either, and says nothing: it shows by the descriptor, which then is
- * none or another socket's.  So as long as a call can be asked for its peer, "fd:7", 7 is the
- * connection that it came on. */
+ * A place is free when neither the relay nor gRPC has the connection any more, or it was yielded.
+ * gRPC closes its end when no call on it is left either, and says nothing: it shows by the
+ * descriptor, which then is none or another socket's.  So as long as a call can be asked for its
+ * peer, "fd:7", 7 is the connection that it came on. */
 #ifndef RPC_RPC_GUESTS_H
 #define RPC_RPC_GUESTS_H
 
@@ -14,7 +14,8 @@
 
 #include "rpc/rpc.h"
 
-#define RPC_GUESTS_MAX 256
+#define RPC_GUESTS_MAX  256
+#define RPC_YIELDED_MAX 64 /* that gRPC has not closed yet */
 #define RPC_SHARE                                                                   \
     (5u << 18) /* bytes of requests that each may have under way: of a master 1 MiB \
                 */
@@ -22,14 +23,14 @@
 struct rpc_guest {
     int fd;          /* gRPC's end */
     uint64_t cookie; /* the kernel's number of the socket, never used again */
-    bool relayed;
+    bool relayed, yielded;
     struct rpc_caller caller;
 };
 
 struct rpc_guests {
     pthread_mutex_t lock;
-    size_t count;
-    struct rpc_guest items[RPC_GUESTS_MAX];
+    size_t count; /* of those that yielded, too */
+    struct rpc_guest items[RPC_GUESTS_MAX + RPC_YIELDED_MAX];
 };
 
 void rpc_guests_init(struct rpc_guests *guests);
@@ -37,9 +38,9 @@ void rpc_guests_fini(struct rpc_guests *guests);
 
 /* The cookie of fd, gRPC's end, or 0: there is no place. */
 uint64_t rpc_guests_add(struct rpc_guests *guests, int fd, const struct rpc_caller *caller);
-/* The relay of that one is over. */
-void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie);
-/* How many there are, and how many of them have the key. */
+/* The relay of that one is over; if it yielded its place to another, that is free at once. */
+void rpc_guests_leave(struct rpc_guests *guests, uint64_t cookie, bool yielded);
+/* How many have places, and how many of them have the key. */
 size_t rpc_guests_count(struct rpc_guests *guests, const char *key, size_t *of_key);
 bool rpc_guests_find(struct rpc_guests *guests, int fd, struct rpc_caller *out);
 

@@ -8,6 +8,7 @@ import os
 import ssl
 import struct
 import time
+from dataclasses import replace
 
 from impostor import ACK, DATA, END_HEADERS, HEADERS, PING, SETTINGS, field, frame
 from protocol import (
@@ -30,6 +31,7 @@ from protocol import (
 RST_STREAM, WINDOW_UPDATE, CONTINUATION = 3, 8, 9  # frames
 INITIAL_WINDOW = 4  # a setting
 CALLS = 32  # under way that an agent has of one connection
+ALL_KEPT = 256
 KEPT = 32  # connections that an agent has of one address or user
 PREFACE_TIME = 5  # s that it waits for a connection's first words
 SLACK = 3  # s
@@ -50,6 +52,19 @@ def greeted_and_idle(prey):
     time.sleep(3)
     for connection in made:
         connection.drop()
+
+
+def holds_the_door(prey):
+    """All connections that the agent has, from as many addresses as that takes, for ever."""
+    made = [
+        Connection(replace(prey, source=f"10.93.0.{2 + i}")).greet()
+        for i in range(ALL_KEPT // KEPT)
+        for _ in range(KEPT)
+    ]
+    time.sleep(0.6)
+    print("held", flush=True)
+    time.sleep(2)
+    assert still_open(made)
 
 
 def slow_preface(prey):

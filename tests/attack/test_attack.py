@@ -5,7 +5,9 @@ The strangers are in strange_*.py, one function each; target.py has what must ho
 """
 
 import pytest
+from harness import waiting
 from strange_traffic import PROOF
+from target import PORTS
 
 ATTEMPTS = 256  # to connect where nobody has proved to be an agent of the run, a minute
 
@@ -34,6 +36,20 @@ GROUPS = {
 @pytest.mark.parametrize("strangers", GROUPS.values(), ids=GROUPS)
 def test_from_the_network(reachable, strangers):
     reachable.ready().withstands(*strangers)
+
+
+def test_a_door_that_is_held(reachable):
+    """Those who have nothing under way make room for a run's master."""
+    reachable.ready()
+    prey = {"host": reachable.address, "port": PORTS[0]}
+    stranger = reachable.stranger("holds_the_door", prey, 0)
+    for _ in waiting("the stranger's connections", stranger):
+        if "held" in stranger.text():
+            break
+    reachable.next_run()
+    assert stranger.wait() == 0, stranger.text()
+    reachable.is_as_before()
+    reachable.sound = True
 
 
 def test_what_a_third_host_sees(reachable):

@@ -349,11 +349,25 @@ static void test_only_so_many_calls_of_a_connection(void **state)
 
 /* ---- crowds ---- */
 
-static void crowd(struct door *door, int *fds, unsigned count, const uid_t *uid)
+/* Of Clock, whose request does not come. */
+static void begin_call(int fd)
+{
+    static const uint8_t call[] = "\0\0\0\4\0\0\0\0\0" /* SETTINGS */
+                                  "\0\0\x35\1\4\0\0\0\1\x83\x86"
+                                  "\x04\x17/tcpflowgen.Agent/Clock"
+                                  "\x41\1a"
+                                  "\0\2te\x8trailers"
+                                  "\0\6accept\1x";
+    assert_int_equal(send(fd, call, sizeof call - 1, MSG_NOSIGNAL), sizeof call - 1);
+}
+
+static void crowd(struct door *door, int *fds, unsigned count, const uid_t *uid, bool calls)
 {
     for (unsigned i = 0; i < count; i++) {
         fds[i] = uid ? raw_of(door, *uid) : raw(door);
         say(fds[i], PREFACE);
+        if (calls)
+            begin_call(fds[i]);
     }
 }
 
@@ -370,14 +384,15 @@ static void test_only_so_many_of_one_user(void **state)
     int fds[OF_ONE + 3];
     open_door(&door, NULL);
     unsigned before = descriptors();
-    crowd(&door, fds, OF_ONE, NULL);
+    crowd(&door, fds, OF_ONE, NULL, true);
     struct answer answer = pair_clock(&door.pair);
     assert_int_equal(answer.code, RPC_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(answer.text, "has 32 connections of uid"));
     assert_int_equal(door.refused, 1);
     close(fds[0]);
     for (int tries = 0; answer.code != RPC_OK; tries++) { /* once gRPC has noticed */
-        assert_true(tries < 100);
+        assert_true(tries < 1000);
+        usleep(1000);
         answer = pair_clock(&door.pair);
     }
     disperse(fds + 1, OF_ONE - 1);
@@ -395,13 +410,61 @@ static void test_only_so_many_in_all(void **state)
     open_door(&door, "1001,1002,1003,1004,1005,1006,1007,1008");
     unsigned before = descriptors();
     for (unsigned i = 0; i < IN_ALL / OF_ONE; i++)
-        crowd(&door, fds + i * OF_ONE, OF_ONE, &(uid_t){1001 + i});
+        crowd(&door, fds + i * OF_ONE, OF_ONE, &(uid_t){1001 + i}, true);
     struct answer answer = pair_clock(&door.pair);
     assert_int_equal(answer.code, RPC_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(answer.text, "256 connections already"));
     disperse(fds, IN_ALL);
     await_descriptors(&door, before + 1); /* the client's, that was refused */
     assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
+    pair_fini(&door.pair);
+}
+
+/* In a full door: the one that has been idle for longest, not one with a call. */
+static void test_who_gives_way(void **state)
+{
+    (void)state;
+    struct door door;
+    int fds[IN_ALL];
+    if (geteuid() != 0)
+        skip();
+    open_door(&door, "1001,1002,1003,1004,1005,1006,1007,1008");
+    for (unsigned i = 0; i < IN_ALL / OF_ONE; i++)
+        crowd(&door, fds + i * OF_ONE, OF_ONE, &(uid_t){1001 + i}, i != 5);
+    assert_int_equal(pair_clock(&door.pair).code, RPC_RESOURCE_EXHAUSTED); /* too early */
+    usleep(600000);
+    assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
+    assert_true(was_closed(fds[5 * OF_ONE], 2000));
+    for (unsigned i = 1; i < IN_ALL; i += 10)
+        assert_false(was_closed(fds[i], 3));
+    await_refusals(&door, 2);
+    assert_memory_equal(door.whom, "uid 1006", 8);
+    assert_non_null(strstr(door.why, "another caller needs its place"));
+    disperse(fds, IN_ALL);
+    pair_fini(&door.pair);
+}
+
+/* Of one user's, for that user.  One who said nothing gives way, too. */
+static void test_who_gives_way_to_his_own(void **state)
+{
+    (void)state;
+    struct door door;
+    int fds[OF_ONE];
+    open_door(&door, NULL);
+    for (unsigned i = 0; i < OF_ONE; i++) {
+        fds[i] = raw(&door);
+        if (i % 2)
+            say(fds[i], PREFACE);
+    }
+    usleep(600000);
+    assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
+    assert_true(was_closed(fds[0], 2000));
+    assert_false(was_closed(fds[1], 3));
+    int fd = raw(&door);
+    assert_true(was_closed(fds[1], 2000));
+    assert_false(was_closed(fds[2], 3));
+    close(fd);
+    disperse(fds, OF_ONE);
     pair_fini(&door.pair);
 }
 
@@ -694,6 +757,8 @@ int main(void)
         cmocka_unit_test(test_only_so_many_calls_of_a_connection),
         cmocka_unit_test(test_only_so_many_of_one_user),
         cmocka_unit_test(test_only_so_many_in_all),
+        cmocka_unit_test(test_who_gives_way),
+        cmocka_unit_test(test_who_gives_way_to_his_own),
         cmocka_unit_test(test_a_flood_of_strangers),
         cmocka_unit_test(test_descriptors_run_out_and_return),
         cmocka_unit_test(test_nothing_is_said_to_a_strangers_port),
