@@ -11,6 +11,7 @@
 #include "util/clock.h"
 
 #define EVENTS_A_TURN 256 /* a flood must not starve the caller */
+#define WAIT_NS       NS_PER_S
 
 struct rpc_timer {
     struct rpc_timer *next;
@@ -88,6 +89,18 @@ static void dispatch(struct rpc_loop *loop, const grpc_event *event)
     watch_idle(&loop->watched);
 }
 
+/* gRPC does its own work in here, where it also waits, and does not tell which.  So it never waits
+ * for longer than WAIT_NS, and is busy with work from the moment on when it should be back. */
+static grpc_event next_event(struct rpc_loop *loop, int64_t until_ns)
+{
+    int64_t now = clock_now();
+    int64_t back_ns = until_ns < now + WAIT_NS ? until_ns : now + WAIT_NS;
+    watch_busy(&loop->watched, "gRPC", back_ns > now ? back_ns : now);
+    grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(back_ns), NULL);
+    watch_idle(&loop->watched);
+    return event;
+}
+
 int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
 {
     int64_t until = rpc_after_ms(timeout_ms);
@@ -100,7 +113,7 @@ int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
             wait_until = 0;
         else if (loop->timers && loop->timers->due_ns < until)
             wait_until = loop->timers->due_ns;
-        grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(wait_until), NULL);
+        grpc_event event = next_event(loop, wait_until);
         if (event.type == GRPC_OP_COMPLETE) {
             dispatch(loop, &event);
             handled++;

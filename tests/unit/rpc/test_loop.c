@@ -1,7 +1,14 @@
 #include "pair.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+#include "util/watchdog.h"
 
 #define POSTS 1000
 
@@ -135,6 +142,95 @@ static void test_post_wakes_a_waiting_loop(void **state)
     assert_int_equal(counter.count, POSTS);
 }
 
+/* ---- the watchdog ---- */
+
+static atomic_bool held, stuck;
+
+/* As if gRPC itself did not come back: it is what the signal interrupts. */
+static void hold(int number)
+{
+    (void)number;
+    atomic_store(&stuck, true);
+    while (atomic_load(&held))
+        usleep(1000);
+}
+
+struct kennel {
+    struct rpc_loop *loop;
+    struct watchdog *watchdog;
+    pthread_t looping;
+    unsigned told;
+    char stage[32];
+};
+
+static void on_told(void *arg, const struct watchdog_news *news)
+{
+    struct kennel *kennel = arg;
+    kennel->told++;
+    snprintf(kennel->stage, sizeof kennel->stage, "%s", news->stage);
+}
+
+static void *wait_in_loop(void *arg)
+{
+    rpc_loop_run(arg, 60000);
+    return NULL;
+}
+
+/* Looks once a second, of a clock that runs ahead. */
+static void look_on(struct kennel *kennel, int seconds)
+{
+    int64_t now = clock_now();
+    for (int i = 0; i <= seconds; i++)
+        watchdog_look(kennel->watchdog, now + i * NS_PER_S);
+}
+
+static void test_grpc_does_not_come_back(void **state)
+{
+    (void)state;
+    struct kennel kennel = {.loop = new_loop()};
+    struct sigaction holding = {.sa_handler = hold}, before;
+    bool posted = false;
+    assert_int_equal(watchdog_create(&kennel.watchdog, on_told, &kennel, NULL), 0);
+    rpc_loop_watch(kennel.loop, kennel.watchdog, "loop", 3 * NS_PER_S);
+    assert_int_equal(sigaction(SIGUSR1, &holding, &before), 0);
+    assert_int_equal(pthread_create(&kennel.looping, NULL, wait_in_loop, kennel.loop), 0);
+    usleep(100000);
+    look_on(&kennel, 2); /* it waits, and may */
+    assert_int_equal(kennel.told, 0);
+    atomic_store(&held, true);
+    pthread_kill(kennel.looping, SIGUSR1);
+    while (!atomic_load(&stuck))
+        usleep(1000);
+    look_on(&kennel, 6);
+    assert_int_equal(kennel.told, 1);
+    assert_string_equal(kennel.stage, "gRPC");
+    atomic_store(&held, false);
+    assert_int_equal(rpc_loop_post(kennel.loop, set_flag, &posted), 0);
+    assert_int_equal(pthread_join(kennel.looping, NULL), 0);
+    assert_true(posted);
+    sigaction(SIGUSR1, &before, NULL);
+    rpc_loop_destroy(kennel.loop);
+    watchdog_destroy(kennel.watchdog);
+}
+
+/* As long as it comes back in time it waits, whatever for. */
+static void test_who_waits_is_not_told(void **state)
+{
+    (void)state;
+    struct kennel kennel = {.loop = new_loop()};
+    assert_int_equal(watchdog_create(&kennel.watchdog, on_told, &kennel, NULL), 0);
+    rpc_loop_watch(kennel.loop, kennel.watchdog, "loop", 300 * NS_PER_MS);
+    assert_int_equal(pthread_create(&kennel.looping, NULL, wait_in_loop, kennel.loop), 0);
+    for (int i = 0; i < 15; i++, usleep(100000))
+        watchdog_look(kennel.watchdog, clock_now());
+    assert_int_equal(kennel.told, 0);
+    bool posted = false;
+    assert_int_equal(rpc_loop_post(kennel.loop, set_flag, &posted), 0);
+    assert_int_equal(pthread_join(kennel.looping, NULL), 0);
+    rpc_loop_destroy(kennel.loop);
+    watchdog_destroy(kennel.watchdog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_restless_timer_starves_nobody),
         cmocka_unit_test(test_posts_from_another_thread),
         cmocka_unit_test(test_post_wakes_a_waiting_loop),
+        cmocka_unit_test(test_grpc_does_not_come_back),
+        cmocka_unit_test(test_who_waits_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
