@@ -1,9 +1,8 @@
-/* The client's calls.
+/* A client's view of one server: its calls, and the link that they go over.
  *
  * A unary call is a stream of one message here.  A call waits until its peer has a connection; from
  * then on three operations are under way: the request, the next message, the status.  The status
  * may overtake the last message, so the end is told when all three are over. */
-#include "rpc/rpc_peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,15 @@
 
 #include <grpc/support/alloc.h>
 
+#include "rpc/rpc_link.h"
 #include "util/clock.h"
+
+struct rpc_peer {
+    struct rpc_link link;
+    struct rpc_loop *loop;
+    struct client_call *calls; /* in progress, or waiting */
+    bool closing;
+};
 
 struct client_call {
     struct rpc_call base; /* its call is NULL while it waits */
@@ -91,7 +98,8 @@ static void leave_connection(struct client_call *call)
     if (call->code == GRPC_STATUS_UNKNOWN)
         call->code = GRPC_STATUS_UNAVAILABLE;
     if (call->connection)
-        rpc_peer_release(call->peer, call->connection, call->code == GRPC_STATUS_UNAVAILABLE);
+        rpc_link_release(&call->peer->link, call->connection,
+                         call->code == GRPC_STATUS_UNAVAILABLE);
     call->connection = NULL;
 }
 
@@ -216,7 +224,7 @@ static void on_late(void *arg)
 
 static void fail(struct client_call *call)
 {
-    const struct rpc_dialled *failure = &call->peer->failure;
+    const struct rpc_dialled *failure = &call->peer->link.failure;
     end_waiting(call, failure->code, failure->why, failure->nobody);
 }
 
@@ -224,7 +232,8 @@ static void await_connection(struct client_call *call)
 {
     int64_t left_ms = (call->deadline_ns - clock_now()) / NS_PER_MS;
     call->waiting = true;
-    bool comes = rpc_peer_connect(call->peer) || (call->wait_ready && call->peer->resting);
+    bool comes =
+        rpc_link_connect(&call->peer->link) || (call->wait_ready && call->peer->link.resting);
     if (!comes)
         fail(call);
     else if (call->deadline_ns != INT64_MAX &&
@@ -232,35 +241,48 @@ static void await_connection(struct client_call *call)
         end_waiting(call, RPC_RESOURCE_EXHAUSTED, "out of memory", false);
 }
 
-void rpc_calls_go_on(struct rpc_peer *peer)
+/* Those that wait go on. */
+static void go_on(struct rpc_peer *peer)
 {
     for (struct client_call *call = peer->calls; call; call = call->next) {
         if (!call->waiting)
             continue;
         rpc_loop_cancel(peer->loop, on_late, call);
-        begin(call, peer->connection);
+        begin(call, peer->link.connection);
     }
 }
 
-void rpc_calls_fail(struct rpc_peer *peer)
+/* Those that do not wait until it is ready end. */
+static void fail_all(struct rpc_peer *peer)
 {
     for (struct client_call *call = peer->calls; call; call = call->next)
         if (call->waiting && !call->wait_ready)
             fail(call);
 }
 
-bool rpc_calls_wait(const struct rpc_peer *peer)
+static void try_again(struct rpc_peer *peer)
 {
     const struct client_call *call = peer->calls;
     while (call && !call->waiting)
         call = call->next;
-    return call;
+    if (call)
+        rpc_link_connect(&peer->link);
 }
 
-void rpc_calls_cancel(struct rpc_peer *peer)
+static void on_link(struct rpc_link *link, enum rpc_link_news news)
 {
-    for (struct client_call *call = peer->calls; call; call = call->next)
-        rpc_cancel(&call->base);
+    struct rpc_peer *peer = CONTAINER_OF(link, struct rpc_peer, link);
+    switch (news) {
+    case RPC_LINK_UP:
+        go_on(peer);
+        break;
+    case RPC_LINK_FAILED:
+        fail_all(peer);
+        break;
+    case RPC_LINK_RESTED:
+        try_again(peer);
+        break;
+    }
 }
 
 /* ---- from outside ---- */
@@ -298,7 +320,7 @@ struct rpc_call *rpc_start(struct rpc_peer *peer, const struct rpc_method *metho
     call->deadline_ns = rpc_after_ms(deadline_ms);
     call->wait_ready = wait_ready;
     call->request = rpc_encode(request);
-    struct rpc_connection *connection = rpc_peer_connection(peer);
+    struct rpc_connection *connection = rpc_link_connection(&peer->link);
     if (connection)
         begin(call, connection);
     else
@@ -313,4 +335,35 @@ void rpc_cancel(struct rpc_call *base)
         end_waiting(call, RPC_CANCELLED, "cancelled", false);
     else if (base->call)
         grpc_call_cancel(base->call, NULL);
+}
+
+/* ---- the peer ---- */
+
+int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const struct endpoint *to,
+                    const struct users *trusted, struct error *err)
+{
+    struct rpc_peer *peer = calloc(1, sizeof *peer);
+    if (!peer)
+        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
+    peer->loop = loop;
+    int failed = rpc_link_init(&peer->link, loop, to, trusted, on_link, err);
+    if (failed) {
+        free(peer);
+        return failed;
+    }
+    *out = peer;
+    return 0;
+}
+
+void rpc_peer_destroy(struct rpc_peer *peer)
+{
+    if (!peer)
+        return;
+    peer->closing = true;
+    for (struct client_call *call = peer->calls; call; call = call->next)
+        rpc_cancel(&call->base);
+    while (peer->calls)
+        rpc_loop_run(peer->loop, -1);
+    rpc_link_fini(&peer->link);
+    free(peer);
 }

@@ -1,4 +1,4 @@
-#include "rpc/rpc_peer.h"
+#include "rpc/rpc_link.h"
 
 #include <netdb.h>
 #include <poll.h>
@@ -47,10 +47,10 @@ static void free_connection(struct rpc_connection *connection)
     free(connection);
 }
 
-static void retire(struct rpc_peer *peer)
+static void retire(struct rpc_link *link)
 {
-    struct rpc_connection *connection = peer->connection;
-    peer->connection = NULL;
+    struct rpc_connection *connection = link->connection;
+    link->connection = NULL;
     if (!connection)
         return;
     connection->retired = true;
@@ -65,18 +65,18 @@ static bool stands(const struct rpc_connection *connection)
     return poll(&state, 1, 0) == 0 && rpc_socket_cookie(connection->fd) == connection->cookie;
 }
 
-struct rpc_connection *rpc_peer_connection(struct rpc_peer *peer)
+struct rpc_connection *rpc_link_connection(struct rpc_link *link)
 {
-    if (peer->connection && !stands(peer->connection))
-        retire(peer);
-    return peer->connection;
+    if (link->connection && !stands(link->connection))
+        retire(link);
+    return link->connection;
 }
 
-void rpc_peer_release(struct rpc_peer *peer, struct rpc_connection *connection, bool broken)
+void rpc_link_release(struct rpc_link *link, struct rpc_connection *connection, bool broken)
 {
     connection->calls--;
-    if (broken && connection == peer->connection)
-        retire(peer);
+    if (broken && connection == link->connection)
+        retire(link);
     else if (connection->retired && !connection->calls)
         free_connection(connection);
 }
@@ -85,55 +85,54 @@ void rpc_peer_release(struct rpc_peer *peer, struct rpc_connection *connection, 
 
 static void on_rested(void *arg);
 
-static void rest(struct rpc_peer *peer)
+static void rest(struct rpc_link *link)
 {
-    peer->resting = rpc_loop_after(peer->loop, peer->rest_ms, on_rested, peer) == 0;
-    peer->rest_ms = peer->rest_ms * 2 < REST_MAX_MS ? peer->rest_ms * 2 : REST_MAX_MS;
+    link->resting = rpc_loop_after(link->loop, link->rest_ms, on_rested, link) == 0;
+    link->rest_ms = link->rest_ms * 2 < REST_MAX_MS ? link->rest_ms * 2 : REST_MAX_MS;
 }
 
-static void fail(struct rpc_peer *peer, const struct rpc_dialled *dialled)
+static void fail(struct rpc_link *link, const struct rpc_dialled *dialled)
 {
-    peer->failure = *dialled;
-    rest(peer);
-    rpc_calls_fail(peer);
+    link->failure = *dialled;
+    rest(link);
+    link->changed(link, RPC_LINK_FAILED);
 }
 
 static void on_dialled(void *arg, const struct rpc_dialled *dialled)
 {
-    struct rpc_peer *peer = arg;
-    peer->dial = NULL;
+    struct rpc_link *link = arg;
+    link->dial = NULL;
     if (dialled->fd < 0) {
-        fail(peer, dialled);
+        fail(link, dialled);
         return;
     }
-    peer->connection = new_connection(dialled->fd);
-    if (!peer->connection) {
+    link->connection = new_connection(dialled->fd);
+    if (!link->connection) {
         close(dialled->fd);
-        fail(peer, &no_memory);
+        fail(link, &no_memory);
         return;
     }
-    peer->rest_ms = REST_FIRST_MS;
-    rpc_calls_go_on(peer);
+    link->rest_ms = REST_FIRST_MS;
+    link->changed(link, RPC_LINK_UP);
 }
 
-static void dial(struct rpc_peer *peer)
+static void dial(struct rpc_link *link)
 {
-    peer->dial = rpc_dial_start(peer->loop, &peer->target, on_dialled, peer);
+    link->dial = rpc_dial_start(link->loop, &link->target, on_dialled, link);
 }
 
 static void on_rested(void *arg)
 {
-    struct rpc_peer *peer = arg;
-    peer->resting = false;
-    if (rpc_calls_wait(peer))
-        dial(peer);
+    struct rpc_link *link = arg;
+    link->resting = false;
+    link->changed(link, RPC_LINK_RESTED);
 }
 
-bool rpc_peer_connect(struct rpc_peer *peer)
+bool rpc_link_connect(struct rpc_link *link)
 {
-    if (!peer->dial && !peer->resting)
-        dial(peer);
-    return peer->dial;
+    if (!link->dial && !link->resting)
+        dial(link);
+    return link->dial;
 }
 
 /* ---- life ---- */
@@ -162,42 +161,26 @@ static int find_target(struct rpc_target *out, const struct endpoint *to, struct
     return 0;
 }
 
-int rpc_peer_create(struct rpc_peer **out, struct rpc_loop *loop, const struct endpoint *to,
-                    const struct users *trusted, struct error *err)
+int rpc_link_init(struct rpc_link *link, struct rpc_loop *loop, const struct endpoint *to,
+                  const struct users *trusted,
+                  void (*changed)(struct rpc_link *link, enum rpc_link_news news),
+                  struct error *err)
 {
     if (rpc_loop_gate(loop, err))
         return ERROR_SYSTEM;
-    struct rpc_peer *peer = calloc(1, sizeof *peer);
-    if (!peer)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    peer->loop = loop;
-    peer->rest_ms = REST_FIRST_MS;
-    peer->failure = no_memory; /* if not even an attempt can be made */
+    *link = (struct rpc_link){.loop = loop, .rest_ms = REST_FIRST_MS, .changed = changed};
+    link->failure = no_memory; /* if not even an attempt can be made */
     if (trusted)
-        peer->target.trusted = *trusted;
+        link->target.trusted = *trusted;
     else
-        users_add_own(&peer->target.trusted);
-    int failed = find_target(&peer->target, to, err);
-    if (failed) {
-        free(peer);
-        return failed;
-    }
-    *out = peer;
-    return 0;
+        users_add_own(&link->target.trusted);
+    return find_target(&link->target, to, err);
 }
 
-void rpc_peer_destroy(struct rpc_peer *peer)
+void rpc_link_fini(struct rpc_link *link)
 {
-    if (!peer)
-        return;
-    peer->closing = true;
-    if (peer->dial)
-        rpc_dial_abandon(peer->dial);
-    peer->dial = NULL;
-    rpc_loop_cancel(peer->loop, on_rested, peer);
-    rpc_calls_cancel(peer);
-    while (peer->calls)
-        rpc_loop_run(peer->loop, -1);
-    retire(peer);
-    free(peer);
+    if (link->dial)
+        rpc_dial_abandon(link->dial);
+    rpc_loop_cancel(link->loop, on_rested, link);
+    retire(link);
 }
