@@ -3,6 +3,7 @@
 #include "format/pcapng.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,12 @@ static int open_stream(struct pcapng *file, struct error *err)
 {
     if (!file->path || !file->temporary)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    file->stream = fopen(file->temporary, "we");
+    unlink(file->temporary); /* of a run that died, or whatever others put there */
+    const int fd =
+        open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    file->stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file->stream && fd >= 0)
+        close(fd);
     if (!file->stream)
         return error_set_errno(err, ERROR_SYSTEM, errno, file->temporary, "cannot be made");
     return 0;

@@ -69,9 +69,14 @@ static int open_in_place(struct results_file *file, struct error *err)
 {
     file->fd = strcmp(file->path, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                                             : open(file->path, O_WRONLY | O_CLOEXEC);
-    return file->fd < 0
-               ? error_set_errno(err, ERROR_SYSTEM, errno, file->path, "cannot write to it")
-               : 0;
+    if (file->fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, errno, file->path, "cannot write to it");
+    /* A link may have been put there since it was looked at. */
+    struct stat status;
+    if (strcmp(file->path, "-") == 0 || (fstat(file->fd, &status) == 0 && !S_ISREG(status.st_mode)))
+        return 0;
+    error_set(err, ERROR_SYSTEM, file->path, "something else has just taken its place");
+    return error_cure(err, "choose an output file in a directory that is yours alone");
 }
 
 bool results_file_in_place(const char *path)

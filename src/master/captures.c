@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "format/packets_record.h"
 #include "format/pcapng.h"
@@ -175,14 +176,28 @@ static char *directory_of(const struct session *session)
     return asprintf(&directory, "%s.captures", session->repeat->output) < 0 ? NULL : directory;
 }
 
+/* Who may write beside the results may have put a link there, to have files made elsewhere. */
+static bool is_foreign_link(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != geteuid();
+}
+
 /* Unless it is there. */
 static int make_directory(const char *directory, struct error *err)
 {
     struct stat status;
-    if (mkdir(directory, 0777) == 0 ||
-        (errno == EEXIST && stat(directory, &status) == 0 && S_ISDIR(status.st_mode)))
+    if (mkdir(directory, 0777) == 0)
         return 0;
-    return error_set_errno(err, ERROR_INPUT, errno, directory, "captures cannot be kept there");
+    const int why = errno;
+    if (why == EEXIST && is_foreign_link(directory)) {
+        error_set(err, ERROR_INPUT, directory,
+                  "captures are not kept there: it is a link, of another user's");
+        return error_cure(err, "name a directory with --captures");
+    }
+    if (why == EEXIST && stat(directory, &status) == 0 && S_ISDIR(status.st_mode))
+        return 0;
+    return error_set_errno(err, ERROR_INPUT, why, directory, "captures cannot be kept there");
 }
 
 void captures_write(struct session *session)

@@ -1,5 +1,6 @@
 """Headers of single flows in pcapng files of their own, at both ends, on the run's axis."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -320,10 +321,18 @@ def test_no_room_for_them(pair):
 
 
 def test_nowhere_to_make_the_directory(pair):
-    outcome = pair.run({**CAPTURED, "duration": "100ms"}, flags=("--captures", "/nowhere/at/all"))
-    (flow,) = outcome.must(1).flows
-    assert flow.result.status == COMPLETE and flow.result.src_capture.file == ""
-    assert "/nowhere/at/all: captures cannot be kept there" in outcome.stderr
+    """Nor is it made where another user had put a link first."""
+    elsewhere, link = pair.lab.directory / "elsewhere", pair.lab.directory / "link"
+    elsewhere.mkdir()
+    link.symlink_to(elsewhere)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    for place, why in ("/nowhere/at/all", "captures cannot be kept there"), (link, "another user's"):
+        outcome = pair.run({**CAPTURED, "duration": "100ms"}, flags=("--captures", place))
+        (flow,) = outcome.must(1).flows
+        assert flow.result.status == COMPLETE and flow.result.src_capture.file == ""
+        said = " ".join(outcome.stderr.split())
+        assert f"{place}: captures" in said and why in said
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_ports_of_one_number(lab):

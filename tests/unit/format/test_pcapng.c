@@ -1,10 +1,14 @@
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,11 +109,39 @@ static void test_full_disk(void **state)
     struct pcapng *file;
     struct error err = {0};
     const struct place *place = *state;
-    assert_int_equal(symlink("/dev/full", place->temporary), 0);
-    assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
-    assert_int_equal(pcapng_close(file, 0, &err), ERROR_SYSTEM);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){64, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const int opened = pcapng_open(&file, place->path, &ABOUT, NULL);
+    const int failed = opened ? opened : pcapng_close(file, 0, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(opened, 0);
+    assert_int_equal(failed, ERROR_SYSTEM);
     assert_int_not_equal(access(place->path, F_OK), 0);
     assert_int_not_equal(access(place->temporary, F_OK), 0);
+}
+
+/* Others may write where the file will be. */
+static void test_a_link_in_the_way(void **state)
+{
+    struct pcapng *file;
+    struct stat status;
+    const struct place *place = *state;
+    char victim[sizeof place->path + 8];
+    snprintf(victim, sizeof victim, "%s.victim", place->path);
+    const int fd = open(victim, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_int_equal(write(fd, "precious", 8), 8);
+    close(fd);
+    assert_int_equal(symlink(victim, place->temporary), 0);
+    assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
+    assert_int_equal(pcapng_close(file, 0, NULL), 0);
+    assert_int_equal(lstat(place->path, &status), 0);
+    assert_true(S_ISREG(status.st_mode));
+    assert_int_equal(stat(victim, &status), 0);
+    assert_int_equal(status.st_size, 8);
+    unlink(victim);
 }
 
 int main(void)
@@ -119,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
         cmocka_unit_test(test_no_place),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_link_in_the_way, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
