@@ -122,12 +122,22 @@ void error_add_line(char lines[PROBLEMS_MAX], const struct error *err)
         snprintf(lines + used, PROBLEMS_MAX - used, "\n%s", text);
 }
 
+/* By doubling: a large input may have as many problems as it has lines. */
+static bool grow(struct error_list *list)
+{
+    const size_t room = list->room ? 2 * list->room : 4;
+    struct error *items = realloc(list->items, room * sizeof *items);
+    if (!items)
+        return false;
+    list->items = items;
+    list->room = room;
+    return true;
+}
+
 void error_list_add(struct error_list *list, const struct error *err)
 {
-    struct error *items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (!items)
+    if (list->count == list->room && !grow(list))
         return;
-    list->items = items;
     list->items[list->count++] = *err;
 }
 

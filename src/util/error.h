@@ -50,7 +50,7 @@ void error_add_line(char lines[PROBLEMS_MAX], const struct error *err);
 /* All the problems of an input, in order.  Zero-initialised is empty. */
 struct error_list {
     struct error *items;
-    size_t count;
+    size_t count, room; /* of items: that are, and that there is memory for */
 };
 
 /* Appends a copy.  Out of memory drops it silently, but count never falls. */
