@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "engine/end.h"
-#include "engine/sampler.h"
+#include "engine/sample_read.h"
 #include "engine/worker.h"
 #include "util/clock.h"
 

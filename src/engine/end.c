@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "engine/sample_read.h"
 #include "engine/sampler.h"
 #include "engine/tuning.h"
 #include "engine/worker.h"

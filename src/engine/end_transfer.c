@@ -8,7 +8,7 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
-#include "engine/sampler.h"
+#include "engine/sample_read.h"
 #include "engine/worker.h"
 #include "util/clock.h"
 

@@ -1,4 +1,4 @@
-#include "engine/sampler.h"
+#include "engine/sample_read.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
