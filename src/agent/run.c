@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/host_sampler.h"
+#include "agent/own_process.h"
 #include "agent/recorder.h"
 #include "agent/shards.h"
 #include "agent/spool.h"
@@ -112,6 +113,7 @@ int run_create(struct run **out, const struct run_settings *settings,
         .write_size = settings->write_size ? settings->write_size : agent->write_size,
         .lead_ns = settings->lead_ns ? settings->lead_ns : LEAD_NS,
         .watchdog = settings->watchdog,
+        .other_descriptors = own_process_reserve(),
         .guarded = true,
         .has_flow_key = true,
     };

@@ -7,6 +7,7 @@
 
 #include "agent/capacity.h"
 #include "agent/errand.h"
+#include "agent/own_process.h"
 #include "agent/spool_place.h"
 #include "model/packet.h"
 #include "proto/agent.pb-c.h"
@@ -313,7 +314,7 @@ int hosted_reserve(struct hosted *hosted, uint64_t ends, struct error *err)
 {
     const struct held held = add_up(hosted->runs);
     int failed = capacity_check(ends, held.ends, held.open, err);
-    if (!failed && !run_is_sharded(hosted->run) && held.here + ends > engine_ends_max()) {
+    if (!failed && !run_is_sharded(hosted->run) && held.here + ends > own_process_ends_max()) {
         /* Both announced when there was room for either. */
         error_set(err, ERROR_AGENT, NULL,
                   "another run has taken the place of these %" PRIu64 " ends meanwhile", ends);

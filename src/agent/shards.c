@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "agent/own_process.h"
 #include "agent/shard.h"
 #include "util/cleanup.h"
 #include "util/number_map.h"
@@ -23,13 +24,13 @@ struct shards {
 /* A quarter is left, as ends are spread evenly only on the whole. */
 static uint64_t ends_of_one(void)
 {
-    return engine_ends_max() / 4 * 3;
+    return engine_ends_max(0) / 4 * 3;
 }
 
 unsigned shards_wanted(uint64_t ends, uint64_t others)
 {
-    uint64_t one = ends_of_one();
-    if (one == 0 || (ends <= engine_ends_max() && others <= engine_ends_max() - ends))
+    const uint64_t one = ends_of_one(), here = own_process_ends_max();
+    if (one == 0 || (ends <= here && others <= here - ends))
         return 0;
     uint64_t wanted = (ends - 1) / one + 1;
     return wanted < SHARDS_MAX ? (unsigned)wanted : SHARDS_MAX;
@@ -37,7 +38,7 @@ unsigned shards_wanted(uint64_t ends, uint64_t others)
 
 uint64_t shards_ends_max(void)
 {
-    uint64_t alone = engine_ends_max(), together = ends_of_one() * SHARDS_MAX;
+    uint64_t alone = own_process_ends_max(), together = ends_of_one() * SHARDS_MAX;
     return together > alone ? together : alone;
 }
 
@@ -46,7 +47,8 @@ uint64_t shards_descriptors(uint64_t ends)
 {
     const uint64_t quarters = UINT64_C(3) * SHARDS_MAX; /* that ends take */
     const uint64_t together = (ends + quarters - 1) / quarters * 4;
-    return engine_descriptors(together < ends ? together : ends);
+    const uint64_t here = own_process_descriptors(ends), in_shards = engine_descriptors(together);
+    return here < in_shards ? here : in_shards;
 }
 
 int shards_create(struct shards **out, unsigned count, uint64_t ends,

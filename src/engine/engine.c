@@ -21,15 +21,15 @@
 #define WORKERS_MAX 256u
 #define SIZE_MAX_IO (64u << 20) /* of a read or write */
 #define BACKLOG     4096u       /* the kernel's net.core.somaxconn, if it cannot be read */
-#define SPARE_FDS   256u        /* for strangers, listeners, and the rest of the program */
+#define SPARE_FDS   256u        /* for strangers at data ports, listeners, taps, files */
 
 struct engine {
     struct worker_setup setup;
     struct worker **workers;
     unsigned worker_count;
     struct capture *capture;
-    size_t descriptors; /* that ends may use */
-    size_t ends;        /* prepared */
+    size_t descriptors, other_descriptors; /* that ends may use, and others */
+    size_t ends;                           /* prepared */
     bool started;
 };
 
@@ -63,10 +63,10 @@ static size_t raise_descriptors(void)
     return limit.rlim_cur;
 }
 
-size_t engine_ends_max(void)
+size_t engine_ends_max(size_t others)
 {
-    const size_t descriptors = raise_descriptors();
-    return descriptors > SPARE_FDS ? descriptors - SPARE_FDS : 0;
+    const size_t descriptors = raise_descriptors(), spare = SPARE_FDS + others;
+    return descriptors > spare ? descriptors - spare : 0;
 }
 
 size_t engine_descriptors(size_t ends)
@@ -177,7 +177,8 @@ int engine_create(struct engine **out, const struct engine_options *options, str
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    engine->descriptors = engine_ends_max();
+    engine->other_descriptors = options->other_descriptors;
+    engine->descriptors = engine_ends_max(options->other_descriptors);
     failed = setup_init(&engine->setup, options, err);
     if (!failed)
         failed = capture_create(&engine->capture, engine->setup.recorder_fd, err);
@@ -235,7 +236,8 @@ static bool has_descriptor(const struct engine *engine, size_t nth, size_t all,
     error_set(&err, ERROR_SYSTEM, NULL,
               "too few descriptors: the run has %zu ends here, %zu can be open", all,
               engine->descriptors);
-    error_cure(&err, "raise the limit of open files to %zu (ulimit -n)", engine_descriptors(all));
+    error_cure(&err, "raise the limit of open files to %zu (ulimit -n)",
+               engine_descriptors(all) + engine->other_descriptors);
     error_add_line(problems, &err);
     return false;
 }

@@ -33,6 +33,7 @@ struct engine_options {
     uint16_t port_first, port_last; /* data ports of accepting ends; 0: the kernel chooses */
     int64_t interval_ns;            /* sampling, INTERVAL_MIN_NS or more */
     uint32_t read_size, write_size; /* bytes a call; 0: the engine's own (fastest) */
+    size_t other_descriptors;       /* that this process keeps for others than ends */
     int64_t lead_ns;                /* CONNECT_AHEAD connects so long before its flow's start */
     char run[40];                   /* the run's id: for messages */
     struct watchdog *watchdog;      /* of the workers; NULL: none */
@@ -53,10 +54,10 @@ struct end_ready {
     char error[PROBLEMS_MAX]; /* all that is wrong, a line each; empty: nothing is */
 };
 
-/* How many ends can be open in one process.  Raises the process's limit of descriptors to what it
- * may be. */
-size_t engine_ends_max(void);
-/* The limit of descriptors with which so many ends can be open. */
+/* How many ends can be open in one process that keeps so many descriptors for others.  Raises the
+ * process's limit of descriptors to what it may be. */
+size_t engine_ends_max(size_t others);
+/* The limit of descriptors with which so many ends can be open, where none are kept. */
 size_t engine_descriptors(size_t ends);
 
 int engine_create(struct engine **out, const struct engine_options *options, struct error *err);

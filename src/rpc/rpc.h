@@ -104,13 +104,20 @@ struct rpc_listening {
     void *arg;
 };
 
+#define RPC_CONNECTIONS_MAX 256
+#define RPC_YIELDED_MAX     64 /* that gave way, and gRPC has not closed yet */
+#define RPC_LEAVING_MAX     64 /* that were refused, and are read until their words have arrived */
+/* What they take of descriptors at most: one that is served has its own and a pair (rpc_relay.h).
+ */
+#define RPC_SERVER_DESCRIPTORS (3 * (RPC_CONNECTIONS_MAX + RPC_YIELDED_MAX) + RPC_LEAVING_MAX)
+
 /* "" as host is every address ("0.0.0.0" those of IPv4), a name all that it resolves to and that
  * are here; port 0 is one that the kernel chooses.  Listens and serves at once.  *port (may be
  * NULL) is the port.  ERROR_SYSTEM names the address and why (in use, not here).  The tables of
  * services must outlive the server.
  *
- * At most 256 connections are served, 32 of one key; one without a call for a minute is closed, or
- * as soon as another one needs its place. */
+ * At most RPC_CONNECTIONS_MAX connections are served, 32 of one key; one without a call for a
+ * minute is closed, or as soon as another one needs its place. */
 int rpc_server_create(struct rpc_server **out, struct rpc_loop *loop,
                       const struct rpc_service *service, const struct rpc_listening *how,
                       uint16_t *port, struct error *err);

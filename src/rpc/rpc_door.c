@@ -24,9 +24,8 @@
 #define PREFACE_NS      (5 * NS_PER_S)
 #define IDLE_NS         (500 * NS_PER_MS) /* that a connection is idle before it gives way */
 #define OF_ONE_KEY_MAX  32                /* connections, that wait or are served */
-#define LEAVING_MAX     64 /* that were refused, and are read until their words have arrived */
-#define LEAVING_SCARCE  4  /* likewise, while descriptors are scarce */
-#define LEAVING_OF_ONE  8  /* likewise, of one key */
+#define LEAVING_SCARCE  4 /* that leave (RPC_LEAVING_MAX), while descriptors are scarce */
+#define LEAVING_OF_ONE  8 /* likewise, of one key */
 #define LEAVING_NS      (1 * NS_PER_S)
 #define RESERVED_FDS    16 /* descriptors that the door leaves for the rest of the program */
 #define ACCEPT_AGAIN_NS (100 * NS_PER_MS)
@@ -139,7 +138,7 @@ static void refuse(struct arrival *arrival, int code, const char *why)
 {
     struct rpc_door *door = arrival->door;
     const char *key = arrival->caller.key;
-    size_t most = is_scarce(arrival->watch.fd) ? LEAVING_SCARCE : LEAVING_MAX;
+    size_t most = is_scarce(arrival->watch.fd) ? LEAVING_SCARCE : RPC_LEAVING_MAX;
     size_t of_key;
     rpc_refusals_add(&door->refusals, &arrival->caller, why);
     rpc_farewell_begin(&arrival->farewell, arrival->watch.fd, code, why);
@@ -251,7 +250,7 @@ static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
     why[0] = '\0';
     if (is_scarce(arrival->watch.fd))
         snprintf(why, RPC_WHY_MAX, "%s", no_descriptors);
-    else if ((!of_key && count <= RPC_GUESTS_MAX) || gives_way(arrival, of_key ? key : NULL))
+    else if ((!of_key && count <= RPC_CONNECTIONS_MAX) || gives_way(arrival, of_key ? key : NULL))
         return true;
     else if (of_key)
         snprintf(why, RPC_WHY_MAX,
@@ -260,7 +259,7 @@ static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
                  OF_ONE_KEY_MAX, key);
     else
         snprintf(why, RPC_WHY_MAX, "the agent has %d connections already: wait until one ends",
-                 RPC_GUESTS_MAX);
+                 RPC_CONNECTIONS_MAX);
     return false;
 }
 
@@ -440,7 +439,7 @@ static struct rpc_door *new_door(struct rpc_loop *loop, const struct rpc_listeni
     if (!door)
         return NULL;
     door->loop = loop;
-    door->load = (struct rpc_load){.most = RPC_GUESTS_MAX * RPC_SHARE};
+    door->load = (struct rpc_load){.most = RPC_CONNECTIONS_MAX * RPC_SHARE};
     if (how->trusted)
         door->trusted = *how->trusted;
     else

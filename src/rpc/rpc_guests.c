@@ -40,7 +40,7 @@ static bool is_full(const struct rpc_guests *guests)
     size_t yielded = 0;
     for (size_t i = 0; i < guests->count; i++)
         yielded += guests->items[i].yielded;
-    return guests->count - yielded == RPC_GUESTS_MAX ||
+    return guests->count - yielded == RPC_CONNECTIONS_MAX ||
            guests->count == sizeof guests->items / sizeof *guests->items;
 }
 

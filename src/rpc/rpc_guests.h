@@ -14,11 +14,8 @@
 
 #include "rpc/rpc.h"
 
-#define RPC_GUESTS_MAX  256
-#define RPC_YIELDED_MAX 64 /* that gRPC has not closed yet */
-#define RPC_SHARE                                                                   \
-    (5u << 18) /* bytes of requests that each may have under way: of a master 1 MiB \
-                */
+/* Bytes of requests that each may have under way: a master has up to 1 MiB. */
+#define RPC_SHARE (5u << 18)
 
 struct rpc_guest {
     int fd;          /* gRPC's end */
@@ -30,7 +27,7 @@ struct rpc_guest {
 struct rpc_guests {
     pthread_mutex_t lock;
     size_t count; /* of those that yielded, too */
-    struct rpc_guest items[RPC_GUESTS_MAX + RPC_YIELDED_MAX];
+    struct rpc_guest items[RPC_CONNECTIONS_MAX + RPC_YIELDED_MAX];
 };
 
 void rpc_guests_init(struct rpc_guests *guests);

@@ -12,7 +12,7 @@
 #define PING_INTERVAL_MIN_MS 5000  /* that a client may keep to; half of what ours does */
 /* Bytes that gRPC may hold: all that the door lets requests have, a third more as it is handed out
  * ahead, and connections and replies. */
-#define MEMORY_MAX (RPC_GUESTS_MAX * RPC_SHARE / 2 * 3)
+#define MEMORY_MAX (RPC_CONNECTIONS_MAX * RPC_SHARE / 2 * 3)
 
 /* The place to choose TLS. */
 static grpc_server_credentials *choose_credentials(void)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../temporary.h"
+#include "agent/own_process.h"
 #include "agent/runs.h"
 #include "agent/shards.h"
 #include "model/packet.h"
@@ -109,12 +110,24 @@ static void test_together_no_more_than_fits(void **state)
     forget(fixture, second);
 }
 
+/* Where the limit of descriptors is what it is on most machines. */
+static void test_connections_have_theirs(void **state)
+{
+    (void)state;
+    const size_t all = engine_ends_max(0);
+    if (all < 2 * RPC_SERVER_DESCRIPTORS)
+        skip();
+    assert_int_equal(own_process_ends_max(), all - RPC_SERVER_DESCRIPTORS);
+    assert_int_equal(own_process_descriptors(all - RPC_SERVER_DESCRIPTORS),
+                     engine_descriptors(all));
+}
+
 /* Two that announced when there was room for either in the agent's own process. */
 static void test_one_process_for_two(void **state)
 {
     struct fixture *fixture = *state;
     struct error err = {0};
-    const uint64_t most = engine_ends_max();
+    const uint64_t most = own_process_ends_max();
     struct hosted *first = add(fixture, 'a', most, &err), *second = add(fixture, 'b', most, &err);
     assert_false(run_is_sharded(first->run) || run_is_sharded(second->run));
     assert_int_equal(hosted_reserve(first, most - 1, &err), 0);
@@ -427,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_together_no_more_than_fits, setup, teardown),
+        cmocka_unit_test(test_connections_have_theirs),
         cmocka_unit_test_setup_teardown(test_one_process_for_two, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_more_ends_than_announced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_captures, setup, teardown),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../temporary.h"
+#include "agent/own_process.h"
 #include "agent/run.h"
 #include "agent/shard_server.h"
 #include "agent/shards.h"
@@ -189,16 +190,21 @@ static void read_spool(struct fixture *fixture)
 static void test_how_many(void **state)
 {
     (void)state;
-    const uint64_t one = DESCRIPTORS - 256, share = one / 4 * 3;
-    assert_int_equal(engine_ends_max(), one);
+    /* The agent's own process keeps half for connections to its control port. */
+    const uint64_t all = DESCRIPTORS - 256, one = all / 2, share = all / 4 * 3;
+    assert_int_equal(engine_ends_max(0), all);
+    assert_int_equal(own_process_ends_max(), one);
+    assert_int_equal(own_process_descriptors(one), DESCRIPTORS - 1);
+    assert_int_equal(own_process_descriptors(one + 1), DESCRIPTORS + 1);
     assert_int_equal(shards_wanted(0, 0), 0);
     assert_int_equal(shards_wanted(one, 0), 0);
-    assert_int_equal(shards_wanted(one + 1, 0), 2);
+    assert_int_equal(shards_wanted(one + 1, 0), 1);
+    assert_int_equal(shards_wanted(share + 1, 0), 2);
     assert_int_equal(shards_wanted(2 * share + 1, 0), 3);
     assert_int_equal(shards_wanted(UINT64_MAX, 0), 64);
     /* Beside what this process has already. */
     assert_int_equal(shards_wanted(one - 2, 2), 0);
-    assert_int_equal(shards_wanted(one - 2, 3), 2);
+    assert_int_equal(shards_wanted(one - 2, 3), 1);
     assert_int_equal(shards_wanted(1, one), 1);
     assert_int_equal(shards_ends_max(), 64 * share);
     /* The limit that would do, and no more. */

@@ -414,6 +414,8 @@ static void test_only_so_many_in_all(void **state)
     struct answer answer = pair_clock(&door.pair);
     assert_int_equal(answer.code, RPC_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(answer.text, "256 connections already"));
+    /* With this side's.  So much is kept for them. */
+    assert_in_range(descriptors() - before - IN_ALL, 3 * IN_ALL, RPC_SERVER_DESCRIPTORS);
     disperse(fds, IN_ALL);
     await_descriptors(&door, before + 1); /* the client's, that was refused */
     assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
