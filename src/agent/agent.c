@@ -92,7 +92,7 @@ static void repair(void)
 static void take_stock(void *arg)
 {
     struct agent *agent = arg;
-    agent->stock = spool_place_stock(agent->spools, STOCK_ENTRIES);
+    agent->stock = spool_place_stock(agent->spools, NULL, STOCK_ENTRIES);
 }
 
 /* Nobody else knows of what an agent left that was killed. */

@@ -55,7 +55,7 @@ struct hello {
     char hostname[256];
     struct location location;
     char ends_reason[256];
-    char spool_reason[512];
+    char spool_reason[sizeof(struct error)];
     Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
@@ -104,7 +104,7 @@ static void describe(struct hello *hello)
     reply->max_ends =
         capacity_ends(hello->request->ends, hello->ends_reason, sizeof hello->ends_reason);
     reply->max_ends_reason = hello->ends_reason;
-    const struct spool_bounds bounds = spool_place_bounds(options);
+    const struct spool_bounds bounds = spool_place_bounds(options, hello->caller.key);
     struct error bound = {0};
     reply->spool_directory = (char *)options->spool_directory;
     reply->spool_free_bytes = spool_place_room(&bounds, &bound);
@@ -130,7 +130,7 @@ static void look_for_problems(struct hello *hello)
 {
     const Tcpflowgen__HelloRequest *request = hello->request;
     struct error err = {0};
-    if (spool_place_admit(hello->options, &err))
+    if (spool_place_admit(hello->options, hello->caller.key, &err))
         add_problem(hello, &err);
     for (size_t i = 0; i < request->n_ccalgs; i++)
         if (algorithm_check(request->ccalgs[i], &err))

@@ -65,16 +65,13 @@ static void note_finish(void *arg)
 
 /* ---- creating ---- */
 
-static int open_spool(struct run *run, const struct agent_options *agent, void (*grew)(void *arg),
-                      void *arg, struct error *err)
+static int open_spool(struct run *run, const char *caller, const struct agent_options *agent,
+                      void (*grew)(void *arg), void *arg, struct error *err)
 {
-    CLEANUP_FREE char *path = NULL;
-    const struct spool_bounds bounds = spool_place_bounds(agent);
-    /* Two agents on one machine may have ends of one run. */
-    if (asprintf(&path, "%s/tcp-flowgen-%s-%d.spool", agent->spool_directory, run->id, getpid()) <
-        0)
-        return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    return spool_create(&run->spool, path, &bounds, grew, arg, err);
+    char path[SPOOL_PLACE_MAX];
+    const struct spool_bounds bounds = spool_place_bounds(agent, caller);
+    int failed = spool_place_path(agent->spool_directory, run->id, caller, path, err);
+    return failed ? failed : spool_create(&run->spool, path, &bounds, grew, arg, err);
 }
 
 static int start_engine(struct run *run, const struct engine_options *options, struct error *err)
@@ -120,7 +117,7 @@ int run_create(struct run **out, const struct run_settings *settings,
     memcpy(options.flow_key, settings->flow_key, FLOW_KEY_SIZE);
     snprintf(options.run, sizeof options.run, "%s", run->id);
     unsigned shards = shards_wanted(settings->ends, settings->ends_here);
-    int failed = open_spool(run, agent, grew, arg, err);
+    int failed = open_spool(run, settings->caller, agent, grew, arg, err);
     if (!failed)
         failed = consent_create(&run->consent, settings->limit, settings->caller,
                                 settings->flow_key, err);

@@ -362,7 +362,8 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
     settings->ends_here = held.here;
     settings->watchdog = rpc_loop_watchdog(runs->loop);
     settings->limit = &runs->consents;
-    if (spool_place_admit(runs->options, err) ||
+    snprintf(settings->caller, sizeof settings->caller, "%s", owner->caller);
+    if (spool_place_admit(runs->options, owner->caller, err) ||
         capacity_check(settings->ends, held.ends, held.open, err) ||
         make_room(runs, owner->caller, err))
         return NULL;

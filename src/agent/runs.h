@@ -76,7 +76,7 @@ bool runs_are_busy(const struct runs *runs);
 uint32_t runs_with_flows(const struct runs *runs);
 
 /* Makes a run of a name that is not taken, if there is room for it beside the others;
- * settings->ends_here, limit and watchdog are filled in.  NULL and err: refused. */
+ * settings->caller, ends_here, limit and watchdog are filled in.  NULL and err: refused. */
 struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
                         const struct run_owner *owner, struct error *err);
 

@@ -205,7 +205,6 @@ static struct hosted *new_run(struct service *service, struct rpc_call *call,
         .ends = request->ends_total > request->n_ends ? request->ends_total : request->n_ends,
     };
     snprintf(settings.id, sizeof settings.id, "%s", request->run);
-    snprintf(settings.caller, sizeof settings.caller, "%s", rpc_caller(call)->key);
     memcpy(settings.flow_key, request->flow_key.data, FLOW_KEY_SIZE);
     settings.until_stop = request->until_stop;
     settings.interface_count = request->n_interfaces;

@@ -1,9 +1,11 @@
 #include "agent/spool_place.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 
 #define OWN_NAME  "tcp-flowgen"
 #define FLOOR_MAX UINT64_C(10000000000) /* 5 % of a very large disk would be much */
+#define KEPT_MAX  FLOOR_MAX             /* likewise, a quarter of what is left */
 
 /* ---- the directory ---- */
 
@@ -124,61 +127,138 @@ int spool_place_check(const struct agent_options *agent, struct error *err)
 
 /* ---- its room ---- */
 
-struct spool_bounds spool_place_bounds(const struct agent_options *agent)
+struct spool_bounds spool_place_bounds(const struct agent_options *agent, const char *caller)
 {
-    return (struct spool_bounds){.directory = agent->spool_directory, .max = agent->spool_max};
+    struct spool_bounds bounds = {.directory = agent->spool_directory, .max = agent->spool_max};
+    snprintf(bounds.caller, sizeof bounds.caller, "%s", caller);
+    return bounds;
 }
 
-struct spool_stock spool_place_stock(const char *directory, uint64_t entries_max)
+/* The caller as the end of a name has him, behind the last "-": never a number alone, as keys are
+ * users and addresses. */
+static void write_tag(const char *caller, char tag[SPOOL_CALLER_MAX])
+{
+    size_t i = 0;
+    for (; caller[i] && i + 1 < SPOOL_CALLER_MAX; i++)
+        tag[i] = isalnum((unsigned char)caller[i]) || strchr(".:", caller[i]) ? caller[i] : '_';
+    tag[i] = '\0';
+}
+
+int spool_place_path(const char *directory, const char *run, const char *caller,
+                     char path[SPOOL_PLACE_MAX], struct error *err)
+{
+    char tag[SPOOL_CALLER_MAX];
+    write_tag(caller, tag);
+    /* Two agents on one machine may have ends of one run. */
+    if (print(path, "%s/tcp-flowgen-%s-%d-%s.spool", directory, run, getpid(), tag))
+        return 0;
+    return error_set(err, ERROR_SYSTEM, directory, "the path is too long");
+}
+
+static bool is_of(const char *name, const char *tag)
+{
+    const char *last = strrchr(name, '-') + 1;
+    const size_t size = strlen(tag);
+    return size && strncmp(last, tag, size) == 0 && strcmp(last + size, ".spool") == 0;
+}
+
+struct spool_stock spool_place_stock(const char *directory, const char *caller,
+                                     uint64_t entries_max)
 {
     struct spool_stock stock = {0};
+    char tag[SPOOL_CALLER_MAX];
+    write_tag(caller ? caller : "", tag);
     DIR *dir = opendir(directory);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat status;
         stock.cut = entries_max-- == 0;
         if (stock.cut)
             break;
-        if (fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) == 0 &&
-            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-            stock.spools++;
-            stock.bytes += (uint64_t)status.st_size;
-        }
+        if (fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) ||
+            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+            continue;
+        const bool own = is_of(entry->d_name, tag);
+        stock.spools++;
+        stock.bytes += (uint64_t)status.st_size;
+        stock.own_spools += own;
+        stock.own_bytes += own ? (uint64_t)status.st_size : 0;
     }
     if (dir)
         closedir(dir);
     return stock;
 }
 
-static uint64_t room_of_quota(const struct spool_bounds *bounds, struct error *err)
+static uint64_t room_of_quota(const struct spool_bounds *bounds, uint64_t disk, uint64_t bytes,
+                              struct error *err)
 {
     char most[UNITS_TEXT_MAX], taken[UNITS_TEXT_MAX];
-    const uint64_t bytes = spool_place_stock(bounds->directory, UINT64_MAX).bytes;
-    error_set(err, ERROR_AGENT, bounds->directory,
-              "spools may have %s there (--spool-max), and have %s", units_bytes(bounds->max, most),
+    const uint64_t max = bounds->max ? bounds->max : disk / 2;
+    error_set(err, ERROR_AGENT, bounds->directory, "spools may have %s there (%s), and have %s",
+              units_bytes(max, most), bounds->max ? "--spool-max" : "half of the disk",
               units_bytes(bytes, taken));
-    error_cure(err, "delete those of runs that nobody needs, or raise it");
-    return bytes < bounds->max ? bounds->max - bytes : 0;
+    error_cure(err, "delete those of runs that nobody needs, or %s",
+               bounds->max ? "raise it" : "start the agent with --spool-max");
+    return bytes < max ? max - bytes : 0;
 }
 
-static uint64_t room_of_disk(const struct spool_bounds *bounds, struct error *err)
+static uint64_t room_of_disk(const struct spool_bounds *bounds, const struct statvfs *disk,
+                             struct error *err)
 {
     char least[UNITS_TEXT_MAX], left[UNITS_TEXT_MAX];
-    struct statvfs disk;
-    if (statvfs(bounds->directory, &disk)) {
-        error_set_errno(err, ERROR_AGENT, errno, bounds->directory, "its disk cannot be asked");
-        return UINT64_MAX; /* who writes there will see */
-    }
-    if (!disk.f_blocks)
-        return UINT64_MAX; /* it has no bounds, or none that it tells */
-    const uint64_t all = (uint64_t)disk.f_blocks * disk.f_frsize;
-    const uint64_t free = (uint64_t)disk.f_bavail * disk.f_frsize;
+    const uint64_t all = (uint64_t)disk->f_blocks * disk->f_frsize;
+    const uint64_t free = (uint64_t)disk->f_bavail * disk->f_frsize;
     const uint64_t floor = all / 20 < FLOOR_MAX ? all / 20 : FLOOR_MAX;
     error_set(err, ERROR_AGENT, bounds->directory,
               "spools leave %s of their disk free, and it has %s free", units_bytes(floor, least),
               units_bytes(free, left));
     error_cure(err, "make room there, or start the agent with another --spool");
     const uint64_t room = free > floor ? free - floor : 0;
-    return disk.f_frsize ? room - room % disk.f_frsize : room; /* files take whole blocks */
+    return disk->f_frsize ? room - room % disk->f_frsize : room; /* files take whole blocks */
+}
+
+/* Of what is left, for other callers than one who has so much. */
+static uint64_t kept_for_others(uint64_t own, uint64_t left, uint64_t most)
+{
+    const uint64_t part = (own + left) / 4;
+    const uint64_t kept = part < most ? part : most;
+    return kept < left ? kept : left;
+}
+
+/* Takes their part of the room, and tells it beside what bounds the room. */
+static uint64_t leave_to_others(const struct spool_bounds *bounds, uint64_t own, uint64_t room,
+                                struct error *err)
+{
+    char part[UNITS_TEXT_MAX], taken[UNITS_TEXT_MAX];
+    const uint64_t kept = kept_for_others(own, room, KEPT_MAX);
+    if (err && room) {
+        const size_t used = strlen(err->what);
+        snprintf(err->what + used, sizeof err->what - used,
+                 "; of the rest %s are kept for other callers than %s, whose spools have %s",
+                 units_bytes(kept, part), bounds->caller[0] ? bounds->caller : "this one",
+                 units_bytes(own, taken));
+    }
+    return room - kept;
+}
+
+uint64_t spool_place_room(const struct spool_bounds *bounds, struct error *err)
+{
+    struct statvfs disk;
+    struct error other = {0};
+    /* A disk that does not tell its size has no bounds: who writes there will see. */
+    const bool known = statvfs(bounds->directory, &disk) == 0 && disk.f_blocks;
+    if (!known && !bounds->max) {
+        error_set(err, ERROR_AGENT, bounds->directory,
+                  "its disk does not tell how much room it has");
+        return UINT64_MAX;
+    }
+    const struct spool_stock stock =
+        spool_place_stock(bounds->directory, bounds->caller, UINT64_MAX);
+    const uint64_t size = known ? (uint64_t)disk.f_blocks * disk.f_frsize : 0;
+    const uint64_t quota = room_of_quota(bounds, size, stock.bytes, err);
+    const uint64_t left = known ? room_of_disk(bounds, &disk, &other) : UINT64_MAX;
+    if (left < quota && err)
+        *err = other;
+    return leave_to_others(bounds, stock.own_bytes, left < quota ? left : quota, err);
 }
 
 /* Small spools may use up what a file system has for files before its bytes. */
@@ -191,26 +271,31 @@ static int check_files(const char *directory, struct error *err)
     return error_cure(err, "delete some there, or start the agent with another --spool");
 }
 
-uint64_t spool_place_room(const struct spool_bounds *bounds, struct error *err)
+/* A count of them must stay cheap. */
+static int check_number(const char *directory, const char *caller, struct error *err)
 {
-    struct error other;
-    const uint64_t disk = room_of_disk(bounds, err);
-    if (!bounds->max)
-        return disk;
-    const uint64_t quota = room_of_quota(bounds, &other);
-    if (quota >= disk)
-        return disk;
-    if (err)
-        *err = other;
-    return quota;
+    const struct spool_stock stock = spool_place_stock(directory, caller, UINT64_MAX);
+    const uint64_t left = stock.spools < SPOOLS_MAX ? SPOOLS_MAX - stock.spools : 0;
+    if (left > kept_for_others(stock.own_spools, left, SPOOLS_MAX))
+        return 0;
+    error_set(err, ERROR_AGENT, directory,
+              "%" PRIu64 " spools stand there, %" PRIu64
+              " of them of runs of %s: of the %d that an "
+              "agent keeps at most, the rest is for other callers",
+              stock.spools, stock.own_spools, caller, SPOOLS_MAX);
+    return error_cure(err,
+                      "delete those of runs that nobody needs (`tcp-flowgen recover` with that "
+                      "directory lists them), or start the agent with another --spool");
 }
 
-int spool_place_admit(const struct agent_options *agent, struct error *err)
+int spool_place_admit(const struct agent_options *agent, const char *caller, struct error *err)
 {
-    const struct spool_bounds bounds = spool_place_bounds(agent);
+    const struct spool_bounds bounds = spool_place_bounds(agent, caller);
     int failed = spool_place_check(agent, err);
     if (!failed)
         failed = check_files(agent->spool_directory, err);
+    if (!failed)
+        failed = check_number(agent->spool_directory, caller, err);
     if (failed)
         return failed;
     return spool_place_room(&bounds, err) ? 0 : ERROR_AGENT;

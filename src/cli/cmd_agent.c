@@ -81,7 +81,7 @@ static const struct option_row rows[] = {
     {"spool", 0, false, OPTION_TEXT, "DIR", PLACE(spool), 1, 0,
      "keep samples here until a master has them\n(/var/lib/tcp-flowgen for root, else\n~/.local/state/tcp-flowgen)"},
     {"spool-max", 0, false, OPTION_BYTES, "SIZE", PLACE(spool_max), CLI_SPOOL_MIN, 0,
-     "keep so much there at most, such as 500MB (1MB\nor more); the disk keeps 5 % free in any case"},
+     "keep so much there at most, such as 500MB (1MB\nor more; half of the disk).  The disk keeps 5 %\nfree in any case, and a caller leaves a quarter\nof the room to others"},
     {"allow-shutdown", 0, false, OPTION_FLAG, NULL, PLACE(allow_shutdown), 0, 0,
      "exit when a master says so after its run"},
     {"allow-flush-metrics", 0, false, OPTION_FLAG, NULL, PLACE(allow_flush_metrics), 0, 0,

@@ -185,33 +185,37 @@ static void test_disk_full_for_long(void **state)
     buffer_fini(&framed);
 }
 
-/* A spool that nobody collected counts. */
+/* A spool that nobody collected counts, and others have a quarter of what is left. */
 static void test_quota(void **state)
 {
     struct fixture *fixture = *state;
     char orphan[TEMPORARY_PATH_MAX + 32], path[TEMPORARY_PATH_MAX + 32], text[512];
-    const struct spool_bounds bounds = {.directory = fixture->directory, .max = 100000};
+    const struct spool_bounds bounds = {fixture->directory, 100000, "uid 5"};
+    const struct spool_bounds others = {fixture->directory, 100000, "uid 6"};
     struct buffer framed = {0};
     struct error err;
     struct stat status;
     spool_close(fixture->spool, true);
     snprintf(orphan, sizeof orphan, "%s/tcp-flowgen-0-0.spool", fixture->directory);
-    snprintf(path, sizeof path, "%s/tcp-flowgen-1-1.spool", fixture->directory);
+    snprintf(path, sizeof path, "%s/tcp-flowgen-1-1-uid_5.spool", fixture->directory);
     FILE *file = fopen(orphan, "we");
     assert_int_equal(ftruncate(fileno(file), 60000), 0);
     fclose(file);
     assert_int_equal(spool_create(&fixture->spool, path, &bounds, grew, fixture, NULL), 0);
-    assert_int_equal(spool_place_room(&bounds, &err), 40000);
+    assert_int_equal(spool_place_room(&bounds, &err), 30000);
     add_samples(&framed, 1, 10);
     const unsigned count = (unsigned)(70000 / framed.size);
     for (unsigned i = 0; i < count; i++)
         assert_true(spool_append(fixture->spool, &framed));
     assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_size, 40000);
+    assert_int_equal(status.st_size, 30000);
     assert_int_equal(look(fixture).samples, count * 10);
     snprintf(text, sizeof text, "%s", spool_failure(fixture->spool));
-    assert_non_null(strstr(text, "spools may have 100 kB there (--spool-max), and have 100 kB"));
+    assert_non_null(strstr(text, "spools may have 100 kB there (--spool-max), and have 90.0 kB; "
+                                 "of the rest 10.0 kB are kept for other callers than uid 5, "
+                                 "whose spools have 30.0 kB"));
     assert_int_equal(spool_place_room(&bounds, &err), 0);
+    assert_int_equal(spool_place_room(&others, &err), 7500);
 
     assert_int_equal(unlink(orphan), 0);
     spool_retry(fixture->spool);
