@@ -272,6 +272,37 @@ static struct hosted *oldest_over(const struct runs *runs, const char *caller, b
     return NULL;
 }
 
+static size_t count_of(const struct runs *runs, const char *caller)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < runs->count; i++)
+        count += is_of(runs->items[i], caller);
+    return count;
+}
+
+/* Prepared, and left so: what a master that died leaves, or who wants to keep others out. */
+static bool is_idle(const struct hosted *hosted, int64_t now_ns)
+{
+    return !hosted->over && !hosted->busy && !hosted->watchers && !hosted->stop &&
+           !run_was_started(hosted->run) && now_ns - hosted->watched_ns >= RUNS_IDLE_NS;
+}
+
+/* That gives way in a full table to a caller who has so many places; NULL: none does. */
+static struct hosted *idle_of_the_greediest(const struct runs *runs, size_t own)
+{
+    const int64_t now = clock_now();
+    struct hosted *found = NULL;
+    size_t most = own;
+    for (size_t i = 0; i < runs->count; i++) {
+        const size_t theirs = count_of(runs, runs->items[i]->caller);
+        if (theirs <= most || !is_idle(runs->items[i], now))
+            continue;
+        most = theirs;
+        found = runs->items[i];
+    }
+    return found;
+}
+
 /* What the runs that are not over have. */
 struct held {
     uint64_t ends, open; /* that arrived, of which so many are open */
@@ -335,10 +366,8 @@ static int refuse_more(struct error *err, size_t count, const char *whose)
 /* Makes a place in the table. */
 static int make_room(struct runs *runs, const char *caller, struct error *err)
 {
-    size_t own = 0;
+    const size_t own = count_of(runs, caller);
     char whose[80];
-    for (size_t i = 0; i < runs->count; i++)
-        own += is_of(runs->items[i], caller);
     const bool has_his = own >= RUNS_OF_ONE_MAX;
     if (runs->leaving >= RUNS_MAX) {
         error_set(err, ERROR_AGENT, NULL, "%zu runs are just being taken down here", runs->leaving);
@@ -349,6 +378,14 @@ static int make_room(struct runs *runs, const char *caller, struct error *err)
     struct hosted *oldest = oldest_over(runs, caller, has_his);
     if (oldest) {
         leave_uncollected(oldest);
+        return 0;
+    }
+    struct hosted *idle = has_his ? NULL : idle_of_the_greediest(runs, own);
+    if (idle) {
+        log_warning(
+            "run %s of %s, which was not started and is not watched, gives way to one of %s",
+            run_id(idle->run), idle->caller, caller);
+        leave(idle, true);
         return 0;
     }
     snprintf(whose, sizeof whose, " of %s", caller);

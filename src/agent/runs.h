@@ -7,7 +7,10 @@
  *
  * The table has RUNS_MAX places, of which one caller may have RUNS_OF_ONE_MAX.  A run that is over
  * holds no more than its spool, and gives way to a new one: the caller's own oldest if the caller
- * has no other place, else, in a full table, the oldest that nobody reads.  Its file stays. */
+ * has no other place, else, in a full table, the oldest that nobody reads.  Its file stays.  If
+ * none is over in a full table, one gives way that was not started, and that nobody has watched for
+ * RUNS_IDLE_NS: of who has the most places, and more than the new one's caller.  One that was
+ * started keeps its place. */
 #ifndef AGENT_RUNS_H
 #define AGENT_RUNS_H
 
@@ -20,10 +23,12 @@
 #include "agent/watcher.h"
 #include "probe/responder.h"
 #include "rpc/rpc.h"
+#include "util/clock.h"
 #include "util/secret.h"
 
 #define RUNS_MAX        16
 #define RUNS_OF_ONE_MAX 4
+#define RUNS_IDLE_NS    (5 * NS_PER_S)
 
 /* Whose a run is. */
 struct run_owner {

@@ -372,6 +372,55 @@ static void test_so_many_in_all(void **state)
         forget(fixture, all[i]);
 }
 
+static void pass(struct hosted *hosted, int64_t ns)
+{
+    hosted->watched_ns -= ns;
+}
+
+/* Of four callers who hold all the places, with runs that they only prepared. */
+static void test_idle_ones_give_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *all[RUNS_MAX];
+    char caller[16];
+    const struct axis axis = {.local_ns = clock_now() + NS_PER_S};
+    for (int i = 0; i < RUNS_MAX; i++) {
+        snprintf(caller, sizeof caller, "192.0.2.%d", i / RUNS_OF_ONE_MAX);
+        assert_non_null(all[i] = add_of(fixture, caller, (char)('a' + i), 1, &err));
+        pass(all[i], RUNS_IDLE_NS - NS_PER_S);
+    }
+    assert_null(add_of(fixture, "192.0.2.99", 'q', 1, &err));
+    assert_non_null(strstr(err.what, "16 runs are under way"));
+    for (int i = 0; i < RUNS_MAX; i++)
+        pass(all[i], NS_PER_S);
+    struct watcher watcher = {.run = all[0]->run, .follow = true, .blocked = true};
+    all[0]->watchers = &watcher;
+    assert_int_equal(hosted_start(all[1], &axis, &err), 0);
+    all[2]->busy = true;
+    assert_null(add_of(fixture, "192.0.2.0", 'q', 1, &err)); /* he has his own */
+    struct hosted *next[2];
+    assert_non_null(next[0] = add_of(fixture, "192.0.2.99", 'q', 1, &err));
+    assert_true(is_there(fixture, 'a') && is_there(fixture, 'b') && is_there(fixture, 'c'));
+    assert_false(is_there(fixture, 'd'));
+    /* Who has three places now keeps them, as others have four. */
+    assert_non_null(next[1] = add_of(fixture, "192.0.2.98", 'r', 1, &err));
+    assert_false(is_there(fixture, 'e'));
+    settle(fixture);
+    assert_no_spool(fixture, 'd');
+    /* One is not exchanged for one. */
+    for (int i = 5; i < RUNS_MAX; i++)
+        all[i]->watched_ns = clock_now();
+    pass(next[0], RUNS_IDLE_NS);
+    assert_null(add_of(fixture, "192.0.2.98", 's', 1, &err));
+    all[0]->watchers = NULL;
+    all[2]->busy = false;
+    all[3] = next[0];
+    all[4] = next[1];
+    for (int i = 0; i < RUNS_MAX; i++)
+        forget(fixture, all[i]);
+}
+
 /* ---- pieces ---- */
 
 static int admit(struct hosted *hosted, size_t ends, size_t about, struct error *err)
@@ -452,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_found_with_its_secret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_of_one_caller, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_in_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_ones_give_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pieces_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_bytes_of_pieces, setup, teardown),
     };
