@@ -390,8 +390,10 @@ void run_destroy(struct run *run, bool remove_spool)
 {
     if (!run)
         return;
-    if (run->engine && run->recorder)
+    if (run->engine && run->recorder) {
         engine_stop(run->engine);
+        engine_await(run->engine);
+    }
     run_let_go(run);
     consent_destroy(run->consent);
     spool_close(run->spool, remove_spool);

@@ -378,9 +378,11 @@ void shard_start(struct shard *shard, const struct axis *axis)
     send_axis(shard, axis, true);
 }
 
+/* One that does not read just now is not waited for: the next mapping comes in a second. */
 void shard_adjust(struct shard *shard, const struct axis *axis)
 {
-    send_axis(shard, axis, false);
+    if (shard_wire_has_room(shard->fd))
+        send_axis(shard, axis, false);
 }
 
 void shard_stop(struct shard *shard)

@@ -33,7 +33,8 @@ struct server {
 
 /* ---- replies ---- */
 
-/* An agent that is gone, or hangs, is seen by the main thread, which reads. */
+/* An agent that is gone is seen by the main thread, which reads.  One that was stopped is waited
+ * for: the flows go on. */
 static void reply(struct server *server, Tcpflowgen__ShardReply *message)
 {
     Tcpflowgen__ShardTotals totals = TCPFLOWGEN__SHARD_TOTALS__INIT;
@@ -219,10 +220,11 @@ int shard_serve(struct error *err)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "flow-shard");
     signal(SIGPIPE, SIG_IGN);
-    shard_wire_bound(server.fd, SHARD_WIRE_NS);
     serve(&server);
-    if (server.recorder)
+    if (server.recorder) {
         engine_stop(server.engine);
+        engine_await(server.engine);
+    }
     recorder_destroy(server.recorder);
     engine_destroy(server.engine);
     return 0;

@@ -2,7 +2,7 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -63,6 +63,12 @@ int shard_wire_bound(int fd, int64_t limit_ns)
     const struct timeval limit = {.tv_sec = limit_ns / NS_PER_S,
                                   .tv_usec = limit_ns % NS_PER_S / 1000};
     return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+bool shard_wire_has_room(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT}; /* a quarter of its buffer is free */
+    return poll(&wait, 1, 0) > 0 && wait.revents & POLLOUT;
 }
 
 int shard_wire_send(int fd, const ProtobufCMessage *message)

@@ -3,6 +3,7 @@
 #define AGENT_SHARD_WIRE_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/buffer.h"
@@ -14,6 +15,9 @@
 /* What is sent waits no longer for a peer that does not read.  0, or -1 with errno. */
 #define SHARD_WIRE_NS (30 * NS_PER_S)
 int shard_wire_bound(int fd, int64_t limit_ns);
+
+/* Whether a message of a few hundred bytes can be sent without waiting. */
+bool shard_wire_has_room(int fd);
 
 /* 0, or -1 with errno: it is too large, or the other side is gone, or hangs; half a message may
  * have been sent. */

@@ -345,6 +345,12 @@ void engine_stop(struct engine *engine)
         worker_stop(engine->workers[i]);
 }
 
+void engine_await(struct engine *engine)
+{
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        worker_await(engine->workers[i]);
+}
+
 int engine_wait_fd(const struct engine *engine)
 {
     return engine->setup.recorder_fd;

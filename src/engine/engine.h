@@ -74,7 +74,9 @@ int engine_create(struct engine **out, const struct engine_options *options, str
 int engine_prepare(struct engine *engine, const struct end_spec *specs, size_t count,
                    struct end_ready *answers, struct error *err);
 
-/* Gives t0 and the ticks: axis->axis_ns 0 is t0.  Once. */
+/* This and the next two return at once: a worker does it when what it is at just now is done.
+ *
+ * Gives t0 and the ticks: axis->axis_ns 0 is t0.  Once. */
 int engine_start(struct engine *engine, const struct axis *axis, struct error *err);
 
 /* A better mapping: schedules follow it without a step (axis_slew over 2 s). */
@@ -82,6 +84,9 @@ void engine_adjust(struct engine *engine, const struct axis *axis);
 
 /* Every end that still runs ends now, with a last sample and its report (END_STOPPED). */
 void engine_stop(struct engine *engine);
+
+/* Waits for that: what stopped ends have to say can then be taken. */
+void engine_await(struct engine *engine);
 
 /* What leaves the engine, in an order that is right for each end: READY, samples, report last.
  * Packets and what came of capturing them follow on their own, CAPTURED last. */

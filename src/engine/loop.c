@@ -1,5 +1,6 @@
 /* Sleeps until the next deadline to the nanosecond, and looks at the clock after every event, so
- * that a deadline waits for one socket operation at most, however many sockets are ready. */
+ * that a deadline waits for one socket operation at most, however many sockets are ready.  What
+ * other threads ask for is looked at as often: a wake-up would come behind all of them. */
 #include "engine/loop.h"
 
 #include <errno.h>
@@ -15,42 +16,96 @@
 #define EARLY_NS      INT64_C(150000) /* the scheduler wakes us later than asked: rather poll */
 #define SLEW_NS       (2 * NS_PER_S)
 
-struct loop_call {
-    int (*run)(void *context, void *arg);
-    void *arg;
-    int result;
-    bool done;
-};
+/* ---- between threads ---- */
 
+/* It only ends a sleep. */
 static void on_wake(struct watch *watch, uint32_t events)
 {
     (void)events;
-    struct loop *loop = CONTAINER_OF(watch, struct loop, wake);
-    uint64_t count;
-    if (read(loop->wake_fd, &count, sizeof count) < 0)
-        return;
-    pthread_mutex_lock(&loop->lock);
-    struct loop_call *call = loop->call;
-    loop->call = NULL;
-    if (call) {
-        call->result = call->run(loop->context, call->arg);
-        call->done = true;
-        pthread_cond_signal(&loop->answered);
-    }
-    pthread_mutex_unlock(&loop->lock);
+    eventfd_t count;
+    eventfd_read(CONTAINER_OF(watch, struct loop, wake)->wake_fd, &count);
+}
+
+/* With the lock. */
+static void wake(struct loop *loop)
+{
+    atomic_store_explicit(&loop->asked, true, memory_order_relaxed);
+    eventfd_write(loop->wake_fd, 1);
+}
+
+/* With the lock. */
+static void enqueue(struct loop *loop, struct loop_call *call)
+{
+    struct loop_call **last = &loop->calls;
+    while (*last)
+        last = &(*last)->next;
+    *last = call;
+    call->next = NULL;
+    call->waits = true;
+    wake(loop);
 }
 
 int loop_call(struct loop *loop, int (*run)(void *context, void *arg), void *arg)
 {
     struct loop_call call = {.run = run, .arg = arg};
     pthread_mutex_lock(&loop->lock);
-    loop->call = &call;
-    eventfd_write(loop->wake_fd, 1);
+    enqueue(loop, &call);
     while (!call.done)
         pthread_cond_wait(&loop->answered, &loop->lock);
     pthread_mutex_unlock(&loop->lock);
     return call.result;
 }
+
+void loop_post(struct loop *loop, struct loop_call *call)
+{
+    pthread_mutex_lock(&loop->lock);
+    if (!call->waits)
+        enqueue(loop, call);
+    pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_post_axis(struct loop *loop, const struct axis *axis)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->posted_axis = *axis;
+    loop->axis_posted = true;
+    wake(loop);
+    pthread_mutex_unlock(&loop->lock);
+}
+
+/* With the lock. */
+static void take_axis(struct loop *loop)
+{
+    if (loop->axis_posted)
+        loop_set_axis(loop, &loop->posted_axis);
+    loop->axis_posted = false;
+}
+
+/* All that other threads want.  They need not wait for the lock while a call is made. */
+static void take_calls(struct loop *loop)
+{
+    struct loop_call *call;
+    if (!atomic_load_explicit(&loop->asked, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&loop->lock);
+    atomic_store_explicit(&loop->asked, false, memory_order_relaxed);
+    take_axis(loop);
+    while ((call = loop->calls)) {
+        loop->calls = call->next;
+        call->waits = false;
+        pthread_mutex_unlock(&loop->lock);
+        const int result = call->run(loop->context, call->arg);
+        pthread_mutex_lock(&loop->lock);
+        call->result = result;
+        call->done = true;
+        pthread_cond_broadcast(&loop->answered);
+        take_axis(loop);
+    }
+    pthread_mutex_unlock(&loop->lock);
+    loop->now_ns = loop->due_ns = clock_now(); /* a round is due */
+}
+
+/* ---- the loop ---- */
 
 static void on_slewed(struct timer *timer)
 {
@@ -156,12 +211,13 @@ int64_t loop_axis_time(const struct loop *loop, int64_t local_ns)
     return axis_from_local(&loop->axis, local_ns);
 }
 
-static void fire_due(struct timer_heap *heap, int64_t until_ns)
+static void fire_due(struct loop *loop, struct timer_heap *heap, int64_t until_ns)
 {
     struct timer *timer;
     while ((timer = timer_heap_first(heap)) && timer->due_ns <= until_ns) {
         timer_heap_disarm(heap, timer);
         timer->fire(timer);
+        take_calls(loop);
     }
 }
 
@@ -170,8 +226,8 @@ static void keep_house(struct loop *loop, loop_round *round)
 {
     const int64_t now = loop->now_ns;
     if (loop->axis_known)
-        fire_due(&loop->scheduled, loop_axis_time(loop, now));
-    fire_due(&loop->timers, now);
+        fire_due(loop, &loop->scheduled, loop_axis_time(loop, now));
+    fire_due(loop, &loop->timers, now);
 
     loop->due_ns = round(loop->context, now);
     const struct timer *timer = timer_heap_first(&loop->timers);
@@ -219,6 +275,7 @@ void loop_run(struct loop *loop, loop_round *round)
             struct watch *watch = events[i].data.ptr;
             watch->ready(watch, events[i].events);
             loop->now_ns = clock_now();
+            take_calls(loop);
             if (loop->now_ns < loop->due_ns)
                 continue;
             keep_house(loop, round);

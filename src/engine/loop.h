@@ -5,11 +5,12 @@
  * moves them all at once; the rest are in CLOCK_MONOTONIC.  The axis's timers fire only once the
  * axis is known.
  *
- * All but loop_call() belongs to the loop's own thread. */
+ * All but loop_call() and the loop_post functions belongs to the loop's own thread. */
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,7 +26,15 @@ struct watch {
     void (*ready)(struct watch *watch, uint32_t events);
 };
 
-struct loop_call; /* private */
+/* What another thread has the loop's thread do. */
+struct loop_call {
+    int (*run)(void *context, void *arg);
+    void *arg;
+    /* the loop's */
+    int result;
+    bool waits, done;
+    struct loop_call *next;
+};
 
 struct loop {
     int epoll_fd, wake_fd;
@@ -43,10 +52,13 @@ struct loop {
     struct axis axis, axis_target;
     struct timer slew; /* until the target is reached */
 
-    pthread_mutex_t lock; /* of call */
+    atomic_bool asked;    /* there is a call or an axis to be taken */
+    pthread_mutex_t lock; /* of the next four */
     pthread_cond_t answered;
-    struct loop_call *call;
-    void *context; /* of calls and rounds */
+    struct loop_call *calls; /* the oldest first */
+    bool axis_posted;
+    struct axis posted_axis; /* the newest */
+    void *context;           /* of calls and rounds */
     struct watched watched;
 };
 
@@ -59,8 +71,15 @@ typedef int64_t loop_round(void *context, int64_t now_ns);
 /* Until a call sets loop->quit. */
 void loop_run(struct loop *loop, loop_round *round);
 
-/* From the control thread: has the loop's thread run run(context, arg), returns what that does. */
+/* From any other thread.  Calls run in the order in which they came, each once the handler that
+ * runs has returned, however many sockets are ready and timers are due.
+ *
+ * loop_call() has the loop's thread run run(context, arg), and returns what that does.  loop_post()
+ * does not wait: the call must stay where it is; one that waits already is not made twice.
+ * loop_post_axis() does not wait either: as loop_set_axis(), soon; only the newest counts. */
 int loop_call(struct loop *loop, int (*run)(void *context, void *arg), void *arg);
+void loop_post(struct loop *loop, struct loop_call *call);
+void loop_post_axis(struct loop *loop, const struct axis *axis);
 
 /* Room for `timers` on either clock.  0, or -1 when out of memory. */
 int loop_reserve(struct loop *loop, size_t timers);

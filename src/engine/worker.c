@@ -186,13 +186,6 @@ static int admit_all(void *context, void *arg)
     return 0;
 }
 
-static int set_axis(void *context, void *arg)
-{
-    struct worker *worker = context;
-    loop_set_axis(&worker->loop, arg);
-    return 0;
-}
-
 static int stop_all(void *context, void *arg)
 {
     (void)arg;
@@ -230,13 +223,24 @@ void worker_admit(struct worker *worker, struct admission *admission)
 
 void worker_set_axis(struct worker *worker, const struct axis *axis)
 {
-    struct axis copy = *axis;
-    loop_call(&worker->loop, set_axis, &copy);
+    loop_post_axis(&worker->loop, axis);
 }
 
 void worker_stop(struct worker *worker)
 {
-    loop_call(&worker->loop, stop_all, NULL);
+    loop_post(&worker->loop, &worker->stop);
+}
+
+static int nothing(void *context, void *arg)
+{
+    (void)context;
+    (void)arg;
+    return 0;
+}
+
+void worker_await(struct worker *worker)
+{
+    loop_call(&worker->loop, nothing, NULL);
 }
 
 static int map_discard(struct worker *worker, struct error *err)
@@ -265,6 +269,7 @@ int worker_create(struct worker **out, const struct worker_setup *setup, int cpu
         return out_of_memory(err);
     worker->setup = setup;
     worker->cpu = cpu;
+    worker->stop.run = stop_all;
     TAILQ_INIT(&worker->ends);
     TAILQ_INIT(&worker->sampled);
     TAILQ_INIT(&worker->queued);

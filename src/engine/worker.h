@@ -41,6 +41,7 @@ struct worker {
     pthread_t thread;
     bool has_thread, told_to_leave;
     struct loop loop;
+    struct loop_call stop;        /* of all ends */
     struct usage usage;           /* of the thread */
     int64_t asked_ns;             /* up to when it has spent its questions, see account.c */
     struct clock_bracket bracket; /* the last one, see stamps.c */
@@ -86,8 +87,11 @@ struct admission {
     size_t count;
 };
 void worker_admit(struct worker *worker, struct admission *admission);
+/* Neither waits for the thread. */
 void worker_set_axis(struct worker *worker, const struct axis *axis);
 void worker_stop(struct worker *worker);
+/* Waits until it has done what it was told before. */
+void worker_await(struct worker *worker);
 
 /* ---- In the worker's thread ---- */
 

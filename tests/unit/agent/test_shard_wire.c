@@ -61,7 +61,9 @@ static void test_a_peer_that_does_not_read(void **state)
     assert_non_null(data);
     assert_int_equal(shard_wire_bound(fds[0], 50 * NS_PER_MS), 0);
     alarm(20);
+    assert_true(shard_wire_has_room(fds[0]));
     assert_int_equal(send_records(fds[0], data, LARGE), -1);
+    assert_false(shard_wire_has_room(fds[0]));
     alarm(0);
     free(data);
 }
