@@ -18,6 +18,7 @@
 #include "util/log.h"
 #include "util/signals.h"
 #include "util/units.h"
+#include "util/waking.h"
 #include "util/watchdog.h"
 
 #define GRACE_MS 500 /* for calls in progress when the agent exits */
@@ -108,6 +109,18 @@ static void tell_stock(void *arg)
                  units_bytes(agent->stock.bytes, bytes), agent->spools);
 }
 
+/* Tells if the agent was stopped meanwhile. */
+static void turn(struct agent *agent)
+{
+    const int64_t missed = rpc_loop_missed(agent->loop);
+    rpc_loop_run(agent->loop, -1);
+    const int64_t pause = rpc_loop_missed(agent->loop) - missed;
+    if (pause >= WAKING_PAUSE_NS)
+        log_warning("this agent was paused for %.1f s (it was stopped, or its machine stood "
+                    "still): its runs wait for their masters so much longer",
+                    (double)pause / (double)NS_PER_S);
+}
+
 static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)
 {
     char text[ENDPOINT_TEXT_MAX];
@@ -119,7 +132,7 @@ static void serve(struct agent *agent, const struct agent_options *options, uint
         agent->quit = options->die_with_parent;
     errand_try(agent->loop, "a look at spools", take_stock, tell_stock, agent);
     while (!agent->quit)
-        rpc_loop_run(agent->loop, -1);
+        turn(agent);
 }
 
 static int settle(struct agent *agent, const struct agent_options *given, struct error *err)

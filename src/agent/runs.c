@@ -54,10 +54,11 @@ uint32_t runs_with_flows(const struct runs *runs)
 
 static void pump(struct hosted *hosted)
 {
-    int64_t now = clock_now();
+    const int64_t now = clock_now();
+    if (hosted->watchers)
+        hosted->watched_ns = rpc_loop_now(hosted->runs->loop);
     for (struct watcher **at = &hosted->watchers; *at;) {
         struct watcher *watcher = *at;
-        hosted->watched_ns = now;
         if (watcher_pump(watcher, now)) {
             at = &watcher->next;
         } else {
@@ -143,7 +144,7 @@ void hosted_stop(struct hosted *hosted)
 void hosted_come_back(struct hosted *hosted)
 {
     hosted->busy = false;
-    hosted->watched_ns = clock_now();
+    hosted->watched_ns = rpc_loop_now(hosted->runs->loop);
     if (hosted->leaving)
         expel(hosted);
     else if (hosted->stop)
@@ -207,7 +208,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
         hosted->failure_told = true;
     }
     pump(hosted);
-    const bool unwatched = clock_now() - hosted->watched_ns > orphan_ns;
+    const bool unwatched = rpc_loop_now(hosted->runs->loop) - hosted->watched_ns > orphan_ns;
     const bool given_up = hosted->over && !hosted->busy && (hosted->orphaned || unwatched);
     if (given_up && !has_measured(hosted)) {
         leave_uncollected(hosted);
@@ -228,7 +229,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
         hosted->orphaned = true;
         hosted_stop(hosted);
         responder_remove(hosted->runs->responder, hosted->secret);
-        hosted->watched_ns = clock_now();
+        hosted->watched_ns = rpc_loop_now(hosted->runs->loop);
     }
 }
 
@@ -409,7 +410,7 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
         error_set(err, ERROR_SYSTEM, NULL, "out of memory");
         return NULL;
     }
-    *hosted = (struct hosted){.runs = runs, .watched_ns = clock_now()};
+    *hosted = (struct hosted){.runs = runs, .watched_ns = rpc_loop_now(runs->loop)};
     memcpy(hosted->secret, owner->secret, SECRET_SIZE);
     snprintf(hosted->caller, sizeof hosted->caller, "%s", owner->caller);
     if (run_create(&hosted->run, settings, runs->options, spool_grew, runs, err)) {

@@ -44,11 +44,12 @@ static void on_clock(struct rpc_call *call, const ProtobufCMessage *message,
         exchange->t2 = reply->received_ns;
         exchange->t3 = reply->sent_ns;
         exchange->t4 = now;
-        if (now - exchange->t1 > sync->slowest_ns)
-            sync->slowest_ns = now - exchange->t1;
+        const int64_t took = session_now(agent->session) - sync->asked_ns;
+        if (took > sync->slowest_ns)
+            sync->slowest_ns = took;
         if (reply->discipline)
             agent->info.clock_after = message_to_discipline(reply->discipline);
-        agent->heard_ns = now;
+        agent->heard_ns = session_now(agent->session);
     } else if (status->code != RPC_OK) {
         fail_burst(agent, status);
     } else if (sync->made >= sync->wanted) {
@@ -71,6 +72,7 @@ static void exchange(struct master_agent *agent)
         request.axis = &message;
         request.secret = session_secret(session);
     }
+    sync->asked_ns = session_now(session);
     sync->burst[sync->made] = (struct clock_exchange){.t1 = clock_now(), .method = CLOCK_RPC};
     if (!rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, EXCHANGE_MS, false,
                    on_clock, agent))

@@ -29,7 +29,6 @@
 #define LATE_NS    (15 * NS_PER_S) /* an end that is not over so long after its time is stopped */
 #define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped */
 #define TRIES      3               /* to start a run whose agents take the order too late */
-#define TURN_MS    50
 
 /* ---- signals ---- */
 
@@ -149,7 +148,7 @@ static void tell_unconnected(struct session *session, int64_t waited_ns)
 
 static bool ready_or_hopeless(struct session *session)
 {
-    watch_tend(session, clock_now());
+    watch_tend(session);
     return session->stuck || watch_all_ready(session);
 }
 
@@ -157,7 +156,7 @@ static bool ready_or_hopeless(struct session *session)
 static void await_ready(struct session *session)
 {
     int64_t limit = READY_NS + (int64_t)session->plan->flow_count * PER_FLOW;
-    bool ready = session_wait(session, ready_or_hopeless, clock_now() + limit);
+    bool ready = session_wait(session, ready_or_hopeless, session_now(session) + limit);
     if (session->stuck)
         session_problem(session, collect_path(session->collect), "it cannot be written");
     if (session->options->best_effort || session->interrupts)
@@ -241,18 +240,19 @@ static void tell_of_stop(struct session *session)
 static void follow(struct session *session)
 {
     struct progress progress = {0};
-    int64_t over = session->t0_ns + session->plan->end_ns + DRAIN_NS;
+    const int64_t start = session_now(session) + session->t0_ns - clock_now();
+    const int64_t over = start + session->plan->end_ns + DRAIN_NS;
     int64_t late = over + LATE_NS;
     int64_t refresh = 0;
     while (!watch_all_ended(session) && session->interrupts < 2) {
-        rpc_loop_run(session->loop, TURN_MS);
-        int64_t now = clock_now();
-        watch_tend(session, now);
+        session_turn(session);
+        const int64_t now = session_now(session);
+        watch_tend(session);
         if (now >= refresh) {
             clock_sync_refresh(session);
             refresh = now + REFRESH_NS;
         }
-        progress_show(&progress, session, now);
+        progress_show(&progress, session, clock_now());
         release_waiting(session);
         if (session->stuck && (session->interrupts || now > over))
             break;
@@ -261,7 +261,7 @@ static void follow(struct session *session)
             progress_end(&progress);
             tell_of_stop(session);
             stop(session);
-            late = clock_now() + FINISH_NS;
+            late = now + FINISH_NS;
         } else if (now > late) {
             session_warn(session, "the agents did not deliver their last samples in time");
             break;
@@ -450,7 +450,7 @@ static bool never(struct session *session)
 bool master_pause(struct master *master, int64_t pause_ns)
 {
     if (master->session.interrupts == 0)
-        session_wait(&master->session, never, clock_now() + pause_ns);
+        session_wait(&master->session, never, session_now(&master->session) + pause_ns);
     return master->session.interrupts == 0;
 }
 

@@ -346,12 +346,6 @@ void prepare_start(struct session *session)
         if (session_usable(agent) && agent->prepared && agent->call_code != RPC_OK)
             exclude(agent, order);
     }
-    if (session->problems->count || session->interrupts || clock_now() < session->t0_ns)
-        return;
-    if (session->may_retry)
-        session->late_ns = order;
-    else
-        session_problem(session, NULL, "the agents took too long to take the order to start");
 }
 
 void prepare_judge_late(struct session *session)

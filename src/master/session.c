@@ -7,6 +7,7 @@
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/waking.h"
 
 #define TURN_MS        50 /* an interrupt is seen at least so soon */
 #define TELL_MS        5000
@@ -105,7 +106,7 @@ static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
     struct master_agent *agent = arg;
     bool current = agent->call == call; /* else it was cancelled, and another one came after it */
     if (message) {
-        agent->heard_ns = clock_now();
+        agent->heard_ns = session_now(agent->session);
         agent->silent = false;
         if (current && agent->reply)
             agent->reply(agent, message);
@@ -127,7 +128,7 @@ void session_call(struct master_agent *agent, enum agent_method method,
 {
     agent->reply = reply;
     agent->call_code = RPC_OK;
-    agent->asked_ns = clock_now();
+    agent->asked_ns = session_now(agent->session);
     agent->session->outstanding++;
     agent->call = rpc_start(agent->peer, &agent_methods[method], request, deadline_ms, false,
                             on_reply, agent);
@@ -138,14 +139,35 @@ void session_call(struct master_agent *agent, enum agent_method method,
     }
 }
 
+int64_t session_now(const struct session *session)
+{
+    return rpc_loop_now(session->loop);
+}
+
+void session_turn(struct session *session)
+{
+    const int64_t missed = rpc_loop_missed(session->loop);
+    rpc_loop_run(session->loop, TURN_MS);
+    const int64_t pause = rpc_loop_missed(session->loop) - missed;
+    char text[192];
+    if (pause < WAKING_PAUSE_NS)
+        return;
+    snprintf(text, sizeof text,
+             "the master was paused for %.1f s (it was stopped, or its machine stood still): it "
+             "waits for its agents so much longer",
+             (double)pause / (double)NS_PER_S);
+    session_warn(session, text);
+}
+
 bool session_wait(struct session *session, bool (*done)(struct session *session),
                   int64_t deadline_ns)
 {
     int interrupts = session->interrupts;
+    session_now(session); /* what the master did before is no pause */
     while (!done(session)) {
-        if (session->interrupts > interrupts || clock_now() >= deadline_ns)
+        if (session->interrupts > interrupts || session_now(session) >= deadline_ns)
             return false;
-        rpc_loop_run(session->loop, TURN_MS);
+        session_turn(session);
     }
     return true;
 }
@@ -182,7 +204,7 @@ static void on_ping(struct rpc_call *call, const ProtobufCMessage *message,
     (void)call;
     (void)status;
     if (message)
-        agent->heard_ns = clock_now();
+        agent->heard_ns = session_now(agent->session);
     else
         agent->ping = NULL;
 }
@@ -206,7 +228,7 @@ static void give_up(struct master_agent *agent, int64_t quiet_ns)
 
 static bool all_answered_or_given_up(struct session *session)
 {
-    int64_t now = clock_now();
+    int64_t now = session_now(session);
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (!agent->call || agent->call_code != RPC_OK)

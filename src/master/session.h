@@ -41,7 +41,7 @@ struct clock_sync {
     /* by calls */
     struct clock_exchange burst[32]; /* the one under way */
     size_t wanted, made;             /* of it; wanted 0: none is under way */
-    int64_t slowest_ns;              /* of all */
+    int64_t asked_ns, slowest_ns;    /* the last one; of all; session_now() */
     /* by the probe */
     enum probe_state probe;
     struct probe_target *target;
@@ -73,7 +73,7 @@ struct master_agent {
     agent_reply *reply;
     int call_code;
     char call_text[256];
-    int64_t asked_ns;      /* when it was started */
+    int64_t asked_ns;      /* when it was started; session_now() */
     struct rpc_call *ping; /* asks whether it lives, while a long call is under way */
     bool silent;           /* it did not answer the last call: it is not waited for long again */
     /* plan */
@@ -90,8 +90,8 @@ struct master_agent {
     /* watch */
     struct rpc_call *watch;
     uint64_t watch_offset;
-    int64_t heard_ns;        /* when it last said something */
-    int64_t retry_ns;        /* when to watch again */
+    int64_t heard_ns;        /* when it last said something; session_now() */
+    int64_t retry_ns;        /* when to watch again; likewise */
     bool prepared;           /* it may hold a spool of this run */
     bool first_piece;        /* its last Prepare was the run's first */
     bool ended;              /* its spool was received whole, or it is lost */
@@ -191,7 +191,13 @@ void session_settle(struct session *session);
  * whether it lives, and is not waited for if nothing is heard from it for agent_timeout_ns. */
 void session_settle_long(struct session *session);
 
-/* Waits until done(session), until deadline_ns (master's clock), or for an interrupt beyond those
+/* The time by which agents are waited for, ns: it stands still while the master is stopped. */
+int64_t session_now(const struct session *session);
+
+/* Handles what comes within 50 ms.  Tells if the master was stopped meanwhile. */
+void session_turn(struct session *session);
+
+/* Waits until done(session), until deadline_ns (session_now()), or for an interrupt beyond those
  * that there were; true if done. */
 bool session_wait(struct session *session, bool (*done)(struct session *session),
                   int64_t deadline_ns);

@@ -167,7 +167,7 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
     struct master_agent *agent = arg;
-    int64_t now = clock_now();
+    int64_t now = session_now(agent->session);
     (void)call;
     if (!message) {
         agent->watch = NULL;
@@ -201,7 +201,7 @@ static void watch(struct master_agent *agent)
 
 void watch_start(struct session *session)
 {
-    int64_t now = clock_now();
+    int64_t now = session_now(session);
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         agent->heard_ns = now;
@@ -212,9 +212,9 @@ void watch_start(struct session *session)
     }
 }
 
-void watch_tend(struct session *session, int64_t now_ns)
+void watch_tend(struct session *session)
 {
-    int64_t timeout = session->options->agent_timeout_ns;
+    const int64_t now_ns = session_now(session), timeout = session->options->agent_timeout_ns;
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (agent->ended)
@@ -245,7 +245,7 @@ void watch_end(struct session *session)
         if (agent->watch)
             rpc_cancel(agent->watch);
     }
-    session_wait(session, no_streams, clock_now() + NS_PER_S);
+    session_wait(session, no_streams, session_now(session) + NS_PER_S);
 }
 
 bool watch_flow_awaited(const struct session *session, size_t flow)

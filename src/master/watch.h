@@ -8,7 +8,7 @@
 void watch_start(struct session *session);
 
 /* Watches again where a stream broke, and gives up agents that were silent too long. */
-void watch_tend(struct session *session, int64_t now_ns);
+void watch_tend(struct session *session);
 
 /* Ends all streams now, and waits for that. */
 void watch_end(struct session *session);

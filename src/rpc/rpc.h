@@ -52,9 +52,15 @@ enum rpc_code {
 /* ---- loop ---- */
 
 int rpc_loop_create(struct rpc_loop **out, struct error *err);
-/* Handles events until none is left or timeout_ms passed (-1: waits for the first for ever); a
- * bounded number a turn.  Returns how many. */
+/* Handles events until none is left or timeout_ms passed (-1: waits for the first for ever), then
+ * timers that are due; a bounded number a turn.  Returns how many. */
 int rpc_loop_run(struct rpc_loop *loop, int timeout_ms);
+/* The loop's time, ns: CLOCK_MONOTONIC less what the loop did not come round for, as its process
+ * was stopped for instance (util/waking.h).  Timers and deadlines of calls go by it, so that what
+ * waits to be read comes before them; so should all limits of patience with who is called. */
+int64_t rpc_loop_now(struct rpc_loop *loop);
+/* How much that is, in all. */
+int64_t rpc_loop_missed(const struct rpc_loop *loop);
 /* Any thread: fn(arg) runs in the loop, soon.  0, or -1 when out of memory. */
 int rpc_loop_post(struct rpc_loop *loop, void (*fn)(void *arg), void *arg);
 /* fn(arg) runs once after delay_ms, unless cancelled by the same pair.  0, or -1 when out of

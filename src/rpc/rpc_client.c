@@ -11,7 +11,6 @@
 #include <grpc/support/alloc.h>
 
 #include "rpc/rpc_link.h"
-#include "util/clock.h"
 
 struct rpc_peer {
     struct rpc_link link;
@@ -28,7 +27,6 @@ struct client_call {
     unsigned operations; /* under way */
     rpc_reply *reply;
     void *arg;
-    int64_t deadline_ns;
     /* before the connection */
     bool waiting, wait_ready;
     grpc_byte_buffer *request;
@@ -42,6 +40,8 @@ struct client_call {
     grpc_status_code code;
     grpc_slice text;
 };
+
+static void on_late(void *arg);
 
 /* ---- the reply ---- */
 
@@ -109,6 +109,7 @@ static void end_operation(struct client_call *call)
     if (--call->operations)
         return;
     unlink_call(call);
+    rpc_loop_cancel(call->peer->loop, on_late, call);
     leave_connection(call);
     if (call->code == GRPC_STATUS_OK && call->base.method->kind == RPC_UNARY && !call->messages &&
         !call->broken)
@@ -193,8 +194,7 @@ static void begin(struct client_call *call, struct rpc_connection *connection)
     connection->calls++;
     call->base.call = grpc_channel_create_call(
         connection->channel, NULL, GRPC_PROPAGATE_DEFAULTS, call->peer->loop->queue,
-        grpc_slice_from_static_string(call->base.method->path), NULL, rpc_time(call->deadline_ns),
-        NULL);
+        grpc_slice_from_static_string(call->base.method->path), NULL, rpc_time(INT64_MAX), NULL);
     call->operations = 3;
     send_request(call);
     await_status(call);
@@ -202,8 +202,6 @@ static void begin(struct client_call *call, struct rpc_connection *connection)
 }
 
 /* ---- before there is one ---- */
-
-static void on_late(void *arg);
 
 /* The status comes as if gRPC had sent it. */
 static void end_waiting(struct client_call *call, int code, const char *text, bool nobody)
@@ -217,9 +215,15 @@ static void end_waiting(struct client_call *call, int code, const char *text, bo
     rpc_loop_tag(call->peer->loop, &call->status_tag);
 }
 
+/* gRPC's own deadlines pass while this process is stopped, and outdo an answer that has come. */
 static void on_late(void *arg)
 {
-    end_waiting(arg, RPC_DEADLINE_EXCEEDED, "no connection before the deadline", false);
+    struct client_call *call = arg;
+    if (call->waiting)
+        end_waiting(call, RPC_DEADLINE_EXCEEDED, "no connection before the deadline", false);
+    else
+        grpc_call_cancel_with_status(call->base.call, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                     "no answer before the deadline", NULL);
 }
 
 static void fail(struct client_call *call)
@@ -230,26 +234,19 @@ static void fail(struct client_call *call)
 
 static void await_connection(struct client_call *call)
 {
-    int64_t left_ms = (call->deadline_ns - clock_now()) / NS_PER_MS;
     call->waiting = true;
     bool comes =
         rpc_link_connect(&call->peer->link) || (call->wait_ready && call->peer->link.resting);
     if (!comes)
         fail(call);
-    else if (call->deadline_ns != INT64_MAX &&
-             rpc_loop_after(call->peer->loop, left_ms, on_late, call))
-        end_waiting(call, RPC_RESOURCE_EXHAUSTED, "out of memory", false);
 }
 
 /* Those that wait go on. */
 static void go_on(struct rpc_peer *peer)
 {
-    for (struct client_call *call = peer->calls; call; call = call->next) {
-        if (!call->waiting)
-            continue;
-        rpc_loop_cancel(peer->loop, on_late, call);
-        begin(call, peer->link.connection);
-    }
+    for (struct client_call *call = peer->calls; call; call = call->next)
+        if (call->waiting)
+            begin(call, peer->link.connection);
 }
 
 /* Those that do not wait until it is ready end. */
@@ -315,9 +312,13 @@ struct rpc_call *rpc_start(struct rpc_peer *peer, const struct rpc_method *metho
     struct client_call *call = peer->closing ? NULL : new_call(peer, method);
     if (!call)
         return NULL;
+    if (deadline_ms >= 0 && rpc_loop_after(peer->loop, deadline_ms, on_late, call)) {
+        unlink_call(call);
+        free_call(call);
+        return NULL;
+    }
     call->reply = reply;
     call->arg = arg;
-    call->deadline_ns = rpc_after_ms(deadline_ms);
     call->wait_ready = wait_ready;
     call->request = rpc_encode(request);
     struct rpc_connection *connection = rpc_link_connection(&peer->link);

@@ -14,6 +14,7 @@
 #endif
 
 #include "rpc/rpc.h"
+#include "util/waking.h"
 #include "util/watchdog.h"
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -28,6 +29,7 @@ struct rpc_timer;
 struct rpc_loop {
     grpc_completion_queue *queue;
     grpc_channel *lame;       /* its watches are how rpc_loop_post() reaches the queue */
+    struct waking waking;
     struct rpc_timer *timers; /* soonest first */
     struct rpc_gate *gate;    /* NULL: it was not needed yet */
     struct watchdog *watchdog;

@@ -15,7 +15,7 @@
 
 struct rpc_timer {
     struct rpc_timer *next;
-    int64_t due_ns;
+    int64_t due_ns; /* the loop's time */
     void (*fn)(void *arg);
     void *arg;
 };
@@ -67,10 +67,22 @@ int rpc_loop_create(struct rpc_loop **out, struct error *err)
     return 0;
 }
 
+int64_t rpc_loop_now(struct rpc_loop *loop)
+{
+    const int64_t now = clock_now();
+    waking_come_round(&loop->waking, now, 0);
+    return waking_time(&loop->waking, now);
+}
+
+int64_t rpc_loop_missed(const struct rpc_loop *loop)
+{
+    return loop->waking.missed_ns;
+}
+
 static bool run_due_timer(struct rpc_loop *loop)
 {
     struct rpc_timer *timer = loop->timers;
-    if (!timer || timer->due_ns > clock_now())
+    if (!timer || timer->due_ns > rpc_loop_now(loop))
         return false;
     loop->timers = timer->next;
     watch_busy(&loop->watched, "a timer", clock_now());
@@ -89,39 +101,42 @@ static void dispatch(struct rpc_loop *loop, const grpc_event *event)
     watch_idle(&loop->watched);
 }
 
-/* gRPC does its own work in here, where it also waits, and does not tell which.  So it never waits
- * for longer than WAIT_NS, and is busy with work from the moment on when it should be back. */
+/* The next event; waits for it until then (CLOCK_MONOTONIC), or until a timer is due.  gRPC does
+ * its own work in here, where it also waits, and does not tell which.  So it never waits for longer
+ * than WAIT_NS, and is busy with work from the moment on when it should be back. */
 static grpc_event next_event(struct rpc_loop *loop, int64_t until_ns)
 {
-    int64_t now = clock_now();
-    int64_t back_ns = until_ns < now + WAIT_NS ? until_ns : now + WAIT_NS;
+    const int64_t now = clock_now();
+    const int64_t timer_ns =
+        loop->timers ? waking_due(&loop->waking, loop->timers->due_ns) : INT64_MAX;
+    const int64_t wake_ns = timer_ns < until_ns ? timer_ns : until_ns;
+    const int64_t back_ns = wake_ns < now + WAIT_NS ? wake_ns : now + WAIT_NS;
     watch_busy(&loop->watched, "gRPC", back_ns > now ? back_ns : now);
     grpc_event event = grpc_completion_queue_next(loop->queue, rpc_time(back_ns), NULL);
     watch_idle(&loop->watched);
+    waking_come_round(&loop->waking, clock_now(), back_ns);
     return event;
 }
 
+/* A timer is looked at when no event is left: what it would call late may have come. */
 int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
 {
-    int64_t until = rpc_after_ms(timeout_ms);
-    int handled = 0;
+    const int64_t until = rpc_after_ms(timeout_ms);
+    int handled = 0, timers = 0;
+    rpc_loop_now(loop); /* the caller may have been away for long */
     while (handled < EVENTS_A_TURN) {
-        bool fired = run_due_timer(loop);
-        handled += fired;
-        int64_t wait_until = until;
-        if (handled)
-            wait_until = 0;
-        else if (loop->timers && loop->timers->due_ns < until)
-            wait_until = loop->timers->due_ns;
-        grpc_event event = next_event(loop, wait_until);
-        if (event.type == GRPC_OP_COMPLETE) {
+        grpc_event event = next_event(loop, handled ? 0 : until);
+        const bool is_event = event.type == GRPC_OP_COMPLETE;
+        if (is_event)
             dispatch(loop, &event);
+        if (is_event || run_due_timer(loop))
             handled++;
-        } else if (!fired && (handled || clock_now() >= until)) {
+        else if (handled || clock_now() >= until)
             break;
-        }
     }
-    return handled;
+    while (timers < EVENTS_A_TURN && run_due_timer(loop)) /* a flood must not starve them either */
+        timers++;
+    return handled + timers;
 }
 
 static void on_post(struct rpc_tag *tag, bool ok)
@@ -167,7 +182,9 @@ int rpc_loop_after(struct rpc_loop *loop, int64_t delay_ms, void (*fn)(void *arg
     if (!timer)
         return -1;
     struct rpc_timer **place = &loop->timers;
-    int64_t due_ns = rpc_after_ms(delay_ms < 0 ? 0 : delay_ms);
+    const int64_t now = rpc_loop_now(loop), most_ms = (INT64_MAX - now) / NS_PER_MS;
+    const int64_t due_ns =
+        delay_ms > most_ms ? INT64_MAX : now + (delay_ms < 0 ? 0 : delay_ms) * NS_PER_MS;
     while (*place && (*place)->due_ns <= due_ns)
         place = &(*place)->next;
     *timer = (struct rpc_timer){*place, due_ns, fn, arg};

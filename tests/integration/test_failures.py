@@ -570,6 +570,15 @@ def master_interrupted_twice(bed):
     return outcome
 
 
+def master_paused(bed):
+    """For longer than an agent may be silent, and than the flow lasts."""
+    master = bed.master({"duration": "2s"}).moves()
+    master.process.signal(signal.SIGSTOP)
+    time.sleep(11.5)
+    master.process.signal(signal.SIGCONT)
+    return master.done()
+
+
 def master_killed(bed):
     for name in HOSTS:
         bed.start(name, "--orphan-after", "2s")
@@ -606,6 +615,11 @@ def whole(outcome):
     for flow in outcome.flows:
         for report, rows, _ in ends(flow):
             assert len(rows) == report.samples_taken + 1
+
+
+def whole_in_spite_of_a_pause(outcome):
+    whole(outcome)
+    assert ["the master was paused for 11." in warning for warning in outcome.run.warnings].count(True) == 1
 
 
 def started_late(outcome):
@@ -806,6 +820,7 @@ MATRIX = [
         r"agents keep .* tcp-flowgen-\w+-\*\.spool",
         interrupted_run,
     ),
+    Row(master_paused, 0, "the master was paused for 11.", whole_in_spite_of_a_pause, within=30),
     Row(master_killed, -signal.SIGKILL, "", unwritten),
     Row(two_masters, 0, "", whole),
 ]

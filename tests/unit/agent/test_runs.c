@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -487,6 +488,25 @@ static void test_so_many_bytes_of_pieces(void **state)
     forget(fixture, hosted);
 }
 
+/* An agent that was stopped finds its run unwatched for long: its master may wait to be heard. */
+static void test_a_pause_orphans_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    const struct timespec stands = {.tv_nsec = 500 * NS_PER_MS};
+    fixture->options.orphan_ns = 250 * NS_PER_MS;
+    struct hosted *hosted = add(fixture, 'a', 2, &err);
+    assert_non_null(hosted);
+    nanosleep(&stands, NULL);
+    runs_look_after(&fixture->runs);
+    assert_false(hosted->orphaned);
+    const int64_t since = rpc_loop_now(fixture->loop);
+    while (!hosted->orphaned)
+        rpc_loop_run(fixture->loop, 1000);
+    assert_true(rpc_loop_now(fixture->loop) - since >= 100 * NS_PER_MS);
+    forget(fixture, hosted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_so_many_captures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pause_orphans_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_found_with_its_secret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_of_one_caller, setup, teardown),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/clock.h"
@@ -463,6 +464,26 @@ static void test_wait_ready_outlives_a_refusal(void **state)
     pair_fini(&pair);
 }
 
+/* No answer is late that came while the loop stood. */
+static void test_a_deadline_that_passed_while_the_loop_stood(void **state)
+{
+    (void)state;
+    Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
+    const struct timespec stands = {.tv_nsec = 400 * NS_PER_MS};
+    struct pair pair;
+    struct answer answer = {0};
+    pair_init(&pair, serve_clock, NULL);
+    assert_int_equal(pair_clock(&pair).code, RPC_OK); /* it is connected */
+    assert_non_null(rpc_start(pair.peer, &agent_methods[AGENT_CLOCK], &request.base, 250, false,
+                              answer_take, &answer));
+    nanosleep(&stands, NULL);
+    answer_await(&pair, &answer);
+    assert_int_equal(answer.code, RPC_OK);
+    assert_int_equal(answer.messages, 1);
+    assert_true(rpc_loop_missed(pair.loop) >= 250 * NS_PER_MS);
+    pair_fini(&pair);
+}
+
 static void test_a_name_that_does_not_resolve(void **state)
 {
     (void)state;
@@ -502,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_wait_ready_outlives_a_refusal),
+        cmocka_unit_test(test_a_deadline_that_passed_while_the_loop_stood),
         cmocka_unit_test(test_a_name_that_does_not_resolve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
