@@ -22,6 +22,7 @@
 #include "model/host_series.h"
 #include "probe/discipline.h"
 #include "rpc/service.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/location.h"
@@ -350,12 +351,12 @@ static Tcpflowgen__HelloRequest *copy_request(const Tcpflowgen__HelloRequest *re
 static const char *request_fault(const Tcpflowgen__HelloRequest *request)
 {
     size_t names = 0;
-    if (request->n_hosts > HELLO_HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX)
+    if (request->n_hosts > HELLO_HOSTS_EACH || request->n_ccalgs > ALGORITHMS_MAX)
         return "too many hosts or algorithms in one Hello";
     if (tcpflowgen__hello_request__get_packed_size(request) > HELLO_BYTES_MAX)
         return "a Hello of more than 1 MiB";
     for (size_t i = 0; i < request->n_hosts; i++)
-        names += !names_is_numeric(request->hosts[i]->host);
+        names += !host_is_numeric(request->hosts[i]->host);
     return names > HELLO_NAMES_MAX ? "an agent looks 64 names up at most: write addresses" : NULL;
 }
 

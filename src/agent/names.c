@@ -50,15 +50,6 @@ static void names_free(struct names *names)
     free(names);
 }
 
-bool names_is_numeric(const char *host)
-{
-    struct addrinfo *found;
-    if (host_lookup(host, AI_NUMERICHOST, &found))
-        return false;
-    freeaddrinfo(found);
-    return true;
-}
-
 /* ---- with the lock ---- */
 
 static bool is_full(const struct names *names, const char *key)

@@ -32,9 +32,6 @@ int names_create(struct names **out,
                  int (*look_up)(const char *host, int flags, struct addrinfo **out),
                  struct error *err);
 
-/* Whether it needs no look-up. */
-bool names_is_numeric(const char *host);
-
 /* A host_finder: caller is a struct names_caller. */
 const char *names_find(void *caller, const char *host, struct addrinfo **out);
 

@@ -364,7 +364,7 @@ static void begin_to_start(void *arg)
     struct starting *this = arg;
     struct seed_service *service = this->service;
     const bool may_wait = clock_now() < this->caller.until_ns && !atomic_load(&this->caller.gone);
-    if (names_is_numeric(this->host)) {
+    if (host_is_numeric(this->host)) {
         look_up(this);
         start_flow(this);
         return;

@@ -24,9 +24,9 @@
 #define NO_SUCH_RUN "this agent has no such run: it was forgotten, or the agent was started anew"
 
 #define IO_SIZE_MAX  16777216u /* bytes a read or write */
-#define PIECE_MAX    8192      /* ends in one Prepare */
+#define PIECE_ENDS   2500 /* in one Prepare: with an error of 1 KiB each they can be answered */
+#define PIECE_BYTES  (3u << 20) /* of a Prepare: a record of the spool has room for it */
 #define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
-#define ABOUT_MAX    (3u << 20) /* bytes of what a run is about */
 #define WARNINGS_MAX 4096u
 
 struct service {
@@ -108,19 +108,19 @@ static void serve_probe(struct rpc_call *call, const ProtobufCMessage *message, 
 static bool about_is_sound(const Tcpflowgen__Run *about)
 {
     return about->n_hosts <= SCENARIO_HOSTS_MAX && about->n_agents <= SCENARIO_HOSTS_MAX &&
-           about->n_warnings <= WARNINGS_MAX && !about->n_events && !about->n_host_samples &&
-           tcpflowgen__run__get_packed_size(about) <= ABOUT_MAX;
+           about->n_warnings <= WARNINGS_MAX && !about->n_events && !about->n_host_samples;
 }
 
 static bool prepare_request_is_sound(const Tcpflowgen__PrepareRequest *request)
 {
     return random_id_is_sound(request->run) && request->secret.len == SECRET_SIZE &&
-           request->flow_key.len == FLOW_KEY_SIZE && request->n_ends <= PIECE_MAX &&
+           request->flow_key.len == FLOW_KEY_SIZE && request->n_ends <= PIECE_ENDS &&
            request->ends_total <= ENDS_MAX &&
            (request->interval_ns == 0 ||
             (request->interval_ns >= INTERVAL_MIN_NS && request->interval_ns <= INTERVAL_MAX_NS)) &&
            (request->n_ends || request->until_stop) &&
            (!request->about || about_is_sound(request->about)) &&
+           tcpflowgen__prepare_request__get_packed_size(request) <= PIECE_BYTES &&
            request->n_interfaces <= HOST_INTERFACES_MAX && request->lead_ns >= 0 &&
            request->lead_ns <= LEAD_MAX_NS && request->read_size <= IO_SIZE_MAX &&
            request->write_size <= IO_SIZE_MAX;

@@ -6,6 +6,7 @@
 #include "format/utf8.h"
 
 #define SETTINGS_LIMIT 1024
+#define SETTINGS_BYTES (256u << 10) /* of names and values: they go on in other messages */
 
 Tcpflowgen__Setting **settings_to_messages(const struct machine *machine, size_t *count,
                                            bool *failed)
@@ -70,7 +71,11 @@ void metrics_free(Tcpflowgen__CachedMetrics **metrics, size_t count)
 int settings_from_messages(struct machine *machine, Tcpflowgen__Setting *const *settings,
                            size_t count)
 {
+    size_t bytes = 0;
     for (size_t i = 0; i < count && machine->setting_count < SETTINGS_LIMIT; i++) {
+        bytes += strlen(settings[i]->name) + strlen(settings[i]->value);
+        if (bytes > SETTINGS_BYTES)
+            break;
         utf8_repair(settings[i]->name);
         utf8_repair(settings[i]->value);
         if (machine_add_setting(machine, settings[i]->name, settings[i]->value))

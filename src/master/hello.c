@@ -15,33 +15,56 @@
 
 #define HELLO_MS     4000 /* less than gRPC takes to give a connection up */
 #define CCALGS_MAX   64
+#define HOSTS_MAX    500 /* of one Hello: with 16 addresses each the answer is a message */
+#define NAMES_MAX    64  /* of them, that an agent looks up for one Hello */
+#define TEXT_MAX     255
 #define SAMPLE_BYTES 200 /* of one in a spool, at most about */
 
+/* An agent's word, which goes on to others. */
 static char *copy(const char *text)
 {
-    return strdup(text ? text : "");
+    return strndup(text ? text : "", TEXT_MAX);
 }
 
-static void take_addresses(struct master_agent *agent, const Tcpflowgen__ResolvedHost *resolved)
+static void take_host(struct master_host *host, const Tcpflowgen__ResolvedHost *resolved)
+{
+    if (resolved->error[0])
+        snprintf(host->error, sizeof host->error, "%s", resolved->error);
+    for (size_t i = 0; i < resolved->n_addresses && i < HOST_CHOICES_MAX; i++) {
+        snprintf(host->choices[i].address, ADDRESS_MAX, "%s", resolved->addresses[i]->address);
+        snprintf(host->choices[i].bind, ADDRESS_MAX, "%s", resolved->addresses[i]->bind);
+        host->choice_count = i + 1;
+    }
+}
+
+/* Answers come in the order of the plan, nearly always: each is looked for behind the last. */
+static void take_hosts(struct master_agent *agent, const Tcpflowgen__HelloReply *reply)
 {
     struct session *session = agent->session;
-    for (size_t h = 0; h < session->plan->host_count; h++) {
-        struct master_host *host = &session->hosts[h];
-        if (host->agent != agent || strcmp(session->plan->hosts[h].name, resolved->name) != 0)
-            continue;
-        if (resolved->error[0])
-            snprintf(host->error, sizeof host->error, "%s", resolved->error);
-        for (size_t i = 0; i < resolved->n_addresses && i < HOST_CHOICES_MAX; i++) {
-            snprintf(host->choices[i].address, ADDRESS_MAX, "%s", resolved->addresses[i]->address);
-            snprintf(host->choices[i].bind, ADDRESS_MAX, "%s", resolved->addresses[i]->bind);
-            host->choice_count = i + 1;
+    const size_t count = session->plan->host_count;
+    for (size_t i = 0, next = 0; i < reply->n_hosts; i++) {
+        for (size_t skipped = 0; skipped < count; skipped++) {
+            const size_t h = (next + skipped) % count;
+            if (session->hosts[h].agent != agent ||
+                strcmp(session->plan->hosts[h].name, reply->hosts[i]->name) != 0)
+                continue;
+            take_host(&session->hosts[h], reply->hosts[i]);
+            next = h + 1;
+            break;
         }
     }
+    for (size_t i = 0; i < reply->n_interfaces; i++)
+        roster_add_interface(agent, reply->interfaces[i]);
 }
 
 /* With best_effort the flows that it concerns are refused one by one when they are prepared. */
 static void tell_problem(struct master_agent *agent, const char *problem)
 {
+    const struct error_list *told = agent->session->problems;
+    for (size_t i = 0; i < told->count; i++) /* by an earlier Hello */
+        if (strncmp(told->items[i].where, agent->title, sizeof told->items[i].where - 1) == 0 &&
+            strcmp(told->items[i].what, problem) == 0)
+            return;
     if (agent->session->options->best_effort)
         log_warning("%s: %s", agent->title, problem);
     else
@@ -67,6 +90,15 @@ static void check_room(struct master_agent *agent, const char *reason)
                           units_bytes((uint64_t)need, needed),
                           units_bytes(agent->spool_free_bytes, there),
                           *reason ? reason : "make room there, or name another place with --spool");
+}
+
+/* What each of an agent's Hellos may bring. */
+static void take_more(struct master_agent *agent, const ProtobufCMessage *message)
+{
+    const Tcpflowgen__HelloReply *reply = (const Tcpflowgen__HelloReply *)message;
+    for (size_t i = 0; i < reply->n_problems; i++)
+        tell_problem(agent, reply->problems[i]);
+    take_hosts(agent, reply);
 }
 
 static void on_hello(struct master_agent *agent, const ProtobufCMessage *message)
@@ -101,17 +133,12 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     agent->spool_free_bytes = reply->spool_free_bytes;
     if (settings_from_messages(&agent->info.about, reply->settings, reply->n_settings))
         session_agent_problem(agent, "out of memory");
-    for (size_t i = 0; i < reply->n_interfaces; i++)
-        roster_add_interface(agent, reply->interfaces[i]);
     check_room(agent, reply->spool_reason);
     snprintf(agent->boot, sizeof agent->boot, "%s", reply->boot);
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
     if (strlen(reply->spool_directory) < sizeof agent->spools)
         strcpy(agent->spools, reply->spool_directory);
-    for (size_t i = 0; i < reply->n_problems; i++)
-        tell_problem(agent, reply->problems[i]);
-    for (size_t i = 0; i < reply->n_hosts; i++)
-        take_addresses(agent, reply->hosts[i]);
+    take_more(agent, message);
     if (agent->end_count > agent->max_ends)
         session_agent_problem(agent, "%zu ends of flows are more than it can have, %llu: %s",
                               agent->end_count, (unsigned long long)agent->max_ends,
@@ -121,8 +148,8 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
 /* What is asked of one agent, pointing into the plan. */
 struct hello {
     Tcpflowgen__HelloRequest request;
-    Tcpflowgen__AgentHost *hosts;
-    Tcpflowgen__AgentHost **pointers;
+    Tcpflowgen__AgentHost hosts[HOSTS_MAX], *pointers[HOSTS_MAX];
+    size_t names;
     char *ccalgs[CCALGS_MAX];
 };
 
@@ -152,47 +179,52 @@ static void want_flows(struct hello *hello, const struct master_agent *agent)
     }
 }
 
-static bool hello_init(struct hello *hello, const struct master_agent *agent)
+static void add_host(struct hello *hello, const struct plan_host *host)
 {
-    const struct session *session = agent->session;
-    size_t count = session->plan->host_count;
-    *hello = (struct hello){.request = TCPFLOWGEN__HELLO_REQUEST__INIT};
-    hello->hosts = calloc(count, sizeof *hello->hosts);
-    hello->pointers = calloc(count, sizeof(*hello->pointers));
-    if (!hello->hosts || !hello->pointers)
-        return false;
-    hello->request.protocol = AGENT_PROTOCOL;
-    hello->request.version = (char *)TCP_FLOWGEN_VERSION;
-    hello->request.ends = agent->end_count;
-    hello->request.flush_metrics = session->options->flush_metrics;
-    hello->request.ccalgs = hello->ccalgs;
-    hello->request.hosts = hello->pointers;
-    for (size_t h = 0; h < count; h++) {
-        if (session->hosts[h].agent != agent)
-            continue;
-        const struct plan_host *host = &session->plan->hosts[h];
-        Tcpflowgen__AgentHost *message = &hello->hosts[hello->request.n_hosts];
-        tcpflowgen__agent_host__init(message);
-        message->name = (char *)host->name;
-        message->host = (char *)host->host;
-        message->bind = (char *)host->bind;
-        message->device = (char *)host->device;
-        message->interfaces = (char *)host->interfaces;
-        hello->pointers[hello->request.n_hosts++] = message;
-    }
-    want_flows(hello, agent);
-    return true;
+    const size_t n = hello->request.n_hosts++;
+    Tcpflowgen__AgentHost *message = &hello->hosts[n];
+    tcpflowgen__agent_host__init(message);
+    message->name = (char *)host->name;
+    message->host = (char *)host->host;
+    message->bind = (char *)host->bind;
+    message->device = (char *)host->device;
+    message->interfaces = (char *)host->interfaces;
+    hello->pointers[n] = message;
+    hello->names += !host_is_numeric(host->host);
 }
 
-static void say_hello(struct master_agent *agent)
+/* The agent's next hosts from *next on; false if there are none. */
+static bool add_hosts(struct hello *hello, const struct master_agent *agent, size_t *next)
 {
-    struct hello hello;
-    if (hello_init(&hello, agent))
-        session_call(agent, AGENT_HELLO, &hello.request.base, HELLO_MS, on_hello);
-    else
-        session_agent_problem(agent, "out of memory");
-    free(hello.hosts);
-    free(hello.pointers);
+    const struct session *session = agent->session;
+    hello->request.hosts = hello->pointers;
+    for (; *next < session->plan->host_count && hello->request.n_hosts < HOSTS_MAX &&
+           hello->names < NAMES_MAX;
+         ++*next)
+        if (session->hosts[*next].agent == agent)
+            add_host(hello, &session->plan->hosts[*next]);
+    return hello->request.n_hosts;
+}
+
+/* False: all was said. */
+static bool say_hello(struct hello *hello, struct master_agent *agent, size_t *next)
+{
+    const bool first = *next == 0;
+    Tcpflowgen__HelloRequest *request = &hello->request;
+    tcpflowgen__hello_request__init(request);
+    hello->names = 0;
+    request->protocol = AGENT_PROTOCOL;
+    request->version = (char *)TCP_FLOWGEN_VERSION;
+    request->ends = agent->end_count;
+    request->ccalgs = hello->ccalgs;
+    if (!add_hosts(hello, agent, next))
+        return false;
+    if (first) {
+        request->flush_metrics = agent->session->options->flush_metrics;
+        want_flows(hello, agent);
+    }
+    session_call(agent, AGENT_HELLO, &request->base, HELLO_MS, first ? on_hello : take_more);
+    return true;
 }
 
 static bool is_here(const struct master_agent *agent)
@@ -226,13 +258,24 @@ static void tell_unreachable(struct master_agent *agent)
                                       "--insecure)");
 }
 
+/* All agents are told of so many hosts at a time, side by side. */
 void hello_all(struct session *session)
 {
-    for (size_t i = 0; i < session->agent_count; i++)
-        if (session_usable(&session->agents[i]))
-            say_hello(&session->agents[i]);
-    session_settle(session);
-    for (size_t i = 0; i < session->agent_count; i++)
-        if (session_usable(&session->agents[i]) && session->agents[i].call_code != RPC_OK)
-            tell_unreachable(&session->agents[i]);
+    size_t *next = calloc(session->agent_count, sizeof *next);
+    struct hello *hello = calloc(1, sizeof *hello);
+    bool more = next && hello;
+    if (!more)
+        session_problem(session, NULL, "out of memory");
+    while (more && session->interrupts == 0) {
+        more = false;
+        for (size_t i = 0; i < session->agent_count; i++)
+            if (session_usable(&session->agents[i]))
+                more |= say_hello(hello, &session->agents[i], &next[i]);
+        session_settle(session);
+        for (size_t i = 0; i < session->agent_count; i++)
+            if (session_usable(&session->agents[i]) && session->agents[i].call_code != RPC_OK)
+                tell_unreachable(&session->agents[i]);
+    }
+    free(hello);
+    free(next);
 }

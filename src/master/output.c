@@ -57,7 +57,7 @@ uint32_t output_place(const struct master_agent *agent)
     return place;
 }
 
-int output_describe(const struct session *session, struct run_info *run, struct error *err)
+void output_describe_run(const struct session *session, struct run_info *run)
 {
     const struct plan *plan = session->plan;
     run->version = copy(TCP_FLOWGEN_VERSION);
@@ -69,6 +69,12 @@ int output_describe(const struct session *session, struct run_info *run, struct 
     run->repeats = session->repeat->of;
     run->seed = session->repeat->seed;
     run->warmup_ns = session->repeat->warmup_ns;
+}
+
+static int describe(const struct session *session, struct run_info *run, struct error *err)
+{
+    const struct plan *plan = session->plan;
+    output_describe_run(session, run);
     run->hosts = calloc(plan->host_count, sizeof *run->hosts);
     run->agents = calloc(session->agent_count, sizeof *run->agents);
     if (!run->hosts || !run->agents)
@@ -93,7 +99,8 @@ int output_describe(const struct session *session, struct run_info *run, struct 
     return 0;
 }
 
-void output_disown(struct run_info *run)
+/* The session has the agents. */
+static void disown(struct run_info *run)
 {
     free(run->agents);
     run->agents = NULL;
@@ -229,7 +236,7 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
         session->agents[i].info.clock = clock_points_fit(&session->agents[i]);
         put_on_axis(session, &session->agents[i].info);
     }
-    int failed = output_describe(session, &session->run, err);
+    int failed = describe(session, &session->run, err);
     if (!failed)
         captures_write(session); /* first, for the run's warnings */
     if (!failed)
@@ -240,7 +247,7 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
         failed = write_flows(session, outcome, err);
     if (!failed)
         failed = results_writer_sync(*repeat->results, err);
-    output_disown(&session->run);
+    disown(&session->run);
     outcome->wrote_result = !failed;
     return failed;
 }

@@ -4,10 +4,9 @@
 
 #include "master/session.h"
 
-/* Fills run, which is empty but for what the session told it, with what is known by now.  Its
- * agents' texts stay the session's: call output_disown() before it is freed. */
-int output_describe(const struct session *session, struct run_info *run, struct error *err);
-void output_disown(struct run_info *run);
+/* Fills run, which is empty but for what the session told it, with what is known by now, but for
+ * hosts and agents. */
+void output_describe_run(const struct session *session, struct run_info *run);
 
 /* The agent's place in the run's agents. */
 uint32_t output_place(const struct master_agent *agent);

@@ -6,38 +6,15 @@
 
 #include "format/machine_message.h"
 #include "format/message.h"
-#include "format/result_message.h"
 #include "master/clock_points.h"
-#include "master/output.h"
+#include "master/prepare_piece.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 
-#define PIECE_ENDS    2000 /* in one call: well under 1 MiB */
 #define PREPARE_MS    60000
 #define ORDER_NS      (400 * NS_PER_MS) /* for the order to start, and more for slow agents */
 #define ORDER_FLOW_NS (20 * NS_PER_US)
 #define RECALL_NS     (150 * NS_PER_MS) /* between that and t0: to call it off everywhere */
-
-#define SCENARIO_MAX (512u << 10) /* bytes of it that spools keep: a piece must stay small */
-
-/* One piece for one agent: what goes over the wire, and the model it points into. */
-struct piece {
-    Tcpflowgen__PrepareRequest request;
-    Tcpflowgen__EndSpec messages[PIECE_ENDS];
-    Tcpflowgen__EndSpec *pointers[PIECE_ENDS];
-    struct end_spec specs[PIECE_ENDS];
-    Tcpflowgen__Run *about; /* owned; NULL: no memory, and the spools do without */
-};
-
-/* A spool tells the settings of its own agent: those of all would make a piece too large where
- * there are many.  Has the run tell those of the machine, which may have none. */
-static void tell_settings(Tcpflowgen__Run *about, uint32_t place, const struct machine *machine)
-{
-    Tcpflowgen__RunAgent *agent = about->agents[place];
-    bool failed = false; /* the spool does without */
-    settings_free(agent->settings, agent->n_settings);
-    agent->settings = settings_to_messages(machine, &agent->n_settings, &failed);
-}
 
 /* Whether an agent may say it. */
 static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndReady *ready)
@@ -115,118 +92,17 @@ void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
     }
 }
 
-static void fill_spec(struct end_spec *spec, const struct session *session, uint32_t index,
-                      enum flow_end end)
-{
-    const struct plan_flow *plan = &session->plan->flows[index];
-    const struct master_flow *flow = &session->flows[index];
-    enum flow_end other = end == END_SRC ? END_DST : END_SRC;
-    uint32_t host = end == END_SRC ? plan->src : plan->dst;
-    *spec = (struct end_spec){
-        .flow = index,
-        .id = plan->id,
-        .end = end,
-        .source = end == END_SRC,
-        .sink = end == END_DST,
-        .start_ns = plan->start_ns,
-        .duration_ns = plan->duration_ns,
-        .peer_port = end == END_SRC ? flow->port : 0,
-        .ecn = plan->ecn,
-        .nodelay = plan->nodelay,
-        .tuning = plan->tuning,
-        .connect = plan->connect,
-        .finish = plan->finish,
-        .capture = plan->capture,
-    };
-    strcpy(spec->local_address, flow->bind[end]);
-    strcpy(spec->peer_address, flow->address[other]);
-    strcpy(spec->ccalg, plan->ccalg);
-    snprintf(spec->device, sizeof spec->device, "%s", session->plan->hosts[host].device);
-    memcpy(spec->token, flow->token, TOKEN_SIZE);
-}
-
-static void add_end(struct piece *piece, const struct session *session, uint32_t index,
-                    enum flow_end end)
-{
-    size_t n = piece->request.n_ends++;
-    fill_spec(&piece->specs[n], session, index, end);
-    message_from_end_spec(&piece->messages[n], &piece->specs[n]);
-    piece->messages[n].src_host = session->plan->flows[index].src;
-    piece->messages[n].dst_host = session->plan->flows[index].dst;
-    piece->pointers[n] = &piece->messages[n];
-}
-
-/* Of a flow that was refused, the source is checked all the same: all that is wrong is told at
- * once. */
-static bool is_due(const struct master_flow *flow, enum flow_end end)
-{
-    return !flow->refused || (end == END_SRC && *flow->address[END_DST] && flow->port == 0);
-}
-
 /* Sends the agent's next ends from *next on; false if there is none. */
-static bool send_piece(struct master_agent *agent, struct piece *piece, enum flow_end end,
+static bool send_piece(struct master_agent *agent, struct prepare_piece *piece, enum flow_end end,
                        size_t *next)
 {
-    struct session *session = agent->session;
-    const struct plan *plan = session->plan;
-    char *interfaces[HOST_INTERFACES_MAX];
-    tcpflowgen__prepare_request__init(&piece->request);
-    piece->request.run = session->id;
-    piece->request.secret = session_secret(session);
-    piece->request.interval_ns = plan->interval_ns;
-    piece->request.read_size = plan->read_size;
-    piece->request.write_size = plan->write_size;
-    piece->request.lead_ns = session->options->lead_ns;
-    piece->request.flow_key = (ProtobufCBinaryData){FLOW_KEY_SIZE, session->flow_key};
-    piece->request.ends = piece->pointers;
-    piece->request.ends_total = agent->end_count;
-    piece->request.until_stop = agent->sampled;
-    /* Not for a run that will not be. */
-    piece->request.flush_metrics = session->options->flush_metrics && session->problems->count == 0;
-    piece->request.interfaces = interfaces;
-    piece->request.n_interfaces = agent->interface_count;
-    for (size_t i = 0; i < agent->interface_count; i++)
-        interfaces[i] = agent->interfaces[i];
-    for (; *next < plan->flow_count && piece->request.n_ends < PIECE_ENDS; ++*next) {
-        const struct plan_flow *flow = &plan->flows[*next];
-        const struct master_host *host = &session->hosts[end == END_SRC ? flow->src : flow->dst];
-        if (host->agent == agent && is_due(&session->flows[*next], end))
-            add_end(piece, session, (uint32_t)*next, end);
-    }
-    bool first = agent->sampled && !agent->prepared; /* a run of its own, also without ends */
-    if (piece->request.n_ends == 0 && !first)
+    const Tcpflowgen__PrepareRequest *request = prepare_piece_next(piece, agent, end, next);
+    if (!request)
         return false;
-    Tcpflowgen__Run *about = agent->prepared ? NULL : piece->about;
-    piece->request.about = about;
-    piece->request.agent = output_place(agent);
     agent->first_piece = !agent->prepared;
     agent->prepared = true; /* whatever the answer: it may come too late */
-    if (about)
-        tell_settings(about, piece->request.agent, &agent->info.about);
-    session_call(agent, AGENT_PREPARE, &piece->request.base, PREPARE_MS, prepare_take);
-    if (about)
-        tell_settings(about, piece->request.agent, &(struct machine){0});
+    session_call(agent, AGENT_PREPARE, &request->base, PREPARE_MS, prepare_take);
     return true;
-}
-
-/* The run, for the agents' spools, without the agents' settings; NULL: no memory. */
-static Tcpflowgen__Run *describe(const struct session *session)
-{
-    struct run_info run = {.warnings = session->run.warnings,
-                           .warning_count = session->run.warning_count};
-    Tcpflowgen__Run *about = NULL;
-    const bool told = output_describe(session, &run, NULL) == 0;
-    for (size_t i = 0; i < run.agent_count; i++)
-        run.agents[i].about = (struct machine){0}; /* a copy: the session has it */
-    if (told)
-        about = run_to_message(&run);
-    if (about && strlen(about->scenario) > SCENARIO_MAX)
-        about->scenario[0] = '\0';
-    output_disown(&run);
-    run.warnings = NULL;
-    run.warning_count = 0;
-    run_info_fini(&run);
-    return about;
 }
 
 /* The agent refused it; of a run whose first piece it refused it has nothing to be stopped. */
@@ -244,12 +120,10 @@ static void note_refusal(struct master_agent *agent)
 static void prepare_ends(struct session *session, enum flow_end end)
 {
     size_t *next = calloc(session->agent_count, sizeof *next);
-    struct piece *piece = calloc(1, sizeof *piece);
+    struct prepare_piece *piece = prepare_piece_create(session);
     bool more = next && piece;
     if (!more)
         session_problem(session, NULL, "out of memory");
-    if (more)
-        piece->about = describe(session);
     while (more && session->interrupts == 0) {
         more = false;
         for (size_t i = 0; i < session->agent_count; i++)
@@ -262,9 +136,7 @@ static void prepare_ends(struct session *session, enum flow_end end)
                 note_refusal(agent);
         }
     }
-    if (piece && piece->about)
-        tcpflowgen__run__free_unpacked(piece->about, NULL);
-    free(piece);
+    prepare_piece_free(piece);
     free(next);
 }
 

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/machine_message.h"
 #include "format/message.h"
 #include "format/result_message.h"
 #include "model/host_names.h"
 #include "model/scenario.h"
 #include "proto/agent.pb-c.h"
+#include "recover/parties.h"
 
 #define FILES_MAX 4096
 #define LINK_SIZE 8 /* that the master's part file has before each record: its first byte is 0 */
@@ -97,7 +97,7 @@ static struct recover_flow *flow_at(struct recovered *r, uint32_t index)
 
 static void name_host(const struct recovered *r, uint32_t host, char name[64])
 {
-    if (host < r->run.host_count)
+    if (host < r->run.host_count && r->run.hosts[host].name)
         snprintf(name, 64, "%s", r->run.hosts[host].name);
 }
 
@@ -153,37 +153,31 @@ static int take_about(struct recovered *r, const Tcpflowgen__Run *about, const c
                   about->id, r->run.id);
         return error_cure(err, "give the files of one run at a time");
     }
-    char **warnings = r->run.warnings;
-    size_t warning_count = r->run.warning_count;
+    Tcpflowgen__Run head = *about; /* who took part: parties.h */
+    struct run_info known = r->run, run;
+    head.n_hosts = head.n_agents = head.n_events = head.n_host_samples = 0;
     r->described = true;
-    int failed = run_from_message(&r->run, about);
-    for (size_t i = 0; i < warning_count; i++) {
-        failed |= run_info_add_warning(&r->run, warnings[i]);
-        free(warnings[i]);
+    int failed = run_from_message(&run, &head);
+    for (size_t i = 0; i < known.warning_count; i++) {
+        failed |= run_info_add_warning(&run, known.warnings[i]);
+        free(known.warnings[i]);
     }
-    free(warnings);
-    r->agent_count = r->run.agent_count;
-    r->agents = calloc(r->agent_count + 1, sizeof *r->agents);
-    return failed || !r->agents ? no_memory(err) : 0;
+    free(known.warnings);
+    free(run.hosts); /* none */
+    free(run.agents);
+    run.hosts = known.hosts;
+    run.host_count = known.host_count;
+    run.agents = known.agents;
+    run.agent_count = known.agent_count;
+    run.events = known.events;
+    run.event_count = known.event_count;
+    r->run = run;
+    return failed ? no_memory(err) : 0;
 }
 
 static struct recover_agent *agent_at(struct recovered *r, uint32_t index)
 {
     return index < r->agent_count ? &r->agents[index] : NULL;
-}
-
-/* Each spool has those of its own agent. */
-static int take_settings(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare,
-                         struct error *err)
-{
-    const Tcpflowgen__Run *about = prepare->about;
-    if (!agent_at(r, prepare->agent) || prepare->agent >= about->n_agents)
-        return 0;
-    const Tcpflowgen__RunAgent *agent = about->agents[prepare->agent];
-    struct machine *machine = &r->run.agents[prepare->agent].about;
-    if (machine->setting_count)
-        return 0;
-    return settings_from_messages(machine, agent->settings, agent->n_settings) ? no_memory(err) : 0;
 }
 
 /* Of a spool that is given twice, or a copy beside it, the longest counts. */
@@ -220,8 +214,8 @@ static int take_prepare(struct recovered *r, struct recover_file *file, const ui
     int failed = 0;
     if (prepare->about)
         failed = take_about(r, prepare->about, segment_path(file->segment), err);
-    if (!failed && prepare->about)
-        failed = take_settings(r, prepare, err);
+    if (!failed)
+        failed = parties_take(r, prepare, err);
     struct recover_agent *agent = agent_at(r, prepare->agent);
     if (agent)
         agent->seen = true;
@@ -437,6 +431,8 @@ int recovered_load(struct recovered *out, const char *const *paths, size_t count
     }
     for (size_t i = 0; !failed && i < count; i++)
         failed = read_file(out, i, err);
+    if (!failed)
+        failed = parties_settle(out, err);
     if (failed)
         return failed;
     if (out->piece_count)

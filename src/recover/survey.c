@@ -15,6 +15,16 @@
 
 #define RECORDS_MAX 4096 /* of a file: what is looked for stands near its begin */
 
+/* The agent whose spool has the Prepare; NULL: it does not say. */
+static const Tcpflowgen__RunAgent *prepared_agent(const Tcpflowgen__PrepareRequest *prepare)
+{
+    const Tcpflowgen__Run *about = prepare->about;
+    for (size_t i = 0; i < prepare->n_agents && i < prepare->n_agent_places; i++)
+        if (prepare->agent_places[i] == prepare->agent)
+            return prepare->agents[i];
+    return about && prepare->agent < about->n_agents ? about->agents[prepare->agent] : NULL;
+}
+
 static void take_prepare(struct surveyed *file, const uint8_t *data, size_t size, bool spool)
 {
     Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
@@ -24,8 +34,9 @@ static void take_prepare(struct surveyed *file, const uint8_t *data, size_t size
     snprintf(file->run, sizeof file->run, "%s", about ? about->id : prepare->run);
     if (about)
         snprintf(file->label, sizeof file->label, "%s", about->label);
-    if (about && spool && prepare->agent < about->n_agents)
-        snprintf(file->agent, sizeof file->agent, "%s", about->agents[prepare->agent]->mgmt);
+    const Tcpflowgen__RunAgent *own = spool ? prepared_agent(prepare) : NULL;
+    if (own)
+        snprintf(file->agent, sizeof file->agent, "%s", own->mgmt);
     tcpflowgen__prepare_request__free_unpacked(prepare, NULL);
 }
 

@@ -180,6 +180,15 @@ int host_lookup(const char *host, int flags, struct addrinfo **out)
     return failed ? getaddrinfo("127.0.0.1", NULL, &hints, out) : 0;
 }
 
+bool host_is_numeric(const char *host)
+{
+    struct addrinfo *found;
+    if (host_lookup(host, AI_NUMERICHOST, &found))
+        return false;
+    freeaddrinfo(found);
+    return true;
+}
+
 int host_is_loopback(const char *host, struct error *err)
 {
     if (!*host)

@@ -40,6 +40,8 @@ const char *loopback_address(void);
  * loopback_address() where nothing else is known of it (RFC 6761, section 6.3), as on systems
  * without /etc/hosts, and where that is ::1, whatever /etc/hosts says. */
 int host_lookup(const char *host, int flags, struct addrinfo **out);
+/* Whether it needs no look-up. */
+bool host_is_numeric(const char *host);
 
 /* Whether every address that host resolves to is a loopback address ("" is not).
  * 1, 0, or ERROR_SYSTEM if it does not resolve. */

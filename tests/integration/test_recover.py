@@ -33,7 +33,12 @@ class Left:
         self.parts = lab.directory / "parts"
         self.parts.mkdir()
 
-    scenario = Pair.scenario
+    def scenario(self, *flows, **more):
+        """With hosts that no flow uses, in front of and between those that some do."""
+        spare = {"host": "192.0.2.1", "mgmt": "192.0.2.1:8840"}
+        a, b = self.hosts.items()
+        hosts = dict([("spare", spare), a, ("another spare", spare), b])
+        return Pair.scenario(self, *flows, **more) | {"hosts": hosts}
 
     def master(self, *flows, output="/dev/full", flags=(), **more):
         """It cannot write its results, so that the agents keep theirs."""
@@ -90,6 +95,8 @@ def test_all_of_a_run(left):
     assert len(spools) == 2
     # Of its own machine alone: a run may have more agents than a message has room for.
     assert [spool.read_bytes().count(b"net.ipv4.tcp_rmem") for spool in spools] == [1, 1]
+    # And of the hosts that its flows use: the scenario's text alone has the others.
+    assert [spool.read_bytes().count(b"another spare") for spool in spools] == [1, 1]
     outcome = left.recover(*spools).must(0)
     assert left.spools() == spools
     first, second = outcome.flows

@@ -79,8 +79,6 @@ static void test_found(void **state)
     freeaddrinfo(found);
     assert_null(names_find(&one, "192.0.2.1", &found)); /* nobody is asked */
     freeaddrinfo(found);
-    assert_true(names_is_numeric("::1"));
-    assert_false(names_is_numeric("known"));
     sem_post(&answer);
     assert_string_equal(names_find(&one, "unknown", &found), gai_strerror(EAI_NONAME));
 }

@@ -113,6 +113,14 @@ static void reads_ranges_of_ports(void **state)
     }
 }
 
+static void knows_what_needs_no_look_up(void **state)
+{
+    (void)state;
+    assert_true(host_is_numeric("192.0.2.1"));
+    assert_true(host_is_numeric("::1"));
+    assert_false(host_is_numeric("known"));
+}
+
 static void knows_loopback(void **state)
 {
     (void)state;
@@ -139,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_endpoints),      cmocka_unit_test(refuses_other_endpoints),
         cmocka_unit_test(host_has_its_longest), cmocka_unit_test(reads_ranges_of_ports),
+        cmocka_unit_test(knows_what_needs_no_look_up),
         cmocka_unit_test(knows_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
