@@ -117,6 +117,7 @@ static int open_as_flows(const struct consent_place *place, struct socket_addres
     char device[DEVICE_MAX];
     if (socket_address_parse(place->peer, place->port, peer, NULL))
         return -1;
+    host_scope_peer(peer, place->local, place->device);
     const int fd = socket_open(peer->storage.ss_family, place->local, place->device, NULL);
     if (fd < 0 || route_check(place->local, place->peer, place->device, device, NULL) == 0)
         return fd;

@@ -1,7 +1,10 @@
 #include "agent/probe_service.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "model/flow.h"
+#include "util/address.h"
 #include "util/random.h"
 #include "util/secret.h"
 
@@ -9,6 +12,17 @@ static bool listens_everywhere(const struct endpoint *listen)
 {
     const char *host = listen->host;
     return (!*host && !listen->path[0]) || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+/* The address as it is reached here: a link-local one by the interface that the master's call came
+ * by. */
+static const char *local_address(const char *address, const char *caller, char out[ADDRESS_MAX])
+{
+    const char *scope = strchr(caller, '%');
+    if (!scope || strchr(address, '%') || !host_is_link_local(address))
+        return address;
+    snprintf(out, ADDRESS_MAX, "%s%s", address, scope);
+    return out;
 }
 
 void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
@@ -20,10 +34,11 @@ void probe_serve(struct rpc_call *call, const Tcpflowgen__ProbeRequest *request,
         return;
     }
     const char *caller = rpc_caller(call)->address;
+    char local[ADDRESS_MAX];
     const struct probe_announcement announcement = {
         .secret = request->secret.data,
         .key = request->key.data,
-        .address = request->address,
+        .address = local_address(request->address, caller, local),
         .sources = {request->source, caller[0] ? caller : NULL},
         .anywhere = listens_everywhere(&options->listen),
         .port_first = options->data_port_first,

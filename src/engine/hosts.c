@@ -49,6 +49,11 @@ static char *ip_text(const struct ip *ip, char out[ADDRESS_MAX])
     return out;
 }
 
+static const char *interface_name(unsigned index, char out[IF_NAMESIZE])
+{
+    return if_indextoname(index, out) ? out : "?";
+}
+
 /* Appends to a comma-separated list of limited size. */
 static void list_add(char list[LIST_MAX], const char *item)
 {
@@ -75,6 +80,31 @@ static int take_answers(struct addrinfo *answers, struct ip out[HOST_ADDRESSES_M
     return count;
 }
 
+static int device_check(const char *device, struct error *err)
+{
+    char list[LIST_MAX] = "";
+
+    if (!device[0] || if_nametoindex(device))
+        return 0;
+    struct if_nameindex *names = if_nameindex();
+    for (const struct if_nameindex *n = names; n && n->if_index; n++)
+        list_add(list, n->if_name);
+    if_freenameindex(names);
+    error_set(err, ERROR_AGENT, NULL, "this machine has no interface \"%.32s\" (it has %s)", device,
+              list);
+    return error_cure(err, "correct \"device\", or leave it out");
+}
+
+/* Whether a scope ("fe80::1%eth0") names no interface of this machine. */
+static bool has_foreign_scope(const char *text, struct error *err)
+{
+    const char *scope = strchr(text, '%');
+    if (!scope || !device_check(scope + 1, err))
+        return false;
+    error_cure(err, "write the interface that the host itself has behind the \"%%\"");
+    return true;
+}
+
 /* Their number, or ERROR_AGENT. */
 static int resolve(const char *name, host_finder *find, void *arg,
                    struct ip out[HOST_ADDRESSES_MAX], struct error *err)
@@ -83,6 +113,8 @@ static int resolve(const char *name, host_finder *find, void *arg,
     const char *why = find(arg, name, &answers);
     if (!why)
         return take_answers(answers, out);
+    if (has_foreign_scope(name, err))
+        return ERROR_AGENT;
     error_set(err, ERROR_AGENT, NULL, "the address of \"%.128s\" cannot be found: %s", name, why);
     error_cure(err, "write a numeric address, or a name that this machine can resolve");
     return ERROR_AGENT;
@@ -94,6 +126,8 @@ static int parse_numeric(const char *text, struct ip *out, struct error *err)
     *out = (struct ip){0};
     struct addrinfo *answers;
     if (host_lookup(text, AI_NUMERICHOST, &answers) || take_answers(answers, found) != 1) {
+        if (has_foreign_scope(text, err))
+            return ERROR_AGENT;
         error_set(err, ERROR_AGENT, NULL, "\"%.128s\" is not a numeric address", text);
         return error_cure(err, "write it as 192.0.2.1 or 2001:db8::1");
     }
@@ -171,26 +205,41 @@ static int foreign_error(const struct machine *machine, const char *what, struct
                      what, list[0] ? list : "none");
 }
 
-static int device_check(const char *device, struct error *err)
+/* The interface that owns the address, as machine_owner().  A link-local one may stand at several:
+ * then `device`, or the address's scope, says at which; else 0 and err. */
+static unsigned find_owner(const struct machine *machine, const struct ip *ip, const char *device,
+                           struct error *err)
 {
-    char list[LIST_MAX] = "";
-
-    if (!device[0] || if_nametoindex(device))
-        return 0;
-    struct if_nameindex *names = if_nameindex();
-    for (const struct if_nameindex *n = names; n && n->if_index; n++)
-        list_add(list, n->if_name);
-    if_freenameindex(names);
-    error_set(err, ERROR_AGENT, NULL, "this machine has no interface \"%.32s\" (it has %s)", device,
-              list);
-    return error_cure(err, "correct \"device\", or leave it out");
+    char list[LIST_MAX] = "", name[IF_NAMESIZE];
+    unsigned owner = 0, owners = 0;
+    if (!is_link_local(ip) || ip->interface)
+        return machine_owner(machine, ip);
+    if (device[0])
+        return machine_owns(machine, ip, if_nametoindex(device)) ? if_nametoindex(device) : 0;
+    for (size_t i = 0; i < machine->count; i++) {
+        if (!ip_equal(&machine->owned[i], ip))
+            continue;
+        owner = machine->owned[i].interface;
+        owners++;
+        list_add(list, interface_name(owner, name));
+    }
+    if (owners < 2)
+        return owner;
+    error_set(err, ERROR_AGENT, NULL, "%s is an address of several interfaces (%s)",
+              ip_text(ip, (char[ADDRESS_MAX]){0}), list);
+    error_cure(err, "say which one is meant, as in \"%s%%%s\", or with \"device\"",
+               ip_text(ip, (char[ADDRESS_MAX]){0}), name);
+    return 0;
 }
 
+/* Others reach a link-local address by an interface of their own. */
 static void keep(struct host_address *out, const struct ip *address, const struct ip *bind,
                  unsigned interface)
 {
+    struct ip bare = *address;
+    bare.interface = 0;
     *out = (struct host_address){0};
-    ip_text(address, out->address);
+    ip_text(&bare, out->address);
     if (!bind)
         return;
     ip_text(bind, out->bind);
@@ -211,16 +260,30 @@ static int keep_unbound(const struct machine *machine, const struct ip *found, i
     return count;
 }
 
+static int give(struct error *err, const struct error *from)
+{
+    if (err)
+        *err = *from;
+    return from->code;
+}
+
 /* "bind": a numeric address. */
-static int keep_bound(const struct machine *machine, const char *bind, const struct ip *found,
-                      int found_count, struct host_address *out, struct error *err)
+static int keep_bound(const struct machine *machine, const char *bind, const char *device,
+                      const struct ip *found, int found_count, struct host_address *out,
+                      struct error *err)
 {
     struct ip local;
+    struct error several = {0};
     if (parse_numeric(bind, &local, err)) {
         error_where(err, "bind");
         return error_cure(err, "write a numeric address of this machine, or \"any\"");
     }
-    unsigned owner = machine_owner(machine, &local);
+    unsigned owner = find_owner(machine, &local, device, &several);
+    if (several.code) {
+        give(err, &several);
+        error_where(err, "bind");
+        return ERROR_AGENT;
+    }
     if (!owner) {
         foreign_error(machine, bind, err);
         error_where(err, "bind");
@@ -237,13 +300,13 @@ static int keep_bound(const struct machine *machine, const char *bind, const str
 }
 
 /* No "bind": the host's own addresses. */
-static int keep_local(const struct machine *machine, const struct ip *found, int found_count,
-                      struct host_address *out)
+static int keep_local(const struct machine *machine, const char *device, const struct ip *found,
+                      int found_count, struct host_address *out, struct error *err)
 {
     int count = 0;
     for (int i = 0; i < found_count; i++) {
         struct ip local = found[i];
-        unsigned owner = machine_owner(machine, &local);
+        unsigned owner = find_owner(machine, &local, device, err);
         if (!owner)
             continue;
         if (is_link_local(&local))
@@ -282,9 +345,12 @@ int host_resolve(const char *host, const char *bind, const char *device, host_fi
     describe(host, found, found_count, what);
 
     if (bind[0] == '\0') {
-        count = keep_local(&machine, found, found_count, out);
+        struct error several = {0};
+        count = keep_local(&machine, device, found, found_count, out, &several);
         if (count > 0)
             return count;
+        if (several.code)
+            return give(err, &several);
         foreign_error(&machine, what, err);
         return error_cure(err,
                           "name an address of the agent's machine as \"host\"; if others reach "
@@ -299,16 +365,11 @@ int host_resolve(const char *host, const char *bind, const char *device, host_fi
                           "give \"host\" an address of a family, IPv4 or IPv6, that the agent's "
                           "machine has");
     }
-    count = keep_bound(&machine, bind, found, found_count, out, err);
+    count = keep_bound(&machine, bind, device, found, found_count, out, err);
     if (count != 0)
         return count;
     error_set(err, ERROR_AGENT, NULL, "%s has no address of the family of %s", what, bind);
     return error_cure(err, "give \"host\" and \"bind\" addresses of one family, IPv4 or IPv6");
-}
-
-static const char *interface_name(unsigned index, char out[IF_NAMESIZE])
-{
-    return if_indextoname(index, out) ? out : "?";
 }
 
 static int unreachable(const char *local, const char *peer, const char *device, int status,
@@ -370,6 +431,14 @@ int route_check(const char *local, const char *peer, const char *device,
         return ERROR_AGENT;
     unsigned wanted = device[0] ? if_nametoindex(device) : 0;
     if (local[0] == '\0') {
+        if (is_link_local(&to) && !to.interface && !wanted) {
+            error_set(err, ERROR_AGENT, NULL,
+                      "%.64s is link-local, and nothing says by which interface it is reached from "
+                      "here",
+                      peer);
+            return error_cure(err, "give the host that connects its \"device\", or leave its "
+                                   "\"bind\" out");
+        }
         unbound_device(&to, wanted, out_device);
         return 0;
     }
@@ -387,6 +456,8 @@ int route_check(const char *local, const char *peer, const char *device,
     }
 
     unsigned by = wanted ? wanted : from.interface ? from.interface : to.interface;
+    if (!by && is_link_local(&to))
+        by = owner;
     int status = netlink_route_get(&to, &from, by, &route);
     if (status == 0 && route.type != RTN_UNICAST && route.type != RTN_LOCAL)
         status = -ENETUNREACH;
@@ -398,4 +469,21 @@ int route_check(const char *local, const char *peer, const char *device,
     if (wanted ? route.interface == wanted : machine_owns(&machine, &from, route.interface))
         return 0;
     return wrong_interface(local, peer, device, owner, out_device, err);
+}
+
+void host_scope_peer(struct socket_address *peer, const char *local, const char *device)
+{
+    struct sockaddr_in6 *address = (struct sockaddr_in6 *)&peer->storage;
+    CLEANUP(machine_fini) struct machine machine = {0};
+    struct ip from;
+    if (address->sin6_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr) ||
+        address->sin6_scope_id)
+        return;
+    unsigned scope = device[0] ? if_nametoindex(device) : 0;
+    if (!scope && local[0] && parse_numeric(local, &from, NULL) == 0) {
+        scope = from.interface;
+        if (!scope && machine_read(&machine, NULL) == 0)
+            scope = machine_owner(&machine, &from);
+    }
+    address->sin6_scope_id = scope;
 }

@@ -5,11 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/socket_options.h"
 #include "model/flow.h"
 #include "util/error.h"
 
 struct host_address {
-    char address[ADDRESS_MAX];  /* numeric, to connect to */
+    char address[ADDRESS_MAX];  /* numeric, to connect to; without a scope, which is each host's own
+                                 */
     char bind[ADDRESS_MAX];     /* numeric, to bind to; "" : any */
     char interface[DEVICE_MAX]; /* that owns bind; "" for any */
 };
@@ -33,5 +35,10 @@ int host_resolve(const char *host, const char *bind, const char *device, host_fi
  * name. 0, or ERROR_AGENT naming both interfaces and the cure.  Asks the kernel (RTM_GETROUTE). */
 int route_check(const char *local, const char *peer, const char *device,
                 char out_device[DEVICE_MAX], struct error *err);
+
+/* The peer's link-local address gets, unless it has one, the scope of the interface by which this
+ * machine reaches it: `device`, else that of local or its owner.  Where route_check() finds no
+ * fault there is one. */
+void host_scope_peer(struct socket_address *peer, const char *local, const char *device);
 
 #endif

@@ -38,6 +38,8 @@ static int parse_addresses(const struct end_spec *spec, struct socket_address *p
         *peer = (struct socket_address){.storage.ss_family = local.storage.ss_family};
     else if (!failed)
         failed = socket_address_parse(spec->peer_address, spec->peer_port, peer, err);
+    if (!failed)
+        host_scope_peer(peer, spec->local_address, spec->device);
     if (!failed && *spec->local_address && local.storage.ss_family != peer->storage.ss_family)
         return error_set(err, ERROR_FLOW, NULL, "%s and %s are not of one address family",
                          spec->local_address, spec->peer_address);

@@ -35,9 +35,7 @@ int rule_refuse(struct error *err, const char *text, const char *why)
 /* A link-local address is one of each interface: only a scope says which. */
 static int check_scope(const char *host, struct error *err)
 {
-    struct in6_addr address;
-
-    if (inet_pton(AF_INET6, host, &address) != 1 || !IN6_IS_ADDR_LINKLOCAL(&address))
+    if (!host_is_link_local(host) || strchr(host, '%'))
         return 0;
     error_set(err, ERROR_INPUT, NULL, "%s is link-local, and nothing says by which interface",
               host);

@@ -50,7 +50,8 @@ static bool find_on_management(const struct master_agent *agent, char out[PROBE_
     return !failed;
 }
 
-/* The address that its flows' data goes to. */
+/* The address that its flows' data goes to.  Nobody says by which interface of ours a link-local
+ * one would be reached. */
 static bool find_on_test(const struct master_agent *agent, char out[PROBE_ADDRESS_MAX])
 {
     const struct session *session = agent->session;
@@ -59,7 +60,7 @@ static bool find_on_test(const struct master_agent *agent, char out[PROBE_ADDRES
         if (host->agent != agent || !host->choice_count)
             continue;
         snprintf(out, PROBE_ADDRESS_MAX, "%s", host->choices[0].address);
-        return true;
+        return !host_is_link_local(out);
     }
     return false;
 }
@@ -96,12 +97,14 @@ static void on_probe(struct rpc_call *call, const ProtobufCMessage *message,
 static bool ask(struct master_agent *agent, const char *address)
 {
     struct clock_sync *sync = &agent->clock;
+    char bare[PROBE_ADDRESS_MAX]; /* its scope is ours */
     Tcpflowgen__ProbeRequest request = TCPFLOWGEN__PROBE_REQUEST__INIT;
     random_bytes(sync->key, sizeof sync->key);
     request.run = agent->session->id;
     request.secret = session_secret(agent->session);
     request.key = (ProtobufCBinaryData){sizeof sync->key, sync->key};
-    request.address = (char *)address;
+    snprintf(bare, sizeof bare, "%.*s", (int)strcspn(address, "%"), address);
+    request.address = bare;
     request.source = (char *)probe_target_source(sync->target);
     sync->probe = PROBE_ASKED;
     return rpc_start(agent->peer, &agent_methods[AGENT_PROBE], &request.base, PROBE_MS, false,
@@ -118,7 +121,8 @@ void clock_probe_open(struct master_agent *agent)
     agent->clock.target = NULL;
     if (on_test ? !find_on_test(agent, address) : !find_on_management(agent, address))
         clock_probe_off(agent, agent->endpoint.path[0] ? "its Unix socket has no address"
-                                                       : "its address is not known");
+                               : on_test ? "its test address is not known, or link-local"
+                                         : "its address is not known");
     else if (probe_target_open(&agent->clock.target, session->prober, address, &err))
         clock_probe_off(agent, err.what);
     else if (!ask(agent, address))

@@ -189,6 +189,18 @@ bool host_is_numeric(const char *host)
     return true;
 }
 
+bool host_is_link_local(const char *host)
+{
+    struct in6_addr address;
+    char figures[INET6_ADDRSTRLEN];
+    const size_t size = strcspn(host, "%");
+    if (size >= sizeof figures)
+        return false;
+    memcpy(figures, host, size);
+    figures[size] = '\0';
+    return inet_pton(AF_INET6, figures, &address) == 1 && IN6_IS_ADDR_LINKLOCAL(&address);
+}
+
 int host_is_loopback(const char *host, struct error *err)
 {
     if (!*host)

@@ -42,6 +42,8 @@ const char *loopback_address(void);
 int host_lookup(const char *host, int flags, struct addrinfo **out);
 /* Whether it needs no look-up. */
 bool host_is_numeric(const char *host);
+/* Whether it is an IPv6 address of a link alone, with or without a scope ("fe80::1%eth0"). */
+bool host_is_link_local(const char *host);
 
 /* Whether every address that host resolves to is a loopback address ("" is not).
  * 1, 0, or ERROR_SYSTEM if it does not resolve. */

@@ -157,3 +157,51 @@ def test_both_networks_in_one_subnet(lab, one_subnet):
         devices = {"A": "t0", "B": "t1"}
         assert flow.result.src.device == devices[flow.params.src]
         assert flow.result.dst.device == devices[flow.params.dst]
+
+
+@pytest.fixture
+def on_link(lab):
+    """Nothing but link-local addresses, on interfaces that have other names at either end."""
+    a, b = lab.namespace("a"), lab.namespace("b")
+    for where in a, b:
+        where.sysctl("net.ipv6.conf.default.accept_dad", 0)
+    cable(a, "m0", "fe80::a1/64", b, "m1", "fe80::b1/64")
+    cable(a, "t0", "fe80::a/64", b, "t1", "fe80::b/64")
+    lab.agent(a, "[fe80::a1%m0]:8841", "--insecure")
+    lab.agent(b, "[fe80::b1%m1]:8842", "--insecure")
+    return a
+
+
+def test_link_local(lab, on_link):
+    """Each host's scope is its own: an agent reaches its peer by its own interface, and the master
+    an agent by the master's."""
+    interfaces, addresses = {"A": "t0", "B": "t1"}, {"A": "fe80::a", "B": "fe80::b"}
+    hosts = {"A": {"mgmt": "[fe80::a1%m0]:8841"}, "B": {"mgmt": "[fe80::b1%m0]:8842"}}
+    ways = ("A", "B"), ("B", "A"), ("A", "A")
+    flows = [
+        {"id": i, "src": src, "dst": dst, "duration": "300ms", "ecn": i == 1, "connect": connect}
+        for i, ((src, dst), connect) in enumerate(zip(ways, ("ahead", "at_start", "ahead")))
+    ]
+
+    def flow_by(scope, *flags):
+        for name, host in hosts.items():
+            host["host"] = addresses[name] + scope(name)
+        outcome = lab.run(on_link, {"hosts": hosts, "flows": flows}, *flags).must(0)
+        for flow in outcome.flows:
+            src, dst = flow.params.src, flow.params.dst
+            assert flow.result.status == COMPLETE, flow.result.error
+            assert flow.result.src.local_address == f"{addresses[src]}%{interfaces[src]}"
+            assert flow.result.src.peer_address == f"{addresses[dst]}%{interfaces[src]}"
+            assert flow.result.dst.peer_address == f"{addresses[src]}%{interfaces[dst]}"
+        return outcome.stderr, {agent.clock.method for agent in outcome.run.agents}
+
+    _, methods = flow_by(lambda name: f"%{interfaces[name]}")
+    assert methods == {"udp-kernel"}
+    # An address that stands at one interface needs none.  By which of the master's it would be
+    # reached nobody says.
+    stderr, methods = flow_by(lambda name: "", "--clock-network", "test")
+    assert methods == {"rpc"} and "its test address is not known, or link-local" in stderr
+    # The other host's interface is none here.
+    hosts["B"]["host"] = "fe80::b%t0"
+    stderr = lab.run(on_link, {"hosts": hosts, "flows": flows}).must(3).stderr
+    assert 'this machine has no interface "t0" (it has lo, m1, t1)' in stderr

@@ -1,7 +1,9 @@
 /* Addresses and routes of network namespaces made for each case. */
 #include "netns.h"
 
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,9 +242,66 @@ static void test_ipv6_routes(void **state)
 
     assert_int_equal(resolve("fe80::77", "", "", out, &err), 1);
     assert_string_equal(out[0].bind, "fe80::77%t1");
+    assert_string_equal(out[0].address, "fe80::77"); /* others have an interface of their own */
     assert_int_equal(resolve("fe80::77%t0", "", "", out, &err), ERROR_AGENT);
     assert_int_equal(route_check("fe80::77%t1", "fe80::78%t1", "", device, &err), 0);
     assert_string_equal(device, "t1");
+}
+
+static unsigned scope_of(const char *peer, const char *local, const char *device)
+{
+    struct socket_address address;
+    assert_int_equal(socket_address_parse(peer, 1, &address, NULL), 0);
+    host_scope_peer(&address, local, device);
+    return ((const struct sockaddr_in6 *)&address.storage)->sin6_scope_id;
+}
+
+/* A peer's has no scope: this machine's own interface is it. */
+static void test_link_local(void **state)
+{
+    (void)state;
+    struct host_address out[HOST_ADDRESSES_MAX];
+    struct error err = {0};
+    char device[DEVICE_MAX];
+    make_network();
+    if (system("ip addr add fe80::77/64 dev t0 nodad 2>/dev/null") != 0) {
+        print_message("needs IPv6\n");
+        skip();
+    }
+    run("ip addr add fe80::77/64 dev t1 nodad && ip addr add fe80::66/64 dev t1 nodad && "
+        "ip addr add fd02::11/64 dev t1 nodad");
+    run("for address in fd02::11 fe80::66; do for i in $(seq 100); do "
+        "ip -6 route show table local | grep -q $address && break; sleep 0.05; done; done");
+
+    assert_int_equal(resolve("fe80::66", "", "", out, &err), 1);
+    assert_string_equal(out[0].bind, "fe80::66%t1");
+    assert_int_equal(resolve("fe80::77", "", "", out, &err), ERROR_AGENT);
+    assert_string_equal(err.what, "fe80::77 is an address of several interfaces (t0, t1)");
+    assert_string_equal(err.cure,
+                        "say which one is meant, as in \"fe80::77%t1\", or with \"device\"");
+    assert_int_equal(resolve("10.2.0.11", "fe80::77", "", out, &err), ERROR_AGENT);
+    assert_string_equal(err.where, "bind");
+    assert_int_equal(resolve("fe80::77", "", "t1", out, &err), 1);
+    assert_string_equal(out[0].bind, "fe80::77%t1");
+    assert_int_equal(resolve("fe80::77", "", "m0", out, &err), ERROR_AGENT);
+    assert_int_equal(resolve("fe80::77%t0", "", "", out, &err), 1);
+    assert_string_equal(out[0].bind, "fe80::77%t0");
+    assert_string_equal(out[0].address, "fe80::77");
+    assert_int_equal(resolve("fe80::77%eth9", "", "", out, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "this machine has no interface \"eth9\""));
+
+    assert_int_equal(route_check("fe80::77%t1", "fe80::78", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+    assert_int_equal(scope_of("fe80::78", "fe80::77%t1", ""), if_nametoindex("t1"));
+    assert_int_equal(route_check("fd02::11", "fe80::78", "", device, &err), 0);
+    assert_string_equal(device, "t1");
+    assert_int_equal(scope_of("fe80::78", "fd02::11", ""), if_nametoindex("t1"));
+    assert_int_equal(route_check("", "fe80::78", "t0", device, &err), 0);
+    assert_int_equal(scope_of("fe80::78", "", "t0"), if_nametoindex("t0"));
+    assert_int_equal(scope_of("fe80::78%m0", "fe80::77%t1", ""), if_nametoindex("m0"));
+    assert_int_equal(scope_of("fd02::12", "fd02::11", ""), 0);
+    assert_int_equal(route_check("", "fe80::78", "", device, &err), ERROR_AGENT);
+    assert_non_null(strstr(err.what, "nothing says by which interface"));
 }
 
 int main(void)
@@ -258,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_no_route),
         cmocka_unit_test(test_address_on_lo),
         cmocka_unit_test(test_ipv6_routes),
+        cmocka_unit_test(test_link_local),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,11 @@ static void knows_what_needs_no_look_up(void **state)
     assert_true(host_is_numeric("192.0.2.1"));
     assert_true(host_is_numeric("::1"));
     assert_false(host_is_numeric("known"));
+    assert_true(host_is_link_local("fe80::1"));
+    assert_true(host_is_link_local("febf::1%eth0"));
+    assert_false(host_is_link_local("fec0::1"));
+    assert_false(host_is_link_local("::1"));
+    assert_false(host_is_link_local("169.254.0.1"));
 }
 
 static void knows_loopback(void **state)
@@ -145,8 +150,10 @@ static void knows_loopback(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_endpoints),      cmocka_unit_test(refuses_other_endpoints),
-        cmocka_unit_test(host_has_its_longest), cmocka_unit_test(reads_ranges_of_ports),
+        cmocka_unit_test(reads_endpoints),
+        cmocka_unit_test(refuses_other_endpoints),
+        cmocka_unit_test(host_has_its_longest),
+        cmocka_unit_test(reads_ranges_of_ports),
         cmocka_unit_test(knows_what_needs_no_look_up),
         cmocka_unit_test(knows_loopback),
     };
