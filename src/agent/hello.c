@@ -31,6 +31,11 @@
 #define HELLO_PROBLEMS_MAX 64
 #define LOOK_UP_NS         (3 * NS_PER_S) /* for all names; a master waits for 4 s */
 
+_Static_assert(HELLO_HOSTS_EACH *HOST_ADDRESSES_MAX *(sizeof(struct host_address) + 16) +
+                       HELLO_BYTES_MAX + HELLO_PROBLEMS_MAX * 512 <
+                   RPC_MESSAGE_MAX - (512 << 10),
+               "an answer with all addresses, and what else it says, is one message");
+
 /* One of a Hello's hosts. */
 struct resolved {
     Tcpflowgen__ResolvedHost message;

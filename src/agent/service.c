@@ -13,6 +13,7 @@
 #include "agent/runs.h"
 #include "format/machine_message.h"
 #include "format/message.h"
+#include "format/spool_record.h"
 #include "model/scenario.h"
 #include "probe/discipline.h"
 #include "probe/responder.h"
@@ -28,6 +29,12 @@
 #define PIECE_BYTES  (3u << 20) /* of a Prepare: a record of the spool has room for it */
 #define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
 #define WARNINGS_MAX 4096u
+
+_Static_assert(PIECE_ENDS *(PROBLEMS_MAX + 32) +
+                       CACHED_METRICS_MAX * (sizeof(struct cached_metrics) + 64) <
+                   RPC_MESSAGE_MAX,
+               "an answer with all errors and metrics is one message");
+_Static_assert(PIECE_BYTES < SPOOL_RECORD_MAX, "a piece is one record");
 
 struct service {
     struct rpc_loop *loop;

@@ -2,42 +2,11 @@
 
 #include <errno.h>
 
-#include "format/segment.h"
+#include "agent/batch.h"
 #include "proto/agent.pb-c.h"
-#include "util/buffer.h"
 #include "util/clock.h"
 
-#define BATCH_RECORDS 1024
-#define BATCH_BYTES   (256u << 10) /* a batch ends with the record that passes this */
-#define HEARTBEAT_NS  (500 * NS_PER_MS)
-
-struct batch {
-    struct buffer bytes; /* the records, one after another */
-    size_t start[BATCH_RECORDS + 1];
-    size_t count;
-    uint64_t next_offset;
-};
-
-/* Reads whole records from the watcher's offset on.  0, or a negative code. */
-static int read_batch(const struct watcher *watcher, struct batch *batch, struct error *err)
-{
-    struct segment *spool = run_spool(watcher->run);
-    struct buffer record = {0};
-    int got = 1;
-    batch->next_offset = watcher->offset;
-    while (batch->count < BATCH_RECORDS && batch->bytes.size < BATCH_BYTES) {
-        got = segment_read(spool, batch->next_offset, &record, &batch->next_offset, err);
-        if (got <= 0)
-            break;
-        if (buffer_append(&batch->bytes, record.data, record.size)) {
-            got = error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-            break;
-        }
-        batch->start[++batch->count] = batch->bytes.size;
-    }
-    buffer_fini(&record);
-    return got < 0 ? got : 0;
-}
+#define HEARTBEAT_NS (500 * NS_PER_MS)
 
 static int send_batch(struct watcher *watcher, const struct batch *batch)
 {
@@ -61,7 +30,7 @@ static int send_batch(struct watcher *watcher, const struct batch *batch)
 static int step(struct watcher *watcher, int64_t now_ns, struct error *err)
 {
     struct batch batch = {0};
-    int result = read_batch(watcher, &batch, err);
+    int result = batch_read(&batch, run_spool(watcher->run), watcher->offset, err);
     bool heartbeat = watcher->follow && now_ns - watcher->quiet_since_ns >= HEARTBEAT_NS;
     if (result == 0 && (batch.count || heartbeat)) {
         result = send_batch(watcher, &batch);

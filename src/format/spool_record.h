@@ -28,8 +28,9 @@ enum spool_kind {
     SPOOL_OTHER
 };
 
-#define SPOOL_RECORD_MAX (4u << 20) /* a larger record is refused unread */
-#define SPOOL_ROWS_MAX   8192u      /* rows in one record of samples; so many always fit */
+/* A larger record is refused unread: one has room in a message of a stream, which has 4 MiB. */
+#define SPOOL_RECORD_MAX ((4u << 20) - 1024)
+#define SPOOL_ROWS_MAX   8192u /* rows in one record of samples; so many always fit */
 
 /* Encoders: append one record's bytes to out; 0, or -1 when out of memory. */
 

@@ -552,6 +552,31 @@ static void long_values_are_shortened(void **state)
     assert_flow_problem(member, "flows[0].ecn: ", "xxx... (write");
 }
 
+/* A message to an agent has room for whatever is let through. */
+static void texts_are_bounded(void **state)
+{
+    static const char *const host_keys[] = {"mgmt", "host", "bind", "device", "interfaces"};
+    static const char *const flow_keys[] = {"label", "ccalg"};
+    char value[301], member[400], place[64];
+
+    (void)state;
+    memset(value, 'x', 300);
+    value[300] = '\0';
+    for (size_t i = 0; i < sizeof host_keys / sizeof *host_keys; i++) {
+        const bool mgmt = strcmp(host_keys[i], "mgmt") == 0,
+                   host = strcmp(host_keys[i], "host") == 0;
+        snprintf(member, sizeof member, "%s%s\"%s\": \"%s\"", mgmt ? "" : "\"mgmt\": \"b:1\", ",
+                 host ? "" : "\"host\": \"h\", ", host_keys[i], value);
+        snprintf(place, sizeof place, "hosts.B.%s: ", host_keys[i]);
+        assert_host_problem(member, place, "... has 300 bytes, not 1 to ");
+    }
+    for (size_t i = 0; i < sizeof flow_keys / sizeof *flow_keys; i++) {
+        snprintf(member, sizeof member, "\"%s\": \"%s\"", flow_keys[i], value);
+        snprintf(place, sizeof place, "flows[0].%s: ", flow_keys[i]);
+        assert_flow_problem(member, place, "... has 300 bytes, not 0 to ");
+    }
+}
+
 static void all_problems_come_at_once(void **state)
 {
     const char *text =
@@ -705,6 +730,7 @@ int main(void)
         cmocka_unit_test(checks_rates_and_sizes),
         cmocka_unit_test(zero_undoes_a_default),
         cmocka_unit_test(long_values_are_shortened),
+        cmocka_unit_test(texts_are_bounded),
         cmocka_unit_test(all_problems_come_at_once),
         cmocka_unit_test(broken_json_is_told_with_line_and_column),
         cmocka_unit_test(bytes_behind_a_nul_are_not_lost),
