@@ -207,8 +207,9 @@ static bool add_hosts(struct hello *hello, const struct master_agent *agent, siz
 }
 
 /* False: all was said. */
-static bool say_hello(struct hello *hello, struct master_agent *agent, size_t *next)
+static bool say_hello(struct master_agent *agent, size_t *next, void *arg)
 {
+    struct hello *hello = arg;
     const bool first = *next == 0;
     Tcpflowgen__HelloRequest *request = &hello->request;
     tcpflowgen__hello_request__init(request);
@@ -258,24 +259,13 @@ static void tell_unreachable(struct master_agent *agent)
                                       "--insecure)");
 }
 
-/* All agents are told of so many hosts at a time, side by side. */
 void hello_all(struct session *session)
 {
-    size_t *next = calloc(session->agent_count, sizeof *next);
     struct hello *hello = calloc(1, sizeof *hello);
-    bool more = next && hello;
-    if (!more)
+    const struct session_pieces hellos = {say_hello, hello, session_settle, tell_unreachable};
+    if (hello)
+        session_send_pieces(session, &hellos);
+    else
         session_problem(session, NULL, "out of memory");
-    while (more && session->interrupts == 0) {
-        more = false;
-        for (size_t i = 0; i < session->agent_count; i++)
-            if (session_usable(&session->agents[i]))
-                more |= say_hello(hello, &session->agents[i], &next[i]);
-        session_settle(session);
-        for (size_t i = 0; i < session->agent_count; i++)
-            if (session_usable(&session->agents[i]) && session->agents[i].call_code != RPC_OK)
-                tell_unreachable(&session->agents[i]);
-    }
     free(hello);
-    free(next);
 }

@@ -92,11 +92,17 @@ void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
     }
 }
 
-/* Sends the agent's next ends from *next on; false if there is none. */
-static bool send_piece(struct master_agent *agent, struct prepare_piece *piece, enum flow_end end,
-                       size_t *next)
+/* Ends of one kind. */
+struct preparing {
+    struct prepare_piece *piece;
+    enum flow_end end;
+};
+
+static bool send_piece(struct master_agent *agent, size_t *next, void *arg)
 {
-    const Tcpflowgen__PrepareRequest *request = prepare_piece_next(piece, agent, end, next);
+    const struct preparing *this = arg;
+    const Tcpflowgen__PrepareRequest *request =
+        prepare_piece_next(this->piece, agent, this->end, next);
     if (!request)
         return false;
     agent->first_piece = !agent->prepared;
@@ -116,28 +122,15 @@ static void note_refusal(struct master_agent *agent)
     session_agent_problem(agent, "%s", agent->call_text);
 }
 
-/* All agents take a piece at a time, side by side. */
 static void prepare_ends(struct session *session, enum flow_end end)
 {
-    size_t *next = calloc(session->agent_count, sizeof *next);
-    struct prepare_piece *piece = prepare_piece_create(session);
-    bool more = next && piece;
-    if (!more)
+    struct preparing this = {prepare_piece_create(session), end};
+    const struct session_pieces pieces = {send_piece, &this, session_settle_long, note_refusal};
+    if (this.piece)
+        session_send_pieces(session, &pieces);
+    else
         session_problem(session, NULL, "out of memory");
-    while (more && session->interrupts == 0) {
-        more = false;
-        for (size_t i = 0; i < session->agent_count; i++)
-            if (session_usable(&session->agents[i]))
-                more |= send_piece(&session->agents[i], piece, end, &next[i]);
-        session_settle_long(session);
-        for (size_t i = 0; i < session->agent_count; i++) {
-            struct master_agent *agent = &session->agents[i];
-            if (session_usable(agent) && agent->call_code != RPC_OK)
-                note_refusal(agent);
-        }
-    }
-    prepare_piece_free(piece);
-    free(next);
+    prepare_piece_free(this.piece);
 }
 
 void prepare_all(struct session *session)

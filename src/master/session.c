@@ -2,9 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/agent.pb-c.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/waking.h"
@@ -245,6 +247,30 @@ static bool all_answered_or_given_up(struct session *session)
 void session_settle_long(struct session *session)
 {
     settle(session, all_answered_or_given_up);
+}
+
+static bool send_a_piece(struct session *session, const struct session_pieces *pieces, size_t *next)
+{
+    bool sent = false;
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (session_usable(&session->agents[i]))
+            sent |= pieces->send(&session->agents[i], &next[i], pieces->arg);
+    pieces->settle(session);
+    for (size_t i = 0; i < session->agent_count; i++) {
+        struct master_agent *agent = &session->agents[i];
+        if (session_usable(agent) && agent->call_code != RPC_OK)
+            pieces->failed(agent);
+    }
+    return sent;
+}
+
+void session_send_pieces(struct session *session, const struct session_pieces *pieces)
+{
+    CLEANUP_FREE size_t *next = calloc(session->agent_count, sizeof *next);
+    if (!next)
+        session_problem(session, NULL, "out of memory");
+    while (next && session->interrupts == 0 && send_a_piece(session, pieces, next))
+        ;
 }
 
 void session_tell(struct master_agent *agent, enum agent_method method)

@@ -197,6 +197,20 @@ int64_t session_now(const struct session *session);
 /* Handles what comes within 50 ms.  Tells if the master was stopped meanwhile. */
 void session_turn(struct session *session);
 
+/* What goes to each agent in several calls, one after another. */
+struct session_pieces {
+    /* Starts the next call, and moves *next, 0 at first, which is the agent's own; false: that was
+     * all. */
+    bool (*send)(struct master_agent *agent, size_t *next, void *arg);
+    void *arg;
+    void (*settle)(struct session *session);    /* waits for them */
+    void (*failed)(struct master_agent *agent); /* its call did, and call_code says how */
+};
+
+/* All agents that can be used take a piece at a time, side by side, until all have all, or an
+ * interrupt. */
+void session_send_pieces(struct session *session, const struct session_pieces *pieces);
+
 /* Waits until done(session), until deadline_ns (session_now()), or for an interrupt beyond those
  * that there were; true if done. */
 bool session_wait(struct session *session, bool (*done)(struct session *session),
