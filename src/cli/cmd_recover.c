@@ -19,6 +19,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define LINE_MAX_SIZE (PATH_MAX + 512)
 
@@ -40,6 +41,7 @@ __attribute__((format(printf, 2, 3))) static void list_line(bool answer, const c
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    text_tame(line);
     if (answer)
         puts(line);
     else
@@ -128,7 +130,7 @@ static int list_directory(const char *directory)
         return say_error("recover", &err);
     list_runs((const char *const *)paths, count, true);
     if (count == 0)
-        printf("%s has no spools\n", directory);
+        list_line(true, "%s has no spools", directory);
     else if (count == SURVEY_FILES_MAX)
         printf("and perhaps others: these are the first %d\n", SURVEY_FILES_MAX);
     for (size_t i = 0; i < count; i++)

@@ -6,18 +6,22 @@
 
 #include "cli/exit_status.h"
 #include "report/problems_json.h"
+#include "util/text.h"
 
 int say_error(const char *subject, const struct error *err)
 {
     char text[sizeof *err + 16];
     error_text(err, text, sizeof text);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' '; /* an agent, or a file, may have worded it */
     /* A problem of the file itself names it already. */
     size_t size = strlen(subject);
     bool named = size == 0 || (strncmp(text, subject, size) == 0 && text[size] == ':');
-    fprintf(stderr, "tcp-flowgen: %s%s%s\n", named ? "" : subject, named ? "" : ": ", text);
+    fputs("tcp-flowgen: ", stderr);
+    if (!named) {
+        text_print(stderr, subject, size);
+        fputs(": ", stderr);
+    }
+    text_print(stderr, text, strlen(text)); /* an agent, or a file, may have worded it */
+    fputc('\n', stderr);
     return exit_status_of((enum error_code)err->code);
 }
 

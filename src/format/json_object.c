@@ -8,6 +8,7 @@
 
 #include "model/scenario.h"
 #include "util/duration.h"
+#include "util/text.h"
 #include "util/units.h"
 
 #define KEYS_MAX        32 /* keys of a table */
@@ -279,14 +280,16 @@ static bool has_type(const json_t *value, enum json_key_type type)
     return json_is_string(value);
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F). */
 bool json_has_control(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    uint32_t code = 0;
+    size_t left = strlen(text);
 
-    for (; *at; at++) {
-        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+    for (size_t length; left; text += length, left -= length) {
+        length = text_character(text, left, &code);
+        if (length && text_is_control(code))
             return true;
+        length += !length;
     }
     return false;
 }

@@ -1,7 +1,10 @@
 #include "format/json_print.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio_ext.h>
+
+#include "util/text.h"
 
 struct sink {
     FILE *out;
@@ -9,13 +12,38 @@ struct sink {
 };
 
 /* Keeps why, which is known only now. */
+static bool write_out(struct sink *sink, const char *text, size_t size)
+{
+    if (fwrite(text, 1, size, sink->out) == size)
+        return true;
+    sink->errnum = errno;
+    return false;
+}
+
+/* Of ASCII jansson has escaped what has to be.  What else would act on a terminal stands in strings
+ * alone, where an escape means the same. */
+static bool needs_escape(const char *text, size_t size, uint32_t *code)
+{
+    return text_character(text, size, code) && *code >= 0x7f && text_acts(*code);
+}
+
 static int put(const char *text, size_t size, void *arg)
 {
     struct sink *sink = arg;
-    if (fwrite(text, 1, size, sink->out) == size)
-        return 0;
-    sink->errnum = errno;
-    return -1;
+    size_t written = 0;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t code;
+        char escape[sizeof "\\u0000"];
+        if (!needs_escape(text + i, size - i, &code))
+            continue;
+        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)code & 0xffff);
+        if (!write_out(sink, text + written, i - written) ||
+            !write_out(sink, escape, sizeof escape - 1))
+            return -1;
+        written = i += text_character(text + i, size - i, &code);
+        i--;
+    }
+    return write_out(sink, text + written, size - written) ? 0 : -1;
 }
 
 int json_print(json_t *value, size_t flags, FILE *out, struct error *err)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "report/table.h"
+#include "util/text.h"
 
 #define INDENT      2
 #define COLUMNS_MIN 20 /* of a terminal that is believed */
@@ -18,12 +18,6 @@ int paragraph_columns(FILE *out)
     if (fd >= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= COLUMNS_MIN)
         return size.ws_col;
     return PARAGRAPH_COLUMNS;
-}
-
-static void print_word(FILE *out, const char *word, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        table_tame(out, (const char[]){word[i], '\0'});
 }
 
 static int columns_of(const char *word, size_t size)
@@ -50,7 +44,7 @@ void paragraph_words(FILE *out, const char *text, int column, int indent)
             fputc(' ', out);
             column++;
         }
-        print_word(out, text, size);
+        text_print(out, text, size);
         column += wide;
         begins = false;
     }

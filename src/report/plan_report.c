@@ -10,6 +10,7 @@
 #include "report/tuning_json.h"
 #include "util/duration.h"
 #include "util/error.h"
+#include "util/text.h"
 #include "util/units.h"
 
 /* Text. */
@@ -123,8 +124,11 @@ static void print_settings(const struct plan *plan, FILE *out)
 {
     char text[DURATION_TEXT_MAX];
 
-    if (plan->label[0])
-        fprintf(out, "label       %s\n", plan->label);
+    if (plan->label[0]) {
+        fprintf(out, "label       ");
+        text_print(out, plan->label, strlen(plan->label));
+        fprintf(out, "\n");
+    }
     if (plan->interval_ns)
         fprintf(out, "interval    %s\n", duration_format(plan->interval_ns, text));
     if (plan->read_size)

@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "report/paragraph.h"
-
-void table_tame(FILE *out, const char *text)
-{
-    for (; text && *text; text++)
-        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
-}
+#include "util/text.h"
 
 /* Bytes that do not go on with a character. */
 int table_width(const char *text)
@@ -87,7 +82,7 @@ static void print_row(FILE *out, const struct fit *fit, const char *const *cells
             continue;
         snprintf(text, sizeof text, "%s", cells[i]);
         table_cut(text, fit->widths[i]);
-        table_tame(out, text);
+        text_print(out, text, strlen(text));
         fprintf(out, "%*s", fit->widths[i] - table_width(text) + 2, "");
         column += fit->widths[i] + 2;
     }

@@ -38,7 +38,4 @@ int table_width(const char *text);
 /* Cuts the text to so many columns, the last of them a "~" then. */
 void table_cut(char *text, int columns);
 
-/* What a file says goes to a terminal: control characters become '?'.  NULL is nothing. */
-void table_tame(FILE *out, const char *text);
-
 #endif

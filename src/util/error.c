@@ -7,27 +7,10 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define WHERE_SIZE  sizeof((struct error){0}.where)
 #define PLACES_SIZE 80 /* of a merged `where` */
-
-/* A text may come from another machine or a file: it must stay one line, and valid UTF-8 when it
- * was cut. */
-static void tidy(char *text)
-{
-    size_t size = 0, first = 0; /* first: where the last character begins */
-    for (; text[size]; size++) {
-        unsigned char c = (unsigned char)text[size];
-        if (c < ' ' || c == 0x7f)
-            text[size] = '?';
-        if ((c & 0xc0) != 0x80)
-            first = size;
-    }
-    unsigned char lead = (unsigned char)text[first];
-    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-    if (size - first < wanted)
-        text[first] = '\0';
-}
 
 /* By way of a copy: a caller may well pass the error's own texts. */
 __attribute__((format(printf, 3, 0))) static void put(char *out, size_t size, const char *format,
@@ -35,7 +18,7 @@ __attribute__((format(printf, 3, 0))) static void put(char *out, size_t size, co
 {
     char text[sizeof(struct error)];
     vsnprintf(text, size, format, args);
-    tidy(text);
+    text_tame(text); /* it may come from another machine or a file */
     memcpy(out, text, strlen(text) + 1);
 }
 

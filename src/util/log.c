@@ -3,7 +3,10 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "util/text.h"
 
 /* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): see log.h */
 static atomic_int threshold = LOG_INFO;
@@ -47,10 +50,9 @@ void log_write(enum log_level level, const char *format, ...)
     size_t size = (size_t)used + (more > 0 ? (size_t)more : 0);
     if (size > sizeof line - 2)
         size = sizeof line - 2;
-    for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)line[i] < ' ')
-            line[i] = ' '; /* an entry is one line, whatever it quotes */
-    }
+    line[size] = '\0';
+    text_tame(line); /* an entry is one line, whatever it quotes */
+    size = strlen(line);
     line[size++] = '\n';
     /* One write, so that lines of several threads do not mix; nothing can be done if it fails. */
     ssize_t wrote = write(STDERR_FILENO, line, size);

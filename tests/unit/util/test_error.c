@@ -81,7 +81,7 @@ static void stays_one_line(void **state)
     struct error err = {0};
     error_set(&err, ERROR_INPUT, "a\033[31m", "b\nc\x7f");
     assert_string_equal(err.where, "a?[31m");
-    assert_string_equal(err.what, "b?c?");
+    assert_string_equal(err.what, "b c?");
 }
 
 static void lists_all_in_order(void **state)
