@@ -76,7 +76,8 @@ static void exchange(struct master_agent *agent)
     sync->burst[sync->made] = (struct clock_exchange){.t1 = clock_now(), .method = CLOCK_RPC};
     if (!rpc_start(agent->peer, &agent_methods[AGENT_CLOCK], &request.base, EXCHANGE_MS, false,
                    on_clock, agent))
-        fail_burst(agent, &(struct rpc_status){RPC_RESOURCE_EXHAUSTED, "out of memory", false});
+        fail_burst(agent,
+                   &(struct rpc_status){RPC_RESOURCE_EXHAUSTED, "out of memory", false, false});
 }
 
 void clock_calls_start(struct master_agent *agent, size_t count)

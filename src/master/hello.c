@@ -235,7 +235,13 @@ static bool is_here(const struct master_agent *agent)
 
 static void tell_unreachable(struct master_agent *agent)
 {
-    if (agent->call_code == RPC_UNIMPLEMENTED)
+    if (agent->foreign)
+        session_agent_problem(
+            agent,
+            "another program listens there (%s): give mgmt the port that the agent listens on, or "
+            "start it at another one",
+            agent->call_text);
+    else if (agent->call_code == RPC_UNIMPLEMENTED)
         session_agent_problem(agent, "what listens there is not an agent of this program");
     else if (agent->call_code == RPC_PERMISSION_DENIED ||
              agent->call_code == RPC_RESOURCE_EXHAUSTED)

@@ -121,6 +121,7 @@ static void on_reply(struct rpc_call *call, const ProtobufCMessage *message,
     if (agent->call_code != RPC_OK) /* it was given up */
         return;
     agent->call_code = status->code;
+    agent->foreign = status->foreign;
     agent->silent |= status->code == RPC_DEADLINE_EXCEEDED;
     snprintf(agent->call_text, sizeof agent->call_text, "%s", status->text);
 }

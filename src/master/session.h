@@ -73,6 +73,7 @@ struct master_agent {
     agent_reply *reply;
     int call_code;
     char call_text[256];
+    bool foreign;          /* what answered it speaks another protocol */
     int64_t asked_ns;      /* when it was started; session_now() */
     struct rpc_call *ping; /* asks whether it lives, while a long call is under way */
     bool silent;           /* it did not answer the last call: it is not waited for long again */

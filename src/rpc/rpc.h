@@ -169,6 +169,7 @@ struct rpc_status {
     int code;         /* enum rpc_code */
     const char *text; /* valid during the callback */
     bool nobody;      /* nothing listens there: what did has ended */
+    bool foreign;     /* what listens there speaks another protocol */
 };
 typedef void rpc_reply(struct rpc_call *call, const ProtobufCMessage *message,
                        const struct rpc_status *status, void *arg);

@@ -71,24 +71,30 @@ static void free_call(struct client_call *call)
 }
 
 /* What gRPC says in words of its own, among addresses and names of its parts. */
-static const char *plain_words(grpc_status_code code, const char *text)
+static struct rpc_status plain_status(grpc_status_code code, const char *text, bool nobody)
 {
     static const char closed[] = "the other side closed the connection: it ended, or was killed";
     static const struct {
         const char *sign, *plain;
+        bool foreign;
     } known[] = {
-        {"Connection reset by peer", closed},
-        {"Socket closed", closed},
-        {"Broken pipe", closed},
-        {"GOAWAY received", "it takes no more calls: it is about to end, or has too many"},
-        {"Stream removed", "the connection broke: what listens there may not speak HTTP/2"},
-        {"http1", "what listens there speaks HTTP/1: it is no agent"},
+        {"Connection reset by peer", closed, false},
+        {"Socket closed", closed, false},
+        {"Broken pipe", closed, false},
+        {"GOAWAY received", "it takes no more calls: it is about to end, or has too many", false},
+        {"Stream removed", "the connection broke: what answers there may not speak HTTP/2", true},
+        {"http1", "a web server answers, by HTTP/1", true},
     };
+    struct rpc_status status = {(int)code, text, nobody, false};
     bool own = code == GRPC_STATUS_UNAVAILABLE || code == GRPC_STATUS_INTERNAL;
-    for (size_t i = 0; own && i < sizeof known / sizeof *known; i++)
-        if (strstr(text, known[i].sign))
-            return known[i].plain;
-    return text;
+    for (size_t i = 0; own && i < sizeof known / sizeof *known; i++) {
+        if (!strstr(text, known[i].sign))
+            continue;
+        status.text = known[i].plain;
+        status.foreign = known[i].foreign;
+        break;
+    }
+    return status;
 }
 
 /* A connection that a call was lost with is of no use to the next one.  No agent says UNKNOWN: to
@@ -115,9 +121,9 @@ static void end_operation(struct client_call *call)
         !call->broken)
         call->broken = "the reply has no message";
     char *text = grpc_slice_to_c_string(call->text);
-    struct rpc_status status = {(int)call->code, plain_words(call->code, text), call->nobody};
+    struct rpc_status status = plain_status(call->code, text, call->nobody);
     if (call->broken)
-        status = (struct rpc_status){RPC_INTERNAL, call->broken, false};
+        status = (struct rpc_status){RPC_INTERNAL, call->broken, false, false};
     call->reply(&call->base, NULL, &status, call->arg);
     gpr_free(text);
     free_call(call);

@@ -2,6 +2,7 @@
 
 silent    accepts and says nothing
 garbage   says what is no HTTP/2
+web       says what web servers do, by HTTP/1
 foreign   answers Hello as an agent of the protocol version before
 mute      answers Hello as an agent would, then nothing more
 dying     answers Hello as an agent would, and is gone
@@ -98,6 +99,10 @@ def receive(client, way):
     elif way == "garbage":
         client.sendall(b"220 mail.example ESMTP\r\n" * 100)
         time.sleep(60)
+    elif way == "web":
+        client.recv(1000)
+        client.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        client.close()
     else:
         serve(client, way)
 

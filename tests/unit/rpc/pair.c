@@ -64,6 +64,7 @@ void answer_take(struct rpc_call *call, const ProtobufCMessage *message,
     }
     answer->done = true;
     answer->code = status->code;
+    answer->foreign = status->foreign;
     snprintf(answer->text, sizeof answer->text, "%s", status->text);
 }
 

@@ -35,6 +35,7 @@ struct answer {
     unsigned messages;
     bool done;
     int code;
+    bool foreign;
     char text[256];
     int64_t received_ns; /* of the last ClockReply */
 };

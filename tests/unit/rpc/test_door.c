@@ -455,8 +455,10 @@ static void test_who_gives_way_to_his_own(void **state)
     open_door(&door, NULL);
     for (unsigned i = 0; i < OF_ONE; i++) {
         fds[i] = raw(&door);
-        if (i % 2)
+        if (i > 0)
             say(fds[i], PREFACE);
+        if (i < 2)
+            usleep(20000);
     }
     usleep(600000);
     assert_int_equal(pair_clock(&door.pair).code, RPC_OK);
@@ -540,14 +542,14 @@ static void test_descriptors_run_out_and_return(void **state)
 
 /* ---- who listens ---- */
 
-static int stranger_listens(uint16_t *port)
+static int listener_of(uid_t uid, uint16_t *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t size = sizeof at;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setfsuid(STRANGER);
+    setfsuid(uid);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setfsuid(0);
+    setfsuid(geteuid());
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
     assert_int_equal(listen(fd, 8), 0);
@@ -567,7 +569,7 @@ static void test_nothing_is_said_to_a_strangers_port(void **state)
     if (geteuid() != 0)
         skip();
     open_door(&door, NULL);
-    int listener = stranger_listens(&to.port);
+    int listener = listener_of(STRANGER, &to.port);
     rpc_peer_destroy(door.pair.peer);
     assert_int_equal(rpc_peer_create(&door.pair.peer, door.pair.loop, &to, NULL, &err), 0);
     struct answer answer = pair_clock(&door.pair);
@@ -595,6 +597,39 @@ static void test_nothing_is_said_to_a_strangers_port(void **state)
     pair_fini(&door.pair);
 }
 
+/* What gRPC makes of it comes in its own words. */
+static void test_a_web_server(void **state)
+{
+    (void)state;
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n"
+                                 "Content-Type: text/html\r\nConnection: close\r\n\r\n<html>";
+    struct door door;
+    struct error err = {0};
+    struct endpoint to = {.host = "127.0.0.1"};
+    open_door(&door, NULL);
+    int listener = listener_of(geteuid(), &to.port);
+    rpc_peer_destroy(door.pair.peer);
+    assert_int_equal(rpc_peer_create(&door.pair.peer, door.pair.loop, &to, NULL, &err), 0);
+    Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
+    struct answer status = {0};
+    assert_non_null(rpc_start(door.pair.peer, &agent_methods[AGENT_CLOCK], &request.base, 5000,
+                              false, answer_take, &status));
+    for (int fd = -1; fd < 0;) {
+        rpc_loop_run(door.pair.loop, 10);
+        struct pollfd caller = {.fd = listener, .events = POLLIN};
+        if (poll(&caller, 1, 10) == 1) {
+            fd = accept(listener, NULL, NULL);
+            say(fd, answer);
+            shutdown(fd, SHUT_WR);
+        }
+    }
+    answer_await(&door.pair, &status);
+    assert_true(status.foreign);
+    assert_string_equal(status.text, "a web server answers, by HTTP/1");
+    close(listener);
+    pair_fini(&door.pair);
+}
+
 /* He accepts a connection, and leaves the port to one who is trusted. */
 static void test_who_left_the_port_to_another(void **state)
 {
@@ -608,7 +643,7 @@ static void test_who_left_the_port_to_another(void **state)
         skip();
     users_add_own(&trusted);
     assert_int_equal(socket_owners_open(&owners), 0);
-    int listener = stranger_listens(&port);
+    int listener = listener_of(STRANGER, &port);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     at.sin_port = htons(port);
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -764,6 +799,7 @@ int main(void)
         cmocka_unit_test(test_a_flood_of_strangers),
         cmocka_unit_test(test_descriptors_run_out_and_return),
         cmocka_unit_test(test_nothing_is_said_to_a_strangers_port),
+        cmocka_unit_test(test_a_web_server),
         cmocka_unit_test(test_who_left_the_port_to_another),
         cmocka_unit_test(test_a_unix_socket),
         cmocka_unit_test(test_a_stranger_at_a_unix_socket),
