@@ -20,9 +20,11 @@
 #include "util/clock.h"
 #include "util/number_map.h"
 #include "util/self_spawn.h"
+#include "util/waking.h"
 
 #define ANSWER_NS  (30 * NS_PER_S) /* a master waits longer */
 #define GOODBYE_NS (10 * NS_PER_S)
+#define SLICE_NS   (250 * NS_PER_MS)
 
 struct shard {
     pid_t pid;
@@ -271,13 +273,19 @@ static void request(struct shard *shard, const Tcpflowgen__ShardRequest *message
         put_down(shard); /* half a message may have been sent */
 }
 
-/* With the lock.  Waits for an answer, or only for the end. */
+/* With the lock.  Waits for an answer, or only for the end; for so long as this process runs. */
 static void await(struct shard *shard, bool answer, int64_t deadline)
 {
-    const struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
-    while (!shard->ended && !(answer && shard->answer))
-        if (pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &until))
+    struct waking waking = {.seen_ns = clock_now()};
+    while (!shard->ended && !(answer && shard->answer)) {
+        const int64_t until = clock_now() + SLICE_NS;
+        const struct timespec due = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+        pthread_cond_clockwait(&shard->changed, &shard->lock, CLOCK_MONOTONIC, &due);
+        const int64_t now = clock_now();
+        waking_come_round(&waking, now, until);
+        if (waking_time(&waking, now) >= deadline)
             return;
+    }
 }
 
 static int is_gone(const struct shard *shard, struct error *err)

@@ -107,17 +107,11 @@ static void take_calls(struct loop *loop)
 
 /* ---- the loop ---- */
 
-static void on_slewed(struct timer *timer)
-{
-    struct loop *loop = CONTAINER_OF(timer, struct loop, slew);
-    loop->axis = loop->axis_target;
-}
-
 int loop_init(struct loop *loop, void *context, struct error *err)
 {
     *loop = (struct loop){.epoll_fd = -1, .wake_fd = -1, .context = context};
     loop->wake.ready = on_wake;
-    loop->slew.fire = on_slewed;
+    loop->slewed_ns = INT64_MAX;
     pthread_mutex_init(&loop->lock, NULL);
     pthread_cond_init(&loop->answered, NULL);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -125,8 +119,6 @@ int loop_init(struct loop *loop, void *context, struct error *err)
     if (loop->epoll_fd < 0 || loop->wake_fd < 0 ||
         loop_watch(loop, loop->wake_fd, &loop->wake, EPOLLIN) < 0)
         error_set_errno(err, ERROR_SYSTEM, errno, NULL, "cannot make an event loop");
-    else if (loop_reserve(loop, 1) < 0)
-        error_set(err, ERROR_SYSTEM, NULL, "out of memory for an event loop");
     else
         return 0;
     loop_fini(loop);
@@ -149,7 +141,7 @@ int loop_reserve(struct loop *loop, size_t timers)
 {
     if (timer_heap_reserve(&loop->scheduled, timers) < 0)
         return -1;
-    return timer_heap_reserve(&loop->timers, timers + 1); /* and slew */
+    return timer_heap_reserve(&loop->timers, timers);
 }
 
 static int64_t min_ns(int64_t a, int64_t b)
@@ -171,7 +163,7 @@ void loop_unschedule(struct loop *loop, struct timer *timer)
 
 void loop_arm(struct loop *loop, struct timer *timer, int64_t local_ns)
 {
-    timer_heap_arm(&loop->timers, timer, local_ns);
+    timer_heap_arm(&loop->timers, timer, waking_time(&loop->waking, local_ns));
     loop->due_ns = min_ns(loop->due_ns, local_ns);
 }
 
@@ -197,7 +189,7 @@ void loop_set_axis(struct loop *loop, const struct axis *axis)
     const int64_t now = clock_now();
     if (loop->axis_known) {
         loop->axis = axis_slew(&loop->axis, axis, now, SLEW_NS);
-        loop_arm(loop, &loop->slew, now + SLEW_NS);
+        loop->slewed_ns = now + SLEW_NS;
     } else {
         loop->axis = *axis;
         loop->axis_known = true;
@@ -221,18 +213,28 @@ static void fire_due(struct loop *loop, struct timer_heap *heap, int64_t until_n
     }
 }
 
+static void look_at_clock(struct loop *loop, int64_t meant_ns)
+{
+    loop->now_ns = clock_now();
+    waking_come_round(&loop->waking, loop->now_ns, meant_ns);
+}
+
 /* All that is due; finds out when something is due next. */
 static void keep_house(struct loop *loop, loop_round *round)
 {
     const int64_t now = loop->now_ns;
+    if (now >= loop->slewed_ns) {
+        loop->axis = loop->axis_target;
+        loop->slewed_ns = INT64_MAX;
+    }
     if (loop->axis_known)
         fire_due(loop, &loop->scheduled, loop_axis_time(loop, now));
-    fire_due(loop, &loop->timers, now);
+    fire_due(loop, &loop->timers, waking_time(&loop->waking, now));
 
-    loop->due_ns = round(loop->context, now);
+    loop->due_ns = min_ns(round(loop->context, now), loop->slewed_ns);
     const struct timer *timer = timer_heap_first(&loop->timers);
     if (timer)
-        loop->due_ns = min_ns(loop->due_ns, timer->due_ns);
+        loop->due_ns = min_ns(loop->due_ns, waking_due(&loop->waking, timer->due_ns));
     loop->wake_ns = loop->due_ns;
     timer = loop->axis_known ? timer_heap_first(&loop->scheduled) : NULL;
     if (timer) {
@@ -264,22 +266,22 @@ static int wait_events(struct loop *loop, struct epoll_event *events)
 void loop_run(struct loop *loop, loop_round *round)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    loop->now_ns = clock_now();
+    look_at_clock(loop, 0);
     while (!loop->quit) {
         keep_house(loop, round);
         watch_idle(&loop->watched);
         const int count = wait_events(loop, events);
-        loop->now_ns = clock_now();
+        look_at_clock(loop, loop->wake_ns);
         watch_busy(&loop->watched, "flows", loop->now_ns);
         for (int i = 0; i < count; i++) {
             struct watch *watch = events[i].data.ptr;
             watch->ready(watch, events[i].events);
-            loop->now_ns = clock_now();
+            look_at_clock(loop, 0);
             take_calls(loop);
             if (loop->now_ns < loop->due_ns)
                 continue;
             keep_house(loop, round);
-            loop->now_ns = clock_now();
+            look_at_clock(loop, 0);
         }
     }
 }

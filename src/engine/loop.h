@@ -2,8 +2,9 @@
  * thread.  It knows nothing of flows.
  *
  * Deadlines of the run are kept in time of the axis, so that a better mapping (loop_set_axis)
- * moves them all at once; the rest are in CLOCK_MONOTONIC.  The axis's timers fire only once the
- * axis is known.
+ * moves them all at once; the axis's timers fire only once the axis is known.  The rest are limits
+ * of patience, in CLOCK_MONOTONIC: what the process was stopped for does not count
+ * (util/waking.h).
  *
  * All but loop_call() and the loop_post functions belongs to the loop's own thread. */
 #ifndef ENGINE_LOOP_H
@@ -17,6 +18,7 @@
 #include "engine/timer_heap.h"
 #include "model/axis.h"
 #include "util/error.h"
+#include "util/waking.h"
 #include "util/watchdog.h"
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -43,14 +45,15 @@ struct loop {
     struct watch wake;
 
     struct timer_heap scheduled; /* due in time of the axis */
-    struct timer_heap timers;    /* due in CLOCK_MONOTONIC */
-    int64_t now_ns;              /* when the handler that runs was called, or the last one ended */
-    int64_t due_ns;              /* when a timer or the round is due */
-    int64_t wake_ns;             /* when to stop sleeping for it */
+    struct timer_heap timers;    /* due in CLOCK_MONOTONIC less what was missed */
+    struct waking waking;
+    int64_t now_ns;  /* when the handler that runs was called, or the last one ended */
+    int64_t due_ns;  /* when a timer or the round is due */
+    int64_t wake_ns; /* when to stop sleeping for it */
 
     bool axis_known;
     struct axis axis, axis_target;
-    struct timer slew; /* until the target is reached */
+    int64_t slewed_ns; /* when the target is reached; INT64_MAX: it is */
 
     atomic_bool asked;    /* there is a call or an axis to be taken */
     pthread_mutex_t lock; /* of the next four */

@@ -13,6 +13,7 @@
 #include "util/address.h"
 #include "util/clock.h"
 #include "util/self_spawn.h"
+#include "util/waking.h"
 
 #define START_MS 10000
 #define STOP_NS  (5 * NS_PER_S)
@@ -100,10 +101,12 @@ int local_agents_start(struct local_agents *agents, size_t count, struct error *
 }
 
 /* waitpid with an end: a process that does not go is killed. */
-static void reap(pid_t pid, int64_t deadline_ns)
+static void reap(pid_t pid, struct waking *waking, int64_t deadline_ns)
 {
     while (waitpid(pid, NULL, WNOHANG) == 0) {
-        if (clock_now() > deadline_ns) {
+        const int64_t now = clock_now();
+        waking_come_round(waking, now, 0);
+        if (waking_time(waking, now) > deadline_ns) {
             kill(pid, SIGKILL);
             waitpid(pid, NULL, 0);
             return;
@@ -116,9 +119,10 @@ void local_agents_stop(struct local_agents *agents)
 {
     for (size_t i = 0; i < agents->count; i++)
         kill(agents->pids[i], SIGTERM);
-    int64_t deadline = clock_now() + STOP_NS;
+    struct waking waking = {0}; /* Ctrl-Z stops them, too */
+    const int64_t deadline = clock_now() + STOP_NS;
     for (size_t i = 0; i < agents->count; i++)
-        reap(agents->pids[i], deadline);
+        reap(agents->pids[i], &waking, deadline);
     free(agents->pids);
     free(agents->ports);
     *agents = (struct local_agents){0};

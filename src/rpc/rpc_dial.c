@@ -156,7 +156,7 @@ static bool try_address(struct rpc_dial *dial, size_t index)
         return true;
     if (failed == EINPROGRESS) {
         dial->watch.fd = fd;
-        dial->watch.due_ns = clock_now() + ATTEMPT_NS;
+        dial->watch.due_ns = rpc_gate_now(dial->loop->gate) + ATTEMPT_NS;
         dial->watch.ready = on_attempt;
         failed = -rpc_gate_add(dial->loop->gate, &dial->watch, EPOLLOUT);
         dial->watched = !failed;

@@ -146,7 +146,7 @@ static void refuse(struct arrival *arrival, int code, const char *why)
         hurry(door, of_key >= LEAVING_OF_ONE ? key : NULL);
     arrival->leaving = true;
     arrival->watch.ready = on_leaving;
-    arrival->watch.due_ns = clock_now() + LEAVING_NS;
+    arrival->watch.due_ns = rpc_gate_now(door->loop->gate) + LEAVING_NS;
     rpc_gate_change(door->loop->gate, &arrival->watch, EPOLLIN);
 }
 
@@ -353,7 +353,7 @@ static void receive(struct rpc_door *door, int fd)
     }
     arrival->door = door;
     arrival->watch.fd = fd;
-    arrival->watch.due_ns = clock_now() + PREFACE_NS;
+    arrival->watch.due_ns = rpc_gate_now(door->loop->gate) + PREFACE_NS;
     arrival->watch.ready = on_preface;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a Unix socket has none */
     /* Edges, as what was only looked at stays readable. */
@@ -384,7 +384,7 @@ static void on_caller(struct rpc_watch *watch, uint32_t events)
         receive(listener->door, fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         rpc_gate_change(gate, watch, 0);
-        watch->due_ns = clock_now() + ACCEPT_AGAIN_NS;
+        watch->due_ns = rpc_gate_now(gate) + ACCEPT_AGAIN_NS;
     }
 }
 
@@ -487,7 +487,7 @@ void rpc_door_free(struct rpc_door *door, int64_t until_ns)
         return;
     struct draining draining = {.door = door};
     for (;;) {
-        draining.last = clock_now() >= until_ns;
+        draining.last = rpc_loop_now(door->loop) >= until_ns;
         rpc_gate_do(door->loop->gate, drain, &draining);
         if (draining.done)
             break;

@@ -11,6 +11,7 @@
 
 #include "host/socket_owner.h"
 #include "util/clock.h"
+#include "util/waking.h"
 #include "util/watchdog.h"
 
 /* What another thread wants done; lies on its stack while it waits. */
@@ -27,6 +28,7 @@ struct rpc_gate {
     struct rpc_watch *watches;
     struct socket_owners *owners;
     bool quit;
+    struct waking waking;
     struct watchdog *watchdog;
     struct watched watched; /* what is handled */
 
@@ -81,13 +83,23 @@ static struct rpc_watch *soonest(const struct rpc_gate *gate)
     return soonest;
 }
 
-/* ms until then, rounded up; -1: for ever. */
-static int wait_ms(const struct rpc_watch *watch)
+int64_t rpc_gate_now(struct rpc_gate *gate)
 {
-    if (!watch)
-        return -1;
-    int64_t left = watch->due_ns - clock_now();
-    return left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
+    const int64_t now = clock_now();
+    waking_come_round(&gate->waking, now, 0);
+    return waking_time(&gate->waking, now);
+}
+
+/* One at a time: a handler may free the watch of the next one.  1, 0 when it is due, or -1. */
+static int await(struct rpc_gate *gate, int64_t due_ns, struct epoll_event *event)
+{
+    const int64_t wake_ns = waking_due(&gate->waking, due_ns), left = wake_ns - clock_now();
+    int wait_ms = left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
+    if (wake_ns == INT64_MAX)
+        wait_ms = -1;
+    const int count = epoll_wait(gate->epoll, event, 1, wait_ms);
+    waking_come_round(&gate->waking, clock_now(), wake_ns);
+    return count;
 }
 
 static void run_errands(struct rpc_gate *gate)
@@ -105,25 +117,31 @@ static void run_errands(struct rpc_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+static void handle(struct rpc_gate *gate, const struct epoll_event *event)
+{
+    struct rpc_watch *watch = event->data.ptr;
+    uint64_t times;
+    if (watch)
+        watch->ready(watch, event->events);
+    else if (read(gate->wake, &times, sizeof times) > 0)
+        run_errands(gate);
+}
+
 static void *run(void *arg)
 {
     struct rpc_gate *gate = arg;
+    struct epoll_event event;
     while (!gate->quit) {
-        struct rpc_watch *due = soonest(gate);
-        /* One at a time: a handler may free the watch of the next one. */
-        struct epoll_event event;
-        int count = epoll_wait(gate->epoll, &event, 1, wait_ms(due));
+        const struct rpc_watch *next = soonest(gate);
+        const int64_t due_ns = next ? next->due_ns : INT64_MAX;
+        const int count = await(gate, due_ns, &event);
         watch_busy(&gate->watched, "connections", clock_now());
-        if (due && clock_now() >= due->due_ns) {
+        if (count == 1)
+            handle(gate, &event);
+        struct rpc_watch *due = rpc_gate_now(gate) >= due_ns ? soonest(gate) : NULL;
+        if (due && rpc_gate_now(gate) >= due->due_ns) {
             due->due_ns = INT64_MAX;
             due->ready(due, 0);
-        } else if (count == 1 && event.data.ptr) {
-            struct rpc_watch *watch = event.data.ptr;
-            watch->ready(watch, event.events);
-        } else if (count == 1) {
-            uint64_t times;
-            if (read(gate->wake, &times, sizeof times) > 0)
-                run_errands(gate);
         }
         watch_idle(&gate->watched);
     }

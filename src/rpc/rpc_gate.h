@@ -17,7 +17,7 @@ struct watchdog;
 
 struct rpc_watch {
     int fd;         /* >= 0; not closed by the gate */
-    int64_t due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */
+    int64_t due_ns; /* rpc_gate_now(); INT64_MAX: never */
     /* events are epoll's, or 0 when it is due (due_ns is INT64_MAX then).  It may remove any watch,
      * and free what holds it. */
     void (*ready)(struct rpc_watch *watch, uint32_t events);
@@ -40,6 +40,10 @@ int rpc_gate_add(struct rpc_gate *gate, struct rpc_watch *watch, uint32_t events
 void rpc_gate_change(struct rpc_gate *gate, struct rpc_watch *watch, uint32_t events);
 /* Before its fd is closed, or given away. */
 void rpc_gate_remove(struct rpc_gate *gate, struct rpc_watch *watch);
+
+/* The gate's time, ns, which stands still while its process is stopped (util/waking.h); what came
+ * meanwhile is read before anything is due. */
+int64_t rpc_gate_now(struct rpc_gate *gate);
 
 /* NULL: the kernel does not let us ask. */
 struct socket_owners *rpc_gate_owners(struct rpc_gate *gate);

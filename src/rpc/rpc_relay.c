@@ -158,7 +158,7 @@ static void on_ready(struct rpc_watch *watch, uint32_t events)
         return;
     }
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) && watch->due_ns == INT64_MAX)
-        watch->due_ns = clock_now() + LAST_NS;
+        watch->due_ns = rpc_gate_now(relay->gate) + LAST_NS;
     move(relay);
 }
 

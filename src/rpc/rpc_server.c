@@ -119,12 +119,12 @@ void rpc_server_destroy(struct rpc_server *server, int grace_ms)
 {
     if (!server)
         return;
-    int64_t grace_ends = clock_now() + grace_ms * NS_PER_MS;
+    const int64_t grace_ends = rpc_loop_now(server->loop) + grace_ms * NS_PER_MS;
     if (server->door)
         rpc_door_close(server->door);
     grpc_server_shutdown_and_notify(server->server, server->loop->queue, &server->stopped_tag);
     for (int64_t left = grace_ms; left > 0 && !is_idle(server);
-         left = (grace_ends - clock_now()) / NS_PER_MS)
+         left = (grace_ends - rpc_loop_now(server->loop)) / NS_PER_MS)
         rpc_loop_run(server->loop, (int)left);
     if (!is_idle(server))
         grpc_server_cancel_all_calls(server->server);

@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,6 +130,76 @@ static void test_a_call_waits_for_one_timer(void **state)
     close_rig();
 }
 
+/* ---- a loop that stood ---- */
+
+static struct {
+    struct watch standing, waiting;
+    struct timer patience;
+    int fds[2];
+    char order[4];
+} stood;
+
+static void note(char what)
+{
+    stood.order[strlen(stood.order)] = what;
+}
+
+static void on_standing(struct watch *watch, uint32_t events)
+{
+    (void)watch;
+    (void)events;
+    eventfd_t count;
+    const struct timespec stands = {.tv_nsec = 400 * NS_PER_MS};
+    eventfd_read(stood.fds[0], &count);
+    nanosleep(&stands, NULL);
+    eventfd_write(stood.fds[1], 1); /* it has come meanwhile */
+    note('s');
+}
+
+static void on_waiting(struct watch *watch, uint32_t events)
+{
+    (void)watch;
+    (void)events;
+    eventfd_t count;
+    eventfd_read(stood.fds[1], &count);
+    note('w');
+}
+
+static void on_patience(struct timer *timer)
+{
+    (void)timer;
+    note('p');
+    rig->loop.quit = true;
+}
+
+static int64_t no_round_at_all(void *context, int64_t now_ns)
+{
+    return ((struct rig *)context)->loop.quit ? now_ns : INT64_MAX;
+}
+
+static void test_what_waits_comes_before_patience(void **state)
+{
+    (void)state;
+    rig = calloc(1, sizeof *rig);
+    assert_non_null(rig);
+    assert_int_equal(loop_init(&rig->loop, rig, NULL), 0);
+    assert_int_equal(loop_reserve(&rig->loop, 1), 0);
+    stood.standing.ready = on_standing;
+    stood.waiting.ready = on_waiting;
+    stood.patience.fire = on_patience;
+    stood.fds[0] = eventfd(1, EFD_CLOEXEC);
+    stood.fds[1] = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(loop_watch(&rig->loop, stood.fds[0], &stood.standing, EPOLLIN), 0);
+    assert_int_equal(loop_watch(&rig->loop, stood.fds[1], &stood.waiting, EPOLLIN), 0);
+    loop_arm(&rig->loop, &stood.patience, clock_now() + 200 * NS_PER_MS);
+    loop_run(&rig->loop, no_round_at_all);
+    assert_string_equal(stood.order, "swp");
+    close(stood.fds[0]);
+    close(stood.fds[1]);
+    loop_fini(&rig->loop);
+    free(rig);
+}
+
 /* ---- a worker that is held ---- */
 
 struct hold {
@@ -197,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_call_waits_for_one_socket),
         cmocka_unit_test(test_a_call_waits_for_one_timer),
+        cmocka_unit_test(test_what_waits_comes_before_patience),
         cmocka_unit_test(test_nobody_waits_for_a_worker_that_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
