@@ -16,15 +16,18 @@
 #include "engine/socket_options.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define TRIES       3 /* of a place that is silent: on a lossy path an honest one may be */
 #define PATIENCE_NS (5 * NS_PER_S) /* for connection and answer */
 /* For the connection: the kernel sends a lost SYN once more, after a second, and not a third time,
  * which would be after two or three.  (TCP_SYNCNT counts otherwise since Linux 6.5.) */
-#define CONNECT_NS (1900 * NS_PER_MS)
-#define SLOW_NS    (2 * NS_PER_S) /* what took longer counts as failed: it holds others up */
-#define POLL_MS    50             /* a cancel is seen by then */
-#define BUSY_MS    2              /* likewise that the limit has room again */
+#define CONNECT_NS     (1900 * NS_PER_MS)
+#define SLOW_NS        (2 * NS_PER_S) /* what took longer counts as failed: it holds others up */
+#define POLL_MS        50             /* a cancel is seen by then */
+#define PLACE_TEXT_MAX (ADDRESS_MAX + 16)
+#define LOG_HINT       "; the log of this end's agent says what it found there"
+#define BUSY_MS        2 /* likewise that the limit has room again */
 
 enum standing {
     UNKNOWN,
@@ -49,6 +52,7 @@ struct consent {
     char caller[CONSENT_CALLER_MAX];
     struct hmac *key;
     void *places; /* a tsearch tree */
+    bool frank;   /* see consent_explain() */
     atomic_bool cancelled;
 };
 
@@ -75,6 +79,11 @@ void consent_destroy(struct consent *consent)
     tdestroy(consent->places, free);
     hmac_free(consent->key);
     free(consent);
+}
+
+void consent_be_frank(struct consent *consent)
+{
+    consent->frank = true;
 }
 
 void consent_cancel(struct consent *consent)
@@ -260,6 +269,71 @@ static void ask_all(struct consent *consent, struct consent_place **places, size
     }
 }
 
+/* ---- what is said of it ---- */
+
+static void place_text(const struct consent_place *place, char where[PLACE_TEXT_MAX])
+{
+    snprintf(where, PLACE_TEXT_MAX, "%s port %u", place->peer, place->port);
+}
+
+/* The time that it took tells as much. */
+static bool is_silent(const struct consent_place *place)
+{
+    return place->cause == ETIMEDOUT;
+}
+
+static const char *what_was_found(const struct consent_place *place)
+{
+    if (is_silent(place))
+        return place->taken ? "what took the connection said nothing for 5 s"
+                            : "nothing took the connection";
+    return !place->cause  ? "the answer is not of this run"
+           : place->taken ? "what took the connection closed it"
+                          : strerrordesc_np(place->cause);
+}
+
+/* The most likely cure comes first. */
+static void explain_refusal(const struct consent_place *place, bool frank, struct error *err)
+{
+    char where[PLACE_TEXT_MAX];
+    place_text(place, where);
+    error_set(err, ERROR_FLOW, where, "%s%s%s",
+              is_silent(place) ? "nobody answered there as an agent of this run"
+                               : "no agent of this run listens there",
+              frank ? ": " : "", frank ? what_was_found(place) : "");
+    if (is_silent(place))
+        error_cure(err,
+                   "let the data ports pass firewalls and NAT between the hosts (agents have "
+                   "--data-ports for that), or correct the \"host\" that others connect to%s",
+                   frank ? "" : LOG_HINT);
+    else
+        error_cure(err,
+                   "correct the \"host\" that others connect to, or let the data ports pass "
+                   "firewalls and NAT between the hosts%s",
+                   frank ? "" : LOG_HINT);
+}
+
+/* What was refused just now: the first in words. */
+static void log_refusals(const struct consent *consent, struct consent_place *const *asked,
+                         size_t count)
+{
+    const struct consent_place *first = NULL;
+    char where[PLACE_TEXT_MAX], more[48] = "";
+    size_t refused = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (asked[i]->standing != REFUSED)
+            continue;
+        first = refused++ ? first : asked[i];
+    }
+    if (!first)
+        return;
+    place_text(first, where);
+    if (refused > 1)
+        snprintf(more, sizeof more, ", and %zu places more", refused - 1);
+    log_info("asked for %s whether its run's agent listens at %s: %s%s", consent->caller, where,
+             what_was_found(first), more);
+}
+
 /* ---- ends ---- */
 
 static int by_way(const void *a, const void *b)
@@ -313,8 +387,9 @@ int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
                 const struct consent_place **denied, struct error *err)
 {
     CLEANUP_FREE struct consent_place **wanted = calloc(count + 1, sizeof(*wanted));
-    size_t wanted_count = 0;
-    if (!wanted)
+    CLEANUP_FREE struct consent_place **asked = calloc(count + 1, sizeof(*asked));
+    size_t asked_count = 0;
+    if (!wanted || !asked)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
     for (size_t i = 0; i < count; i++) {
         denied[i] = NULL;
@@ -326,13 +401,16 @@ int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
         denied[i] = place;
         if (!is_final(place->standing) && place->standing != WANTED) {
             place->standing = WANTED;
-            wanted[wanted_count++] = place;
+            asked[asked_count++] = place;
         }
     }
+    size_t wanted_count = asked_count;
+    memcpy(wanted, asked, asked_count * sizeof(*asked));
     for (int tries = 0; wanted_count && tries < TRIES; tries++) {
         ask_all(consent, wanted, wanted_count);
         wanted_count = keep_silent(wanted, wanted_count, tries + 1 < TRIES);
     }
+    log_refusals(consent, asked, asked_count);
     for (size_t i = 0; i < count; i++) {
         if (denied[i] && denied[i]->standing == PROVED)
             denied[i] = NULL;
@@ -342,34 +420,17 @@ int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
     return 0;
 }
 
-/* The most likely cure comes first. */
-static void explain_refusal(const struct consent_place *place, const char *where, struct error *err)
-{
-    if (place->cause == ETIMEDOUT) {
-        error_set(err, ERROR_FLOW, where, "nobody answered there as an agent of this run%s",
-                  place->taken ? ": what took the connection said nothing for 5 s" : "");
-        error_cure(err, "let the data ports pass firewalls and NAT between the hosts (agents have "
-                        "--data-ports for that), or correct the \"host\" that others connect to");
-        return;
-    }
-    error_set(err, ERROR_FLOW, where, "no agent of this run listens there: %s",
-              !place->cause  ? "the answer is not of this run"
-              : place->taken ? "what took the connection closed it"
-                             : strerrordesc_np(place->cause));
-    error_cure(err, "correct the \"host\" that others connect to, or let the data ports pass "
-                    "firewalls and NAT between the hosts");
-}
-
-void consent_explain(const struct consent_place *place, char problems[PROBLEMS_MAX])
+void consent_explain(const struct consent *consent, const struct consent_place *place,
+                     char problems[PROBLEMS_MAX])
 {
     struct error err;
-    char where[ADDRESS_MAX + 16];
+    char where[PLACE_TEXT_MAX];
     const char *cause = place->cause ? strerrordesc_np(place->cause) : NULL;
-    snprintf(where, sizeof where, "%s port %u", place->peer, place->port);
+    place_text(place, where);
     if (place->standing == UNTRIED && *problems)
         return; /* the engine knows more of this end */
     if (place->standing == REFUSED) {
-        explain_refusal(place, where, &err);
+        explain_refusal(place, consent->frank, &err);
     } else if (place->standing == SPENT) {
         error_set(&err, ERROR_FLOW, where,
                   "it is not asked whether an agent of this run listens there: too many other "

@@ -24,8 +24,13 @@ void consent_destroy(struct consent *consent); /* NULL is fine */
  * others NULL.  May take long: not in the main thread.  0, or ERROR_SYSTEM. */
 int consent_ask(struct consent *consent, struct end_spec *specs, size_t count,
                 const struct consent_place **denied, struct error *err);
-/* Adds why the place was denied to what is known to be wrong with an end. */
-void consent_explain(const struct consent_place *place, char problems[PROBLEMS_MAX]);
+/* Adds why the place was denied to what is known to be wrong with an end.  Whether a port there is
+ * closed, or open and another program's, is told in the log alone, as the agent would be a port
+ * scanner for its callers; but to users of this machine, who may look themselves. */
+void consent_explain(const struct consent *consent, const struct consent_place *place,
+                     char problems[PROBLEMS_MAX]);
+/* The caller is a user of this machine. */
+void consent_be_frank(struct consent *consent);
 
 /* Any thread: nobody waits for the answers any more, so consent_ask() returns soon, now and always.
  */

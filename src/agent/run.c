@@ -121,6 +121,8 @@ int run_create(struct run **out, const struct run_settings *settings,
     if (!failed)
         failed = consent_create(&run->consent, settings->limit, settings->caller,
                                 settings->flow_key, err);
+    if (!failed && settings->caller_is_here)
+        consent_be_frank(run->consent);
     if (!failed && shards)
         failed = shards_create(&run->shards, shards, settings->ends, &options, run->spool, err);
     else if (!failed)
@@ -256,7 +258,7 @@ int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct en
         failed = prepare_ends(run, specs, count, answers, err);
     for (size_t i = 0; !failed && i < count; i++)
         if (denied[i])
-            consent_explain(denied[i], answers[i].error);
+            consent_explain(run->consent, denied[i], answers[i].error);
     return failed;
 }
 

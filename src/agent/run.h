@@ -33,6 +33,7 @@ struct run_settings {
     bool until_stop;                 /* it is over only when it was stopped, also without ends */
     uint8_t flow_key[FLOW_KEY_SIZE]; /* see consent.h, as the next */
     char caller[CONSENT_CALLER_MAX];
+    bool caller_is_here;         /* likewise */
     struct consent_limit *limit; /* the agent's */
 };
 

@@ -401,6 +401,7 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
     settings->watchdog = rpc_loop_watchdog(runs->loop);
     settings->limit = &runs->consents;
     snprintf(settings->caller, sizeof settings->caller, "%s", owner->caller);
+    settings->caller_is_here = owner->is_here;
     if (spool_place_admit(runs->options, owner->caller, err) ||
         capacity_check(settings->ends, held.ends, held.open, err) ||
         make_room(runs, owner->caller, err))

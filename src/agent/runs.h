@@ -34,6 +34,7 @@
 struct run_owner {
     uint8_t secret[SECRET_SIZE];
     const char *caller; /* who shares limits with him: rpc_caller's key */
+    bool is_here;       /* likewise */
 };
 
 /* One of them.  While it is busy an errand has it, and what is asked for waits until that is done.
@@ -81,7 +82,8 @@ bool runs_are_busy(const struct runs *runs);
 uint32_t runs_with_flows(const struct runs *runs);
 
 /* Makes a run of a name that is not taken, if there is room for it beside the others;
- * settings->caller, ends_here, limit and watchdog are filled in.  NULL and err: refused. */
+ * settings->caller, caller_is_here, ends_here, limit and watchdog are filled in.  NULL and err:
+ * refused. */
 struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
                         const struct run_owner *owner, struct error *err);
 

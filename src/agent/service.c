@@ -203,7 +203,8 @@ static void has_prepared(void *arg)
 static struct hosted *new_run(struct service *service, struct rpc_call *call,
                               const Tcpflowgen__PrepareRequest *request, struct error *err)
 {
-    struct run_owner owner = {.caller = rpc_caller(call)->key};
+    struct run_owner owner = {.caller = rpc_caller(call)->key,
+                              .is_here = rpc_caller(call)->is_here};
     struct run_settings settings = {
         .interval_ns = request->interval_ns,
         .lead_ns = request->lead_ns,

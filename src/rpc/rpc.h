@@ -94,6 +94,7 @@ struct rpc_service {
 struct rpc_caller {
     char text[128];   /* for people: "uid 1000 at 127.0.0.1:4711", "192.0.2.7:4711" */
     char key[64];     /* equal for callers that share limits: "uid 1000", "192.0.2.7" */
+    bool is_here;     /* a user of this machine */
     char address[64]; /* numeric, without its port; empty: a Unix socket */
 };
 

@@ -83,6 +83,7 @@ static void name_user(struct rpc_caller *caller, uid_t uid)
     memcpy(at, caller->text, sizeof at);
     snprintf(caller->text, sizeof caller->text, "uid %u at %.100s", uid, at);
     snprintf(caller->key, sizeof caller->key, "uid %u", uid);
+    caller->is_here = true;
 }
 
 enum rpc_who rpc_who_calls(struct socket_owners *owners, const struct users *trusted, int fd,

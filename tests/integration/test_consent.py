@@ -97,7 +97,12 @@ def test_a_third_host_gets_nothing_of_the_callers(lab):
     three = Three(lab)
     sink = three.sink(6379)
     (text,) = texts(three.prepare(count=300, peerPort=6379))
-    assert text.startswith("10.82.0.2 port 6379: no agent of this run listens there")
+    assert text.startswith("10.82.0.2 port 6379: no agent of this run listens there (correct the")
+    (closed,) = texts(three.prepare(count=1, peerPort=6380))
+    assert closed == text.replace("6379", "6380")  # the agent is no port scanner for who calls it
+    log = three.agent.text()
+    assert "port 6379: what took the connection closed it" in log
+    assert "port 6380: Connection refused" in log
     for _ in waiting("what the sink heard", sink):
         if sink.text():
             break

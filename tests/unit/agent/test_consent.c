@@ -18,6 +18,7 @@
 #include "agent/consent.h"
 #include "engine/proof.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define KEY  "0123456789abcdef0123456789abcde" /* FLOW_KEY_SIZE bytes */
 #define ENDS 40
@@ -108,6 +109,7 @@ static int setup(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.limit = CONSENT_LIMIT_NEW};
     *state = &fixture;
+    log_set_level(LOG_QUIET);
     return consent_create(&fixture.consent, &fixture.limit, "uid 0", (const uint8_t *)KEY, NULL);
 }
 
@@ -135,7 +137,7 @@ static bool may(struct fixture *fixture, struct end_spec spec, char problems[PRO
     assert_int_equal(consent_ask(fixture->consent, &spec, 1, &denied, NULL), 0);
     assert_int_equal(spec.peer_port, denied ? 0 : port);
     if (denied)
-        consent_explain(denied, problems);
+        consent_explain(fixture->consent, denied, problems);
     return !denied;
 }
 
@@ -173,6 +175,7 @@ static void test_who_does_not(void **state)
         [CLOSE] = "what took the connection closed it",
     };
     struct fixture *fixture = *state;
+    consent_be_frank(fixture->consent);
     for (enum manner manner = FOREIGN_KEY; manner <= CLOSE; manner++) {
         struct place place = {0};
         open_place(&place, manner);
@@ -185,10 +188,34 @@ static void test_who_does_not(void **state)
 
 static void test_nobody_there(void **state)
 {
+    struct fixture *fixture = *state;
     struct place place = {0};
     open_place(&place, CLOSE);
     close_place(&place);
-    assert_denied(*state, place.port, "refused");
+    consent_be_frank(fixture->consent);
+    assert_denied(fixture, place.port, "refused");
+}
+
+/* Who calls from elsewhere is not told whether a port is open. */
+static void test_no_port_scanner(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[2][PROBLEMS_MAX];
+    for (enum manner manner = FOREIGN_KEY; manner <= CLOSE; manner++) {
+        struct place open = {0}, closed = {0};
+        open_place(&open, manner);
+        open_place(&closed, CLOSE);
+        close_place(&closed);
+        assert_false(may(fixture, end_to(open.port), text[0]));
+        assert_false(may(fixture, end_to(closed.port), text[1]));
+        for (int i = 0; i < 2; i++) {
+            assert_memory_equal(text[i], "127.0.0.1 port ", 15);
+            assert_non_null(strstr(text[i], "the log of this end's agent says"));
+        }
+        assert_string_equal(strstr(text[0], ": no agent of this run"),
+                            strstr(text[1], ": no agent of this run"));
+        close_place(&open);
+    }
 }
 
 /* A way is the peer's address and port, and the own address. */
@@ -274,7 +301,7 @@ static void test_cancelled(void **state)
     for (int i = 0; i < ENDS; i++) {
         char problems[PROBLEMS_MAX] = "";
         assert_non_null(denied[i]);
-        consent_explain(denied[i], problems);
+        consent_explain(fixture->consent, denied[i], problems);
         assert_non_null(strstr(problems, "could not be asked"));
     }
     /* All tickets are back, and what was sent counts. */
@@ -291,7 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_who_proves_it),     TEST(test_who_does_not),     TEST(test_nobody_there),
         TEST(test_each_way_is_asked), TEST(test_no_way_from_here), TEST(test_no_more_than_may_fail),
-        TEST(test_cancelled),
+        TEST(test_cancelled),         TEST(test_no_port_scanner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
