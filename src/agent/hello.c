@@ -67,6 +67,8 @@ struct hello {
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[HELLO_PROBLEMS_MAX][512];
     char *problems[HELLO_PROBLEMS_MAX];
+    char lack_text[ALGORITHMS_MAX][512];
+    char *lacks[ALGORITHMS_MAX];
     size_t host_count;
     struct resolved *resolved;
     Tcpflowgen__ResolvedHost **hosts;
@@ -130,6 +132,22 @@ static void list_algorithms(struct hello *hello)
         hello->algorithms[i] = hello->algorithm_text[i];
     hello->reply.n_ccalgs = count > 0 ? (size_t)count : 0;
     hello->reply.ccalgs = hello->algorithms;
+}
+
+/* What keeps no run from going on. */
+static void look_for_lacks(struct hello *hello)
+{
+    const Tcpflowgen__HelloRequest *request = hello->request;
+    Tcpflowgen__HelloReply *reply = &hello->reply;
+    struct error err;
+    reply->lacks = hello->lacks;
+    for (size_t i = 0; i < request->n_wished_ccalgs; i++) {
+        const size_t n = reply->n_lacks;
+        if (algorithm_check(request->wished_ccalgs[i], &err) == 0)
+            continue;
+        hello->lacks[n] = error_text(&err, hello->lack_text[n], sizeof hello->lack_text[n]);
+        reply->n_lacks = n + 1;
+    }
 }
 
 static void look_for_problems(struct hello *hello)
@@ -307,6 +325,7 @@ static void look_up(void *arg)
     describe(hello);
     list_algorithms(hello);
     look_for_problems(hello);
+    look_for_lacks(hello);
     hello->complete = !failed;
 }
 
@@ -356,7 +375,8 @@ static Tcpflowgen__HelloRequest *copy_request(const Tcpflowgen__HelloRequest *re
 static const char *request_fault(const Tcpflowgen__HelloRequest *request)
 {
     size_t names = 0;
-    if (request->n_hosts > HELLO_HOSTS_EACH || request->n_ccalgs > ALGORITHMS_MAX)
+    if (request->n_hosts > HELLO_HOSTS_EACH || request->n_ccalgs > ALGORITHMS_MAX ||
+        request->n_wished_ccalgs > ALGORITHMS_MAX)
         return "too many hosts or algorithms in one Hello";
     if (tcpflowgen__hello_request__get_packed_size(request) > HELLO_BYTES_MAX)
         return "a Hello of more than 1 MiB";

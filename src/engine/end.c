@@ -17,6 +17,7 @@
 #include "engine/sampler.h"
 #include "engine/tuning.h"
 #include "engine/worker.h"
+#include "model/ccalg.h"
 #include "util/clock.h"
 
 #define ARRIVAL_NS    (5 * NS_PER_S)    /* behind its start an end must be connected */
@@ -454,15 +455,16 @@ static void on_pause(struct timer *timer)
 
 int end_set_options(struct end *end, int fd)
 {
+    const struct end_spec *spec = &end->spec;
     struct error err;
-    if (socket_set_ccalg(fd, end->spec.ccalg) < 0)
-        error_set_errno(&err, ERROR_FLOW, errno, NULL, "cannot use %s", end->spec.ccalg);
-    else if (socket_set_int(fd, IPPROTO_TCP, TCP_NODELAY, end->spec.nodelay) < 0)
+    if (socket_set_ccalg(fd, spec->ccalg) < 0 && ccalg_is_demanded(spec->ccalg, spec->source))
+        error_set_errno(&err, ERROR_FLOW, errno, NULL, "cannot use %s", spec->ccalg);
+    else if (socket_set_int(fd, IPPROTO_TCP, TCP_NODELAY, spec->nodelay) < 0)
         error_set_errno(&err, ERROR_FLOW, errno, NULL, "cannot set TCP_NODELAY");
-    else if (end->spec.source &&
+    else if (spec->source &&
              socket_set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES) < 0)
         error_set_errno(&err, ERROR_FLOW, errno, NULL, "cannot set TCP_NOTSENT_LOWAT");
-    else if (tuning_set(fd, &end->spec, &err) == 0)
+    else if (tuning_set(fd, spec, &err) == 0)
         return 0;
     end_over(end, END_FAILED, "%s", err.what);
     return -1;

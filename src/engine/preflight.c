@@ -8,6 +8,7 @@
 #include "engine/ecn.h"
 #include "engine/hosts.h"
 #include "engine/tuning.h"
+#include "model/ccalg.h"
 #include "util/cleanup.h"
 
 #define TIME_LIMIT_NS (INT64_MAX / 4) /* so that sums of times do not overflow */
@@ -75,7 +76,7 @@ static void check_host(struct ecn_setup *ecn, const struct end_spec *spec,
     const bool has_path = check_path(fd, spec, finding->out_device, &err);
     if (!has_path)
         error_add_line(finding->problems, &err);
-    if (*spec->ccalg && algorithm_check(spec->ccalg, &err))
+    if (ccalg_is_demanded(spec->ccalg, spec->source) && algorithm_check(spec->ccalg, &err))
         error_add_line(finding->problems, &err);
     if (has_path && check_ecn(ecn, fd, spec, peer, &err))
         error_add_line(finding->problems, &err);

@@ -7,6 +7,7 @@
 #include "format/machine_message.h"
 #include "format/message.h"
 #include "master/roster.h"
+#include "model/ccalg.h"
 #include "proto/agent.pb-c.h"
 #include "util/address.h"
 #include "util/log.h"
@@ -69,6 +70,30 @@ static void tell_problem(struct master_agent *agent, const char *problem)
         log_warning("%s: %s", agent->title, problem);
     else
         session_problem(agent->session, agent->title, "%s", problem);
+}
+
+static void note_lack(struct master_agent *agent, const char *what)
+{
+    struct error err;
+    error_set(&err, ERROR_AGENT, agent->title, "%s", what);
+    error_list_add(&agent->session->lacks, &err);
+}
+
+/* One warning for all agents that lack the same; none beside problems: what is unknown to the
+ * sender is so to others. */
+static void warn_of_lacks(struct session *session)
+{
+    struct error_list *lacks = &session->lacks;
+    error_list_merge(lacks);
+    for (size_t i = 0; i < lacks->count && session->problems->count == 0; i++) {
+        char why[640], text[768];
+        error_text(&lacks->items[i], why, sizeof why);
+        snprintf(text, sizeof text,
+                 "%s; such flows are received there with the host's own: the sender's decides",
+                 why);
+        session_warn(session, text);
+    }
+    error_list_fini(lacks);
 }
 
 /* What the agent's spool will need: a guess on the safe side. */
@@ -138,6 +163,8 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
     if (strlen(reply->spool_directory) < sizeof agent->spools)
         strcpy(agent->spools, reply->spool_directory);
+    for (size_t i = 0; i < reply->n_lacks; i++)
+        note_lack(agent, reply->lacks[i]);
     take_more(agent, message);
     if (agent->end_count > agent->max_ends)
         session_agent_problem(agent, "%zu ends of flows are more than it can have, %llu: %s",
@@ -150,18 +177,45 @@ struct hello {
     Tcpflowgen__HelloRequest request;
     Tcpflowgen__AgentHost hosts[HOSTS_MAX], *pointers[HOSTS_MAX];
     size_t names;
-    char *ccalgs[CCALGS_MAX];
+    char *ccalgs[CCALGS_MAX], *wished_ccalgs[CCALGS_MAX];
 };
 
-static void want_ccalg(struct hello *hello, const char *name)
+static void add_name(char *names[CCALGS_MAX], size_t *count, const char *name)
+{
+    if (!name[0] || *count == CCALGS_MAX)
+        return;
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(names[i], name) == 0)
+            return;
+    names[(*count)++] = (char *)name;
+}
+
+static void want_ccalg(struct hello *hello, const char *name, bool sends)
 {
     Tcpflowgen__HelloRequest *request = &hello->request;
-    if (!name[0] || request->n_ccalgs == CCALGS_MAX)
-        return;
-    for (size_t i = 0; i < request->n_ccalgs; i++)
+    if (ccalg_is_demanded(name, sends))
+        add_name(hello->ccalgs, &request->n_ccalgs, name);
+    else
+        add_name(hello->wished_ccalgs, &request->n_wished_ccalgs, name);
+}
+
+static bool is_demanded(const struct hello *hello, const char *name)
+{
+    for (size_t i = 0; i < hello->request.n_ccalgs; i++)
         if (strcmp(hello->ccalgs[i], name) == 0)
-            return;
-    hello->ccalgs[request->n_ccalgs++] = (char *)name;
+            return true;
+    return false;
+}
+
+/* What is demanded need not be wished, too. */
+static void drop_demanded(struct hello *hello)
+{
+    Tcpflowgen__HelloRequest *request = &hello->request;
+    size_t left = 0;
+    for (size_t i = 0; i < request->n_wished_ccalgs; i++)
+        if (!is_demanded(hello, hello->wished_ccalgs[i]))
+            hello->wished_ccalgs[left++] = hello->wished_ccalgs[i];
+    request->n_wished_ccalgs = left;
 }
 
 static void want_flows(struct hello *hello, const struct master_agent *agent)
@@ -171,12 +225,15 @@ static void want_flows(struct hello *hello, const struct master_agent *agent)
         const struct plan_flow *flow = &session->plan->flows[i];
         bool opens = session->hosts[flow->src].agent == agent;
         bool accepts = session->hosts[flow->dst].agent == agent;
-        if (opens || accepts)
-            want_ccalg(hello, flow->ccalg);
+        if (opens)
+            want_ccalg(hello, flow->ccalg, true);
+        if (accepts)
+            want_ccalg(hello, flow->ccalg, false);
         hello->request.opens_ecn |= opens && flow->ecn;
         hello->request.opens_plain |= opens && !flow->ecn;
         hello->request.accepts_ecn |= accepts && flow->ecn;
     }
+    drop_demanded(hello);
 }
 
 static void add_host(struct hello *hello, const struct plan_host *host)
@@ -218,6 +275,7 @@ static bool say_hello(struct master_agent *agent, size_t *next, void *arg)
     request->version = (char *)TCP_FLOWGEN_VERSION;
     request->ends = agent->end_count;
     request->ccalgs = hello->ccalgs;
+    request->wished_ccalgs = hello->wished_ccalgs;
     if (!add_hosts(hello, agent, next))
         return false;
     if (first) {
@@ -274,4 +332,5 @@ void hello_all(struct session *session)
     else
         session_problem(session, NULL, "out of memory");
     free(hello);
+    warn_of_lacks(session);
 }

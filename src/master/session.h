@@ -130,6 +130,7 @@ struct session {
     const struct master_options *options;
     const struct master_repeat *repeat; /* which run of how many; only while it is under way */
     struct error_list *problems;
+    struct error_list lacks; /* of what the run wishes of agents, and can do without */
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
     char id[RANDOM_ID_MAX];

@@ -14,3 +14,8 @@ bool ccalg_needs_ecn(const char *name)
             return true;
     return false;
 }
+
+bool ccalg_is_demanded(const char *name, bool sends)
+{
+    return *name && (sends || ccalg_needs_ecn(name));
+}

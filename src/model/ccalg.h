@@ -9,4 +9,9 @@
  * answered (RFC 3168, 6.1.3). */
 bool ccalg_needs_ecn(const char *name);
 
+/* Whether an end cannot run as asked without the algorithm.  It decides when data are sent: an end
+ * that only receives takes it where it may, and can do without unless the handshake needs it.
+ * name "": the host's own, which every end has. */
+bool ccalg_is_demanded(const char *name, bool sends);
+
 #endif

@@ -314,7 +314,8 @@ def unknown_algorithm(bed):
     return bed.run({"ccalg": "nosuch"})
 
 
-def forbidden_algorithm(bed):
+def forbidden():
+    """An algorithm that takes privilege."""
     folder = Path("/proc/sys/net/ipv4")
     available, allowed = (
         set((folder / f"tcp_{which}_congestion_control").read_text().split())
@@ -322,8 +323,12 @@ def forbidden_algorithm(bed):
     )
     if not available - allowed:
         pytest.skip("this kernel allows everybody all that it has")
+    return min(available - allowed)
+
+
+def forbidden_algorithm(bed):
     bed.start_as_nobody("A")
-    return bed.run({"ccalg": min(available - allowed)})
+    return bed.run({"ccalg": forbidden()})
 
 
 def ecn_without_privilege(bed):
@@ -729,7 +734,7 @@ DATA_PORTS = r"no port of the data ports 9001-9002 is free on 127.0.0.2, where t
 CAPTURE = r"cannot capture on lo: .*CAP_NET_RAW"
 EVERYTHING = {
     HOSTS["A"]["mgmt"]: ["unknown.*nosuch", ".*tcp_ecn is 2", "the kernel cuts a send_buffer", CAPTURE],
-    HOSTS["B"]["mgmt"]: ["unknown.*nosuch", "the kernel cuts a receive_buffer", CAPTURE],
+    HOSTS["B"]["mgmt"]: ["the kernel cuts a receive_buffer", CAPTURE],
 }
 MATRIX = [
     # before the start
@@ -839,3 +844,20 @@ def test_failure_is_told_and_survived(bed, row):
     for name in dead:
         bed.start(name)
     bed.good_run()
+
+
+# ---- What a receiver can do without ----
+
+
+def test_a_receiver_may_lack_the_algorithm(bed):
+    """Its sender decides; it is told once.  Not where the handshake needs it."""
+    ccalg = forbidden()
+    bed.start_as_nobody("B")
+    outcome = bed.run({"ccalg": ccalg}, {"ccalg": ccalg}).must(0)
+    for flow in outcome.flows:
+        assert flow.result.status == COMPLETE, flow.result.error
+        assert flow.result.src.ccalg == ccalg != flow.result.dst.ccalg
+    lacks = [text for text in outcome.run.warnings if "may not use" in text]
+    assert len(lacks) == 1 and lacks[0].startswith("B (agent ") and ccalg in lacks[0]
+    problem = re.escape(HOSTS["B"]["mgmt"]) + r"\): (unknown .*|.*may not use .*)dctcp"
+    assert re.search(problem, bed.run({"ccalg": "dctcp"}).must(3).stderr)

@@ -105,7 +105,8 @@ def test_errors(earlier):
     assert earlier.call(here, "Hello") == ["OK", {}]
     assert earlier.call(here, "GetResults", id=404)[0] == "NOT_FOUND"
     assert earlier.call(here, "Listen", id=1)[0] == "INVALID_ARGUMENT"  # no duration
-    code, text = earlier.call(here, "Listen", id=1, duration=1000, ccalg="nosuch")
+    flow = {"id": 1, "duration": 1000, "dst": "127.0.0.1", "port": 4711}
+    code, text = earlier.call(here, "StartFlow", **flow, ccalg="nosuch")
     assert code == "FAILED_PRECONDITION" and "nosuch" in text
     code, text = earlier.call(
         here, "StartFlow", id=1, duration=1000, dst="no.such.host.invalid", port=4711

@@ -95,6 +95,17 @@ static void test_needs_ecn(void **state)
     assert_false(ccalg_needs_ecn(""));
 }
 
+static void test_demanded_of_who_sends(void **state)
+{
+    (void)state;
+    assert_true(ccalg_is_demanded("cubic", true));
+    assert_false(ccalg_is_demanded("cubic", false));
+    assert_true(ccalg_is_demanded("dctcp", true));
+    assert_true(ccalg_is_demanded("dctcp", false));
+    assert_false(ccalg_is_demanded("", true));
+    assert_false(ccalg_is_demanded("", false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +114,7 @@ int main(void)
         cmocka_unit_test(test_unknown_lists_available),
         cmocka_unit_test(test_forbidden),
         cmocka_unit_test(test_needs_ecn),
+        cmocka_unit_test(test_demanded_of_who_sends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
