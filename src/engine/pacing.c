@@ -57,6 +57,15 @@ void pacing_write(struct end *end, size_t most)
         account_rest(end, next_local_ns(end, pace));
 }
 
+/* What was given up since the last read is the program's fault if that one was served in full, and
+ * this one will be: a socket that had run dry had nothing to be read. */
+static void judge_skipped(struct end *end, uint64_t skipped, size_t wanted)
+{
+    struct paced_half *half = &end->reading;
+    if (skipped && !half->starved && account_unread(end->fd) >= wanted)
+        half->neglected += skipped;
+}
+
 void pacing_read(struct end *end)
 {
     struct pace *pace = &end->reading.pace;
@@ -65,13 +74,17 @@ void pacing_read(struct end *end)
         sink_read(end, most);
         return;
     }
+    const uint64_t skipped = pace->skipped;
     const uint64_t due = pace_due(pace, axis_now(end));
     const uint64_t before = end->received;
-    if (due)
-        sink_read(end, due < most ? (size_t)due : most);
+    const size_t wanted = due < most ? (size_t)due : most;
+    judge_skipped(end, pace->skipped - skipped, wanted);
+    if (wanted)
+        sink_read(end, wanted);
     if (end->state != STATE_OPEN || end->sink != SINK_MOVING)
         return;
     pace_moved(pace, end->received - before);
+    end->reading.starved = end->received - before < wanted;
     wait_on(end, &end->reading, end->received - before == due);
 }
 
@@ -150,6 +163,7 @@ void pacing_end(struct end *end)
     if (pace->rate) {
         end->report.paced_bytes = pace->moved;
         end->report.skipped_bytes = pace->skipped;
+        end->report.neglected_bytes = end->spec.sink ? end->reading.neglected : 0;
     }
     loop_unschedule(loop, &end->sending.timer);
     loop_unschedule(loop, &end->reading.timer);

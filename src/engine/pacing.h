@@ -20,7 +20,9 @@ struct tuning;
 struct paced_half {
     struct pace pace; /* rate 0: none, or not now */
     struct timer timer;
-    bool waits; /* for its time */
+    bool waits;         /* for its time */
+    bool starved;       /* the socket had less than was due when it was last read */
+    uint64_t neglected; /* bytes that were given up though they were there */
 };
 
 /* Timers of the axis that an end like this needs. */

@@ -109,6 +109,7 @@ void report_to_message(struct report_message *message, const struct end_report *
     out->mss = report->mss;
     out->paced_bytes = report->paced_bytes;
     out->skipped_bytes = report->skipped_bytes;
+    out->neglected_bytes = report->neglected_bytes;
     account_to_message(message, report);
 }
 
@@ -197,6 +198,7 @@ void report_from_message(struct end_report *out, const Tcpflowgen__EndReport *me
         .mss = message->mss,
         .paced_bytes = message->paced_bytes,
         .skipped_bytes = message->skipped_bytes,
+        .neglected_bytes = message->neglected_bytes,
     };
     for (int t = 0; t < END_TIMES; t++)
         out->at[t] = *time_of((Tcpflowgen__EndReport *)message, t);

@@ -102,7 +102,7 @@ struct end_report {
     uint32_t notsent_lowat, write_size, read_size;
     uint32_t send_buffer, receive_buffer, mss;
     uint64_t pacing_rate; /* bit/s */
-    uint64_t paced_bytes, skipped_bytes;
+    uint64_t paced_bytes, skipped_bytes, neglected_bytes;
     char device[DEVICE_MAX];
     int cpu;                          /* -1: unknown */
     uint32_t token_bytes;             /* of the token, what send() took or recv() gave */

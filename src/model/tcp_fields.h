@@ -102,6 +102,7 @@ enum {
     LINUX_TCP_TIME_WAIT = 6,
     LINUX_TCP_CLOSE = 7,
     LINUX_TCP_CLOSE_WAIT = 8,
+    LINUX_TCP_LAST_ACK = 9,
     LINUX_TCP_CLOSING = 11
 };
 enum { LINUX_TCP_CA_RECOVERY = 3 }; /* and 4: loss; segments are sent again */

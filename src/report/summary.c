@@ -29,6 +29,9 @@ struct figures {
     int64_t rtt_smallest_us;
     int64_t min_rtt_us; /* the kernel's own, last one */
     uint64_t retransmits_before, ce_marks_before;
+
+    struct standstill_watch standstill;
+    struct mtu_watch mtu;
 };
 
 struct loader {
@@ -139,6 +142,11 @@ static void add_rows(struct flow_summary *flow, struct figures *figures,
     add_counter(&flow->retransmits, &figures->retransmits_before, figures, src, TCP_total_retrans);
     add_counter(&flow->ce_marks, &figures->ce_marks_before, figures, src, TCP_delivered_ce);
     add_dst_rows(flow, figures, &samples[END_DST]);
+    mtu_watch_add(&figures->mtu, src);
+    if (src->count)
+        standstill_add_source(&figures->standstill, src);
+    if (samples[END_DST].count)
+        standstill_add_sink(&figures->standstill, &samples[END_DST]);
     for (int end = END_SRC; end <= END_DST; end++)
         add_gaps(flow, figures, (enum flow_end)end, &samples[end]);
 }
@@ -155,16 +163,30 @@ static void finish_rtt(struct flow_summary *flow, const struct figures *figures)
     flow->rtt_min_ns = smallest * NS_PER_US;
 }
 
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+
+/* Nothing passed, says the source; what its sink has, did. */
+static void finish_hole(struct flow_summary *flow, const struct figures *figures)
+{
+    const bool ipv6 = strcmp(flow->flow.family, "ipv6") == 0;
+    flow->hole = mtu_watch_judge(&figures->mtu, ipv6 ? IPV6_HEADER : IPV4_HEADER);
+    if (!flow->hole.passed && flow->last_row.bytes > (uint64_t)TOKEN_SIZE + flow->hole.packet)
+        flow->hole = (struct mtu_hole){0};
+}
+
 static void finish_flow(struct loader *loader)
 {
     if (!loader->open)
         return;
     struct flow_summary *flow = &loader->out->flows[loader->out->flow_count - 1];
-    const struct figures *figures = &loader->figures;
+    struct figures *figures = &loader->figures;
     const struct end_report *dst = &flow->flow.report[END_DST];
     if (dst->payload_bytes > dst->payload_bytes_stop)
         flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
     finish_rtt(flow, figures);
+    finish_hole(flow, figures);
+    flow->standstill = standstill_longest(&figures->standstill, flow->flow.tuning.read_rate > 0);
     flow->retransmits.value -= figures->retransmits_before;
     flow->ce_marks.value -= figures->ce_marks_before;
     loader->open = false;

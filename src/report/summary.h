@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "model/goodput.h"
+#include "model/mtu_hole.h"
 #include "model/result.h"
+#include "model/standstill.h"
 #include "model/stats.h"
 #include "util/error.h"
 
@@ -60,7 +62,9 @@ struct flow_summary {
     uint64_t drained_bytes;  /* received after start + duration */
     size_t samples[2];       /* rows in the file, by enum flow_end */
     struct gap gap[2];       /* the longest of each end */
-    bool same_agent;         /* both ends on one agent */
+    struct standstill standstill; /* the longest, of all samples */
+    struct mtu_hole hole;         /* likewise of all */
+    bool same_agent;              /* both ends on one agent */
 };
 
 struct run_summary {

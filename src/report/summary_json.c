@@ -169,17 +169,21 @@ static json_t *effective_json(const struct flow_result *flow)
     return options_json(src->ccalg, src->ecn, src->nodelay, &tuning);
 }
 
-/* {"paced_bytes", "skipped_bytes", "skipped_share"} of an end that has a rate to keep to; null: it
- * has none. */
+/* {"paced_bytes", "skipped_bytes", "skipped_share", "neglected_bytes"} of an end that has a rate to
+ * keep to; null: it has none. */
 static json_t *pace_json(const struct flow_result *flow, enum flow_end end, uint64_t rate)
 {
     const struct end_report *report = &flow->report[end];
     if (!rate || !flow->has_report[end])
         return json_null();
     const double paced = (double)report->paced_bytes, skipped = (double)report->skipped_bytes;
-    return json_pack("{s:I, s:I, s:o}", "paced_bytes", (json_int_t)report->paced_bytes,
-                     "skipped_bytes", (json_int_t)report->skipped_bytes, "skipped_share",
-                     real(paced + skipped > 0, skipped / (paced + skipped)));
+    json_t *json = json_pack("{s:I, s:I, s:o}", "paced_bytes", (json_int_t)report->paced_bytes,
+                             "skipped_bytes", (json_int_t)report->skipped_bytes, "skipped_share",
+                             real(paced + skipped > 0, skipped / (paced + skipped)));
+    if (end == END_DST)
+        json_object_set_new(json, "neglected_bytes",
+                            json_integer((json_int_t)report->neglected_bytes));
+    return json;
 }
 
 static json_t *time_json(const struct flow_result *flow, enum flow_end end, enum end_time time)
@@ -206,12 +210,29 @@ static json_t *gaps_json(const struct flow_summary *flow)
                      gap_json(flow->gap[END_DST]));
 }
 
+static json_t *standstill_json(const struct standstill *standstill)
+{
+    return standstill->ns
+               ? json_pack("{s:I, s:I, s:b}", "standstill_ns", (json_int_t)standstill->ns,
+                           "from_ns", (json_int_t)standstill->from_ns, "window_shut",
+                           (int)standstill->shut)
+               : json_null();
+}
+
+static json_t *hole_json(const struct mtu_hole *hole)
+{
+    return hole->verdict ? json_pack("{s:b, s:I, s:o}", "certain", hole->verdict == MTU_HOLE,
+                                     "packet_bytes", (json_int_t)hole->packet, "passed_bytes",
+                                     integer(hole->passed > 0, hole->passed))
+                         : json_null();
+}
+
 static json_t *figures_json(const struct flow_summary *summary)
 {
     const struct flow_result *flow = &summary->flow;
     const struct end_report *dst = &flow->report[END_DST];
     bool has_dst = flow->has_report[END_DST];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "payload_bytes",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "payload_bytes",
                      integer(has_dst, (int64_t)dst->payload_bytes), "drained_bytes",
                      integer(has_dst, (int64_t)summary->drained_bytes), "rtt_mean_ns",
                      real(summary->has_rtt, summary->rtt_mean_ns), "rtt_min_ns",
@@ -219,7 +240,9 @@ static json_t *figures_json(const struct flow_summary *summary)
                      counter_json(summary->retransmits), "ce_marks",
                      counter_json(summary->ce_marks), "first_byte_ns",
                      time_json(flow, END_DST, T_FIRST_BYTE), "last_byte_ns",
-                     time_json(flow, END_DST, T_LAST_BYTE), "longest_gap", gaps_json(summary));
+                     time_json(flow, END_DST, T_LAST_BYTE), "longest_gap", gaps_json(summary),
+                     "longest_standstill", standstill_json(&summary->standstill), "mtu_black_hole",
+                     hole_json(&summary->hole));
 }
 
 static json_t *rate(double bps)

@@ -22,6 +22,12 @@
 #define FIRST_LATE_NS   (100 * NS_PER_MS) /* of that, behind the first write, and RTTs: */
 #define FIRST_LATE_RTTS 3
 #define SKIPPED_SHARE   0.001 /* of what was due under a rate */
+#define NEGLECTED_SHARE 0.05  /* likewise */
+#define STANDSTILL_NS   (1 * NS_PER_S)
+/* One that is shorter, but took so much of its flow's time; a timeout takes 200 ms at least. */
+#define STANDSTILL_SHARE    0.1
+#define STANDSTILL_LEAST_NS (200 * NS_PER_MS)
+#define STANDSTILL_RTTS     4 /* any: a window's worth of data waits so long without fault */
 
 __attribute__((format(printf, 2, 3))) static void add(struct warnings *out, const char *format, ...)
 {
@@ -383,6 +389,90 @@ static void add_skipped(struct warnings *out, const struct run_summary *run)
             worst.flows, run->flow_count, worst.flow->flow.id, worst.value * 100);
 }
 
+/* Of what was due to be read, and was there. */
+static double neglected(const struct flow_summary *flow, const struct end_report *report)
+{
+    if (report->end != END_DST || !flow->flow.tuning.read_rate)
+        return -1;
+    return (double)report->neglected_bytes /
+           ((double)report->skipped_bytes + (double)report->paced_bytes);
+}
+
+static void add_neglected(struct warnings *out, const struct run_summary *run)
+{
+    const struct worst worst = find_worst(run, neglected, NEGLECTED_SHARE);
+    if (worst.flow)
+        add(out,
+            FLOWS_FORMAT "less was read than read_rate asks for, though it was there; the worst is "
+                         "flow %" PRId32 ", which gave up %.1f %% of it: the receiver's program "
+                         "was held up, or had too little CPU",
+            worst.flows, run->flow_count, worst.flow->flow.id, worst.value * 100);
+}
+
+/* ---- of what did not get through ---- */
+
+static double stood_still(const struct flow_summary *flow)
+{
+    const double ns = (double)flow->standstill.ns;
+    const double share_ns = STANDSTILL_SHARE * (double)flow->flow.duration_ns;
+    const bool much = ns >= (double)STANDSTILL_LEAST_NS && ns >= share_ns;
+    const bool is_long = ns >= (double)STANDSTILL_NS || much;
+    return is_long && ns >= STANDSTILL_RTTS * (double)flow->rtt_min_ns ? ns : 0;
+}
+
+static void add_standstills(struct warnings *out, const struct run_summary *run)
+{
+    const struct flow_summary *worst = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct flow_summary *flow = &run->flows[i];
+        count += stood_still(flow) > 0;
+        if (stood_still(flow) > (worst ? stood_still(worst) : 0))
+            worst = flow;
+    }
+    if (worst)
+        add(out,
+            FLOWS_FORMAT
+            "nothing moved for long, though there were data to move; the worst is flow "
+            "%" PRId32 ", for %.3g s from %.3f s on%s",
+            count, run->flow_count, worst->flow.id, (double)worst->standstill.ns / 1e9,
+            (double)worst->standstill.from_ns / 1e9,
+            worst->standstill.shut ? ", as its receiver's window was shut" : "");
+}
+
+#define HOLE_CURE                                                                                 \
+    "let ICMP \"fragmentation needed\" (IPv6: \"packet too big\") pass, or lower the MTU or the " \
+    "flows' mss"
+
+/* The first of a kind stands for all: of a path all have the same. */
+static void add_holes(struct warnings *out, const struct run_summary *run, enum mtu_verdict verdict,
+                      bool passed)
+{
+    const struct flow_summary *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->flow_count; i++) {
+        const struct mtu_hole *hole = &run->flows[i].hole;
+        const bool is = hole->verdict == verdict && (hole->passed > 0) == passed;
+        count += is;
+        first = is && !first ? &run->flows[i] : first;
+    }
+    if (first && passed)
+        add(out,
+            FLOWS_FORMAT "packets of %" PRIu32 " bytes %s not get through from %s to %s, those of "
+                         "%" PRIu32 " do, and no router says so: a path MTU black hole (" HOLE_CURE
+                         "); the first is flow %" PRId32,
+            count, run->flow_count, first->hole.packet, verdict == MTU_HOLE ? "do" : "may",
+            first->flow.src, first->flow.dst, first->hole.passed, first->flow.id);
+    else if (first)
+        add(out,
+            FLOWS_FORMAT "the handshake got through from %s to %s, but not one packet of %" PRIu32
+                         " bytes: it may be a path MTU black hole (" HOLE_CURE "; "
+                         "net.ipv4.tcp_mtu_probing=1 finds a size that passes), or the path went "
+                         "down; the first is flow %" PRId32,
+            count, run->flow_count, first->flow.src, first->flow.dst, first->hole.packet,
+            first->flow.id);
+}
+
 /* The kernel does not call it a retransmit when the sender's own queue dropped a segment. */
 static void add_requeued(struct warnings *out, const struct run_summary *run)
 {
@@ -461,6 +551,11 @@ void warnings_of(struct warnings *out, const struct run_summary *run)
     add_first_reads(out, run);
     add_first_bytes(out, run);
     add_skipped(out, run);
+    add_neglected(out, run);
+    add_standstills(out, run);
+    add_holes(out, run, MTU_HOLE, true);
+    add_holes(out, run, MTU_MAY_BE_HOLE, true);
+    add_holes(out, run, MTU_MAY_BE_HOLE, false);
     add_requeued(out, run);
     add_lacks(out, run);
     add_doubts(out, run);

@@ -5,6 +5,7 @@ a path that is dead at first, a black hole for large packets, and many flows at 
 """
 
 import json
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -260,6 +261,43 @@ def test_whose_first_data_were_late(seen, figure):
     assert len(program) == 1 and f"flow {HELD}," in program[0] and program[0].startswith("1 of 64")
     worst = any(f"the worst is flow {number}," in "".join(network) for number in (DEAD, HOLE))
     assert len(network) == 1 and worst and "the network, not" in network[0]
+
+
+def longest_pause(seen, number):
+    """Of the flow's packets of payload at the receiver's interface, from the first write on: when it
+    began, and how long it was."""
+    begin = seen.summary["flows"][number]["goodput_from_ns"]
+    times = [begin, *(at for at, _ in seen.of(number))]
+    return max(zip(times, (b - a for a, b in zip(times, times[1:]))), key=lambda pause: pause[1])
+
+
+@pytest.mark.parametrize("number", NAMES, ids=["plain", "held", "dead", "hole"])
+def test_the_longest_standstill(seen, figure, number):
+    """It ends between two samples, of 50 ms: what is told is certain, and no more than that short."""
+    ours = seen.summary["flows"][number]["longest_standstill"] or {"standstill_ns": 0, "from_ns": 0}
+    begin, length = longest_pause(seen, number)
+    figure(f"longest standstill, {NAMES[number]}, ms (from s); interface, in its pause",
+           f"{ours['standstill_ns'] / 1e6:.1f} ({ours['from_ns'] / 1e9:.3f})",
+           f"{length / 1e6:.1f} ({begin / 1e9:.3f})",
+           f"{(ours['standstill_ns'] - length) / 1e6:+.1f}")  # fmt: skip
+    assert ours["standstill_ns"] <= length + 10 * MS
+    if length < 500 * MS:
+        return
+    assert ours["standstill_ns"] >= length - 2 * 50 * MS - 30 * MS
+    assert abs(ours["from_ns"] - begin) <= 50 * MS + 30 * MS
+    assert ours["window_shut"] is False
+
+
+def test_standstills_and_black_holes_are_named(seen):
+    warnings = seen.summary["warnings"]
+    stood = [text for text in warnings if "nothing moved for long" in text]
+    assert len(stood) == 1 and re.search(rf"the worst is flow ({DEAD}|{HOLE}), for", stood[0])
+    holes = [text for text in warnings if "black hole" in text]
+    assert len(holes) == 1 and f"the first is flow {HOLE}" in holes[0]
+    assert "1 of 64 flows: packets of 1500 bytes do not get through from A to B" in holes[0]
+    hole = seen.summary["flows"][HOLE]["mtu_black_hole"]
+    assert hole["certain"] and hole["packet_bytes"] == 1500
+    assert 1000 <= hole["passed_bytes"] <= 1100
 
 
 def test_the_receive_rate_is_told_where_it_differs(seen):

@@ -213,6 +213,7 @@ static void test_a_report_comes_back(void **state)
         .pacing_rate = UINT64_MAX,
         .paced_bytes = UINT64_MAX - 1,
         .skipped_bytes = 3,
+        .neglected_bytes = 2,
     };
     struct buffer record = {0};
     struct spool_head head;
@@ -239,6 +240,7 @@ static void test_a_report_comes_back(void **state)
     assert_int_equal(back->receive_buffer, 131072);
     assert_int_equal(back->mss, 1448);
     assert_true(back->paced_bytes == UINT64_MAX - 1 && back->skipped_bytes == 3);
+    assert_int_equal(back->neglected_bytes, 2);
     buffer_fini(&record);
 }
 

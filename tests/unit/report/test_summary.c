@@ -55,6 +55,7 @@ struct made_flow {
     size_t count[2];
     size_t repeat; /* times that the src's rows come again, past the first, with equal values */
     int64_t delivered_ce; /* in all rows but the last */
+    bool stuck;           /* full segments are sent again and again */
     bool given[2];
     struct series series;
 };
@@ -81,6 +82,12 @@ static int give(void *arg, enum flow_end end, const struct series **piece, struc
         series->field[TCP_rtt][i] = row->rtt;
         series->field[TCP_min_rtt][i] = row->rtt ? row->rtt - 1 : UINT32_MAX;
         series->field[TCP_total_retrans][i] = row->total_retrans;
+        series->field[TCP_state][i] = flow->stuck ? LINUX_TCP_ESTABLISHED : 0;
+        series->field[TCP_unacked][i] = flow->stuck ? 10 : 0;
+        series->field[TCP_snd_mss][i] = flow->stuck ? 1448 : 0;
+        series->field[TCP_snd_wnd][i] = 65536;
+        series->field[TCP_retransmits][i] = flow->stuck ? 3 : 0;
+        series->field[TCP_bytes_sent][i] = flow->stuck ? 14480 : 0;
         series->field[TCP_delivered_ce][i] = i + 1 < count ? flow->delivered_ce : 0;
     }
     series->count = count + extra;
@@ -543,6 +550,40 @@ static void test_json_has_null_where_nothing_is_known(void **state)
                                           "drained_bytes", "family"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         assert_true(json_is_null(json_object_get(flow, unknown[i])));
+    json_decref(json);
+}
+
+static void test_a_standstill_and_its_cause(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_flow stuck = {
+        .result = {.id = 4, .src = "A", .dst = "B", .duration_ns = 3000 * MS, .family = "ipv4"},
+        .rows = {{{250 * MS, 17, 0, 0}, {500 * MS, 17, 0, 0}, {2750 * MS, 17, 0, 0}},
+                 {{260 * MS, 16, 0, 0}}},
+        .count = {3, 1},
+        .stuck = true,
+    };
+    write_file(fixture->path, 0, &stuck, 1, NULL);
+    load(fixture);
+    json_t *json = json_of(fixture);
+    json_t *flow = json_array_get(json_object_get(json, "flows"), 0);
+    assert_int_equal(number_at(flow, "longest_standstill", "standstill_ns"), 2500 * MS);
+    assert_int_equal(number_at(flow, "longest_standstill", "from_ns"), 250 * MS);
+    const json_t *standstill = json_object_get(flow, "longest_standstill");
+    assert_true(json_is_false(json_object_get(standstill, "window_shut")));
+    const json_t *hole = json_object_get(flow, "mtu_black_hole");
+    assert_int_equal(number_at(flow, "mtu_black_hole", "packet_bytes"), 1488);
+    assert_true(json_is_null(json_object_get(hole, "passed_bytes")));
+    assert_true(json_is_false(json_object_get(hole, "certain")));
+    json_decref(json);
+
+    summary_fini(&fixture->summary);
+    stuck.rows[END_DST][0].bytes = 16 + 2000; /* its sink has what the source does not know of */
+    write_file(fixture->path, 0, &stuck, 1, NULL);
+    load(fixture);
+    json = json_of(fixture);
+    flow = json_array_get(json_object_get(json, "flows"), 0);
+    assert_true(json_is_null(json_object_get(flow, "mtu_black_hole")));
     json_decref(json);
 }
 
@@ -1053,6 +1094,7 @@ int main(void)
         TEST(json_has_stable_keys),
         TEST(json_has_what_flows_were_tuned_by),
         TEST(json_has_null_where_nothing_is_known),
+        TEST(a_standstill_and_its_cause),
         TEST(json_has_the_accounts),
         TEST(json_of_a_file_without_accounts),
         TEST(text_names_the_limit_and_what_is_wrong),

@@ -143,6 +143,82 @@ static void test_a_rate_that_was_not_taken(void **state)
     expect(&flow, NULL);
 }
 
+static void test_a_rate_that_was_not_read(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    flow.flow.tuning.read_rate = 1000000;
+    flow.flow.report[END_DST].paced_bytes = 880;
+    flow.flow.report[END_DST].skipped_bytes = 120;
+    flow.flow.report[END_DST].neglected_bytes = 50; /* of which more had not come */
+    expect(&flow, NULL);
+    flow.flow.report[END_DST].neglected_bytes = 103;
+    expect(&flow, "1 of 2 flows: less was read than read_rate asks for, though it was there; the "
+                  "worst is flow 7, which gave up 10.3 % of it: the receiver's program was held "
+                  "up, or had too little CPU");
+}
+
+static void test_a_standstill(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "1 of 2 flows: nothing moved for long, though there were data to move; the worst is flow "
+        "7, for 1 s from 1.250 s on";
+    char shut[sizeof text + 64];
+    struct flow_summary flow = clean();
+    flow.flow.duration_ns = 100000 * MS;
+    flow.standstill = (struct standstill){1250 * MS, 999 * MS, false};
+    expect(&flow, NULL);
+    flow.standstill.ns = 1000 * MS;
+    expect(&flow, text);
+    snprintf(shut, sizeof shut, "%s, as its receiver's window was shut", text);
+    flow.standstill.shut = true;
+    expect(&flow, shut);
+    flow.rtt_min_ns = 251 * MS; /* so far is the peer */
+    expect(&flow, NULL);
+}
+
+/* A tenth of the flow's time, and what a timeout takes. */
+static void test_a_standstill_of_a_short_flow(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "1 of 2 flows: nothing moved for long, though there were data to move; the worst is flow "
+        "7, for 0.2 s from 0.000 s on";
+    struct flow_summary flow = clean();
+    flow.flow.duration_ns = 2000 * MS;
+    flow.standstill.ns = 199 * MS;
+    expect(&flow, NULL);
+    flow.standstill.ns = 200 * MS;
+    expect(&flow, text);
+    flow.flow.duration_ns = 2010 * MS;
+    expect(&flow, NULL);
+}
+
+static void test_black_holes(void **state)
+{
+    (void)state;
+    struct flow_summary flow = clean();
+    strcpy(flow.flow.src, "A");
+    strcpy(flow.flow.dst, "B");
+    flow.hole = (struct mtu_hole){MTU_HOLE, 1500, 1100};
+    expect(&flow, "1 of 2 flows: packets of 1500 bytes do not get through from A to B, those of "
+                  "1100 do, and no router says so: a path MTU black hole (let ICMP "
+                  "\"fragmentation needed\" (IPv6: \"packet too big\") pass, or lower the MTU "
+                  "or the flows' mss); the first is flow 7");
+    flow.hole.verdict = MTU_MAY_BE_HOLE;
+    expect(&flow, "1 of 2 flows: packets of 1500 bytes may not get through from A to B, those of "
+                  "1100 do, and no router says so: a path MTU black hole (let ICMP "
+                  "\"fragmentation needed\" (IPv6: \"packet too big\") pass, or lower the MTU "
+                  "or the flows' mss); the first is flow 7");
+    flow.hole.passed = 0;
+    expect(&flow, "1 of 2 flows: the handshake got through from A to B, but not one packet of "
+                  "1500 bytes: it may be a path MTU black hole (let ICMP \"fragmentation needed\" "
+                  "(IPv6: \"packet too big\") pass, or lower the MTU or the flows' mss; "
+                  "net.ipv4.tcp_mtu_probing=1 finds a size that passes), or the path went down; "
+                  "the first is flow 7");
+}
+
 static void test_flows_shorter_than_the_warm_up(void **state)
 {
     (void)state;
@@ -422,6 +498,10 @@ int main(void)
         cmocka_unit_test(test_a_worker_that_waits),
         cmocka_unit_test(test_a_late_first_read),
         cmocka_unit_test(test_a_rate_that_was_not_taken),
+        cmocka_unit_test(test_a_rate_that_was_not_read),
+        cmocka_unit_test(test_a_standstill),
+        cmocka_unit_test(test_a_standstill_of_a_short_flow),
+        cmocka_unit_test(test_black_holes),
         cmocka_unit_test(test_flows_shorter_than_the_warm_up),
         cmocka_unit_test(test_why_there_is_no_goodput),
         cmocka_unit_test(test_goodput_that_is_less_than_it_should_be),
