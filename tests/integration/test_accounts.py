@@ -408,3 +408,26 @@ def test_a_program_that_stops(lab, figure):
     assert verdict.network <= 1 - share + full + 0.15, verdict
     for flow in (receives, sends):
         check_ledger(flow)
+
+
+# ---- what does not get through ----
+
+
+def test_a_black_hole_for_large_packets(lab):
+    """Its kernel does not probe: one flow stands for ever, the other has small segments."""
+    near, far = lab.bottleneck("50mbit", "100k")
+    agents(lab, near, far)
+    near.sysctl("net.ipv4.tcp_mtu_probing", 0)
+    rule = "iifname line meta length > 1000 drop;"
+    run(*far.enter(), "nft", f"table inet t {{ chain c {{ type filter hook prerouting priority 0; {rule} }}; }}")
+    common = {"end": "abort", "duration": "2s"}
+    outcome = lab.run(near, scenario(common, {"mss": 600, **common})).must(1)
+    assert [flow.result.status for flow in outcome.flows] == [FAILED, COMPLETE]
+    summary = json.loads(lab.command(None, "summary", "--json", outcome.output).must(0).stdout)
+    stuck, small = summary["flows"]
+    assert stuck["mtu_black_hole"] == {"certain": False, "packet_bytes": 1500, "passed_bytes": None}
+    assert small["mtu_black_hole"] is None
+    assert 1.7e9 < stuck["longest_standstill"]["standstill_ns"] <= 2.2e9
+    warnings = "\n".join(summary["warnings"])
+    assert "1 of 2 flows: the handshake got through from A to B, but not one packet of 1500" in warnings
+    assert "nothing moved for long" in warnings and "the worst is flow 0, for" in warnings

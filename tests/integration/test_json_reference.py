@@ -74,6 +74,10 @@ def test_several_runs(lab, pair):
     assert len(shape(first)["repeats"]) == 4
 
 
-@pytest.mark.parametrize("key", ["peer", "age_ms", "matters", "quartile_3", "t_ns", "other_runs"])
+@pytest.mark.parametrize(
+    "key",
+    ["peer", "age_ms", "matters", "quartile_3", "t_ns", "other_runs", "standstill_ns", "window_shut",
+     "certain", "packet_bytes", "passed_bytes", "neglected_bytes"],
+)  # fmt: skip
 def test_keys_that_not_every_run_has(key):
     assert key in NAMED

@@ -4,9 +4,11 @@ Asserted are bytes: those that the schedule has made due, against those that mov
 """
 
 import json
+import signal
+import time
 
 import pytest
-from harness import COMPLETE, INSTRUMENTED, Pair, cable, column, ends
+from harness import COMPLETE, INSTRUMENTED, Pair, cable, column, ends, waiting
 
 
 class Cabled(Pair):
@@ -77,6 +79,33 @@ def test_read_rate_makes_the_window_the_limit(cabled):
     at_last = on_ticks[-1]
     limited = column(flow.src_columns, "rwnd_limited")[at_last]
     assert limited > 0.8 * column(flow.src_columns, "busy_time")[at_last] > 0
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="this is about times")
+def test_what_was_there_and_was_not_read(cabled, lab):
+    """B stands still for 600 ms: it reads less of flow 0, and what it would send of flow 1 is not
+    there to be read."""
+    output = lab.output()
+    rates = {"read_rate": "16Mbit/s", "duration": "2s"}
+    small = {"send_buffer": 20_000, "receive_buffer": 20_000}  # nothing else is on its way then
+    flows = cabled.scenario(rates, {"src": "B", "dst": "A", **small, **rates})
+    idle = cabled.agents[0].interface_bytes("x0")
+    master = lab.spawn(cabled.where, "run", lab.write(flows), "-o", output)
+    for _ in waiting("payload", master):
+        if cabled.agents[0].interface_bytes("x0") > idle + 1_000_000:
+            break
+    cabled.agents[1].signal(signal.SIGSTOP)
+    time.sleep(0.6)
+    cabled.agents[1].signal(signal.SIGCONT)
+    assert master.wait() == 0, master.text()
+    summary = json.loads(lab.command(None, "summary", "--json", output).must(0).stdout)
+    held, starved = (flow["pace"]["dst"] for flow in summary["flows"])
+    missing = 16_000_000 / 8 * (0.6 - 0.1)  # 100 ms of it are caught up with
+    assert held["skipped_bytes"] >= held["neglected_bytes"] >= 0.9 * missing
+    assert held["paced_bytes"] + held["skipped_bytes"] <= 4_000_000
+    assert starved["skipped_bytes"] >= 0.9 * missing > 2 * starved["neglected_bytes"]
+    said = [text for text in summary["warnings"] if "less was read than read_rate asks" in text]
+    assert len(said) == 1 and "flow 0, which" in said[0]
 
 
 def test_pacing_rate_counts_payload(cabled):
