@@ -4,6 +4,8 @@
  * each other. */
 #include "engine/pacing.h"
 
+#include <sys/socket.h>
+
 #include "engine/end.h"
 #include "engine/worker.h"
 #include "util/clock.h"
@@ -57,12 +59,24 @@ void pacing_write(struct end *end, size_t most)
         account_rest(end, next_local_ns(end, pace));
 }
 
+/* Whether the socket has as much, or its buffer is as good as full: with its own share the kernel
+ * takes a half and more of it. */
+static bool has_waiting(int fd, size_t wanted)
+{
+    int size = 0;
+    socklen_t length = sizeof size;
+    const uint64_t unread = account_unread(fd);
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) < 0 || size <= 0)
+        return unread >= wanted;
+    return unread >= wanted || unread >= (uint64_t)size / 4;
+}
+
 /* What was given up since the last read is the program's fault if that one was served in full, and
- * this one will be: a socket that had run dry had nothing to be read. */
+ * much waits by now: a socket that had run dry had nothing to be read. */
 static void judge_skipped(struct end *end, uint64_t skipped, size_t wanted)
 {
     struct paced_half *half = &end->reading;
-    if (skipped && !half->starved && account_unread(end->fd) >= wanted)
+    if (skipped && !half->starved && has_waiting(end->fd, wanted))
         half->neglected += skipped;
 }
 
