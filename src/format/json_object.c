@@ -193,11 +193,12 @@ static const char *find_hint(const struct json_table *table, const char *name)
 {
     char wanted[KEY_LENGTH_MAX];
 
-    if (!table->hints || !fold(name, wanted))
+    if (!fold(name, wanted))
         return NULL;
-    for (const struct json_hint *hint = table->hints; hint->words; hint++)
-        if (has_word(hint->words, wanted))
-            return hint->cure;
+    for (const struct json_hints *hints = table->hints; hints; hints = hints->more)
+        for (const struct json_hint *hint = hints->list; hint->words; hint++)
+            if (has_word(hint->words, wanted))
+                return hint->cure;
     return NULL;
 }
 

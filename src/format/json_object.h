@@ -38,11 +38,16 @@ struct json_hint {
     const char *cure;
 };
 
+struct json_hints {
+    const struct json_hint *list;
+    const struct json_hints *more; /* NULL: none */
+};
+
 struct json_table {
     const struct json_key *keys;
     size_t count;
-    bool partial;                  /* no key is required: defaults for objects of the same keys */
-    const struct json_hint *hints; /* NULL: none */
+    bool partial;                   /* no key is required: defaults for objects of the same keys */
+    const struct json_hints *hints; /* NULL: none */
 };
 
 /* A text's own rule beyond its length: 0, or ERROR_INPUT with what is wrong. */

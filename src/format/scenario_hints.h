@@ -4,6 +4,6 @@
 
 #include "format/json_object.h"
 
-extern const struct json_hint scenario_flow_hints[], scenario_host_hints[], scenario_top_hints[];
+extern const struct json_hints scenario_flow_hints, scenario_host_hints, scenario_top_hints;
 
 #endif

@@ -291,15 +291,15 @@ static const struct json_key host_keys[] = {
         keys, COUNT_OF(keys), false, hints \
     }
 
-static const struct json_table flow_table = TABLE(flow_keys, scenario_flow_hints);
-static const struct json_table host_table = TABLE(host_keys, scenario_host_hints);
+static const struct json_table flow_table = TABLE(flow_keys, &scenario_flow_hints);
+static const struct json_table host_table = TABLE(host_keys, &scenario_host_hints);
 
 /* "defaults": the same keys, but none is required, and an id is no two flows' */
 
 static const struct json_table flow_defaults = {flow_keys + 1, COUNT_OF(flow_keys) - 1, true,
-                                                scenario_flow_hints};
+                                                &scenario_flow_hints};
 static const struct json_table host_defaults = {host_keys, COUNT_OF(host_keys), true,
-                                                scenario_host_hints};
+                                                &scenario_host_hints};
 
 static const struct json_key defaults_keys[] = {
     {.name = "host",
@@ -512,4 +512,4 @@ static const struct json_key top_keys[] = {
      .right = "\"flows\": [{\"id\": 0, \"src\": \"A\", \"dst\": \"B\", \"duration\": \"10s\"}]"},
 };
 
-const struct json_table scenario_keys = TABLE(top_keys, scenario_top_hints);
+const struct json_table scenario_keys = TABLE(top_keys, &scenario_top_hints);

@@ -1,40 +1,11 @@
 /* Result files, as `summary` reads them. */
 #include <string.h>
 
+#include "../one_series.h"
 #include "format/results_writer.h"
 #include "fuzz.h"
 #include "report/summary.h"
 #include "util/buffer.h"
-
-struct source {
-    struct series series;
-    bool given[2];
-};
-
-static int give(void *arg, enum flow_end end, const struct series **piece, struct error *err)
-{
-    (void)err;
-    struct source *source = arg;
-    if (source->given[end])
-        return 0;
-    source->given[end] = true;
-    *piece = &source->series;
-    return 1;
-}
-
-static void fill(struct series *series)
-{
-    FUZZ_ASSERT(series_reserve(series, 3) == 0);
-    series->count = 3;
-    series->info_length = TCP_INFO_SIZE;
-    for (int row = 0; row < 3; row++) {
-        series->t_ns[row] = series->tick[row] = row;
-        for (size_t f = 0; f < TCP_FIELD_COUNT; f++)
-            series->field[f][row] = 1 + row;
-        for (size_t w = 0; w < TCP_CC_WORDS; w++)
-            series->cc[w][row] = row;
-    }
-}
 
 /* Whole, and without what says that it has a checksum, so that changes are looked into. */
 static void seed(const char *name, const uint8_t *bytes, size_t size)
@@ -66,13 +37,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                .has_report = {true, true},
                                .report[END_DST].end = END_DST};
     struct results_writer *writer;
-    struct source source = {0};
+    struct one_series source;
     char path[FUZZ_PATH_MAX];
     uint8_t bytes[8192];
     snprintf(path, sizeof path, "/tmp/fuzz-seed-%d", (int)getpid());
-    fill(&source.series);
+    FUZZ_ASSERT(one_series_fill(&source, 3));
     FUZZ_ASSERT(results_writer_open(&writer, path, 0, NULL) == 0);
-    FUZZ_ASSERT(results_writer_flow(writer, &flow, &run, give, &source, NULL) == 0);
+    FUZZ_ASSERT(results_writer_flow(writer, &flow, &run, one_series_give, &source, NULL) == 0);
     FUZZ_ASSERT(results_writer_close(writer, NULL) == 0);
     FILE *file = fopen(path, "rb");
     FUZZ_ASSERT(file);

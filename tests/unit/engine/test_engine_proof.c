@@ -70,6 +70,21 @@ static void assert_proved(int fd, const uint8_t question[PROOF_SIZE], uint16_t p
     hmac_free(key);
 }
 
+/* A flow's accepting end, which is asked before the other one is prepared. */
+struct flow {
+    struct rig *rig;
+    struct end_spec src, dst;
+    uint8_t question[PROOF_SIZE];
+};
+
+static struct flow accepting(struct rig *rig)
+{
+    struct flow flow = {.rig = rig, .src = rig_flow(0)};
+    flow.dst = rig_peer_of(&flow.src);
+    flow.src.peer_port = rig_prepare(rig, &flow.dst);
+    return flow;
+}
+
 static int ask(uint16_t port, uint8_t question[PROOF_SIZE])
 {
     const int fd = visit(port);
@@ -78,8 +93,19 @@ static int ask(uint16_t port, uint8_t question[PROOF_SIZE])
     return fd;
 }
 
-static void run_to_the_end(struct rig *rig)
+/* Asked and proved. */
+static int ask_and_hear(struct flow *flow)
 {
+    const int fd = ask(flow->src.peer_port, flow->question);
+    assert_proved(fd, flow->question, flow->src.peer_port);
+    return fd;
+}
+
+/* Which it does whatever came before. */
+static void run_to_the_end(struct flow *flow)
+{
+    struct rig *rig = flow->rig;
+    rig_prepare(rig, &flow->src);
     rig_start(rig, 20 * NS_PER_MS);
     rig_wait_reports(rig, 2);
     rig_close(rig);
@@ -87,96 +113,73 @@ static void run_to_the_end(struct rig *rig)
     rig_free(rig);
 }
 
+/* What begins like no question is a token, and nobody's. */
+static void say_no_question(struct flow *flow)
+{
+    const int fd = visit(flow->src.peer_port);
+    say(fd, flow->question, TOKEN_SIZE);
+    assert_sent_away(fd);
+    run_to_the_end(flow);
+}
+
 /* Also in pieces; a flow's own connection comes as ever. */
 static void test_asked(void **state)
 {
     (void)state;
-    struct rig *rig = open_with_key();
-    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
-    uint8_t question[PROOF_SIZE];
-    src.peer_port = rig_prepare(rig, &dst);
-    int fd = ask(src.peer_port, question);
-    assert_proved(fd, question, src.peer_port);
-    socket_reset(fd);
-    fd = visit(src.peer_port);
+    struct flow flow = accepting(open_with_key());
+    socket_reset(ask_and_hear(&flow));
+    const int fd = visit(flow.src.peer_port);
     for (size_t i = 0; i < PROOF_SIZE; i++) {
-        say(fd, question + i, 1);
+        say(fd, flow.question + i, 1);
         rig_sleep_ms(1);
     }
-    assert_proved(fd, question, src.peer_port);
+    assert_proved(fd, flow.question, flow.src.peer_port);
     socket_reset(fd);
-    rig_prepare(rig, &src);
-    run_to_the_end(rig);
+    run_to_the_end(&flow);
 }
 
 /* Once, and who says more is sent away: also a token behind a question is none. */
 static void test_no_more_than_that(void **state)
 {
     (void)state;
-    struct rig *rig = open_with_key();
-    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
-    uint8_t question[PROOF_SIZE];
-    src.peer_port = rig_prepare(rig, &dst);
-    int fd = ask(src.peer_port, question);
-    assert_proved(fd, question, src.peer_port);
-    say(fd, question, 1);
+    struct flow flow = accepting(open_with_key());
+    int fd = ask_and_hear(&flow);
+    say(fd, flow.question, 1);
     assert_sent_away(fd);
-    fd = ask(src.peer_port, question);
-    assert_proved(fd, question, src.peer_port);
-    say(fd, dst.token, TOKEN_SIZE);
+    fd = ask_and_hear(&flow);
+    say(fd, flow.dst.token, TOKEN_SIZE);
     assert_sent_away(fd);
-    rig_prepare(rig, &src);
-    run_to_the_end(rig);
+    run_to_the_end(&flow);
 }
 
 static void test_what_is_no_question(void **state)
 {
     (void)state;
-    struct rig *rig = open_with_key();
-    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
-    uint8_t question[PROOF_SIZE];
-    src.peer_port = rig_prepare(rig, &dst);
-    proof_ask(question);
-    question[PROOF_MAGIC_SIZE - 1] ^= 1;
-    const int fd = visit(src.peer_port);
-    say(fd, question, TOKEN_SIZE);
-    assert_sent_away(fd);
-    rig_prepare(rig, &src);
-    run_to_the_end(rig);
+    struct flow flow = accepting(open_with_key());
+    proof_ask(flow.question);
+    flow.question[PROOF_MAGIC_SIZE - 1] ^= 1;
+    say_no_question(&flow);
 }
 
 /* The earlier program's flows have none. */
 static void test_without_a_key(void **state)
 {
     (void)state;
-    struct rig *rig = rig_open(NULL);
-    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
-    uint8_t question[PROOF_SIZE];
-    src.peer_port = rig_prepare(rig, &dst);
-    const int fd = visit(src.peer_port);
-    proof_ask(question);
-    say(fd, question, TOKEN_SIZE);
-    assert_sent_away(fd);
-    rig_prepare(rig, &src);
-    run_to_the_end(rig);
+    struct flow flow = accepting(rig_open(NULL));
+    proof_ask(flow.question);
+    say_no_question(&flow);
 }
 
 /* Who asks and stays takes a place as other strangers do, and the first of them have to go. */
 static void test_many_that_stay(void **state)
 {
     (void)state;
-    struct rig *rig = open_with_key();
-    struct end_spec src = rig_flow(0), dst = rig_peer_of(&src);
-    uint8_t question[PROOF_SIZE];
+    struct flow flow = accepting(open_with_key());
     int fds[ASKERS];
-    src.peer_port = rig_prepare(rig, &dst);
-    for (int i = 0; i < ASKERS; i++) {
-        fds[i] = ask(src.peer_port, question);
-        assert_proved(fds[i], question, src.peer_port);
-    }
+    for (int i = 0; i < ASKERS; i++)
+        fds[i] = ask_and_hear(&flow);
     assert_sent_away(fds[0]);
-    rig_prepare(rig, &src);
-    run_to_the_end(rig);
+    run_to_the_end(&flow);
     for (int i = 1; i < ASKERS; i++)
         close(fds[i]);
 }

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../../one_series.h"
 #include "../temporary.h"
 #include "format/results_reader.h"
 #include "format/results_writer.h"
@@ -48,22 +49,6 @@ static int teardown(void **state)
 
 /* ---- writing ---- */
 
-struct source {
-    struct series series;
-    bool given[2];
-};
-
-static int give(void *arg, enum flow_end end, const struct series **piece, struct error *err)
-{
-    (void)err;
-    struct source *source = arg;
-    if (source->given[end])
-        return 0;
-    source->given[end] = true;
-    *piece = &source->series;
-    return 1;
-}
-
 static void write_flows(const char *path, size_t count)
 {
     struct results_writer *writer;
@@ -71,22 +56,12 @@ static void write_flows(const char *path, size_t count)
     assert_int_equal(results_writer_open(&writer, path, 0, NULL), 0);
     for (size_t i = 0; i < count; i++) {
         struct flow_result flow = {.id = (int32_t)i, .report[END_DST].end = END_DST};
-        struct source source = {0};
+        struct one_series source;
         strcpy(flow.src, "A");
         strcpy(flow.dst, "B");
-        assert_int_equal(series_reserve(&source.series, ROWS), 0);
-        source.series.count = ROWS;
-        source.series.info_length = TCP_INFO_SIZE;
-        for (int row = 0; row < ROWS; row++) {
-            source.series.t_ns[row] = row * INT64_C(250000001);
-            source.series.tick[row] = row;
-            for (size_t f = 0; f < TCP_FIELD_COUNT; f++)
-                source.series.field[f][row] = f == TCP_state ? 1 : row * (int)f;
-            for (size_t w = 0; w < TCP_CC_WORDS; w++)
-                source.series.cc[w][row] = 0;
-        }
-        assert_int_equal(results_writer_flow(writer, &flow, i ? NULL : &run, give, &source, NULL),
-                         0);
+        assert_true(one_series_fill(&source, ROWS));
+        assert_int_equal(
+            results_writer_flow(writer, &flow, i ? NULL : &run, one_series_give, &source, NULL), 0);
         series_fini(&source.series);
     }
     assert_int_equal(results_writer_close(writer, NULL), 0);

@@ -82,12 +82,17 @@ void answer_await(struct pair *pair, const struct answer *answer)
     loop_until(pair->loop, &answer->done);
 }
 
+struct answer pair_call(struct pair *pair, const struct rpc_method *method,
+                        const ProtobufCMessage *request)
+{
+    struct answer answer = {0};
+    assert_non_null(rpc_start(pair->peer, method, request, 5000, false, answer_take, &answer));
+    answer_await(pair, &answer);
+    return answer;
+}
+
 struct answer pair_clock(struct pair *pair)
 {
     Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
-    struct answer answer = {0};
-    assert_non_null(rpc_start(pair->peer, &agent_methods[AGENT_CLOCK], &request.base, 5000, false,
-                              answer_take, &answer));
-    answer_await(pair, &answer);
-    return answer;
+    return pair_call(pair, &agent_methods[AGENT_CLOCK], &request.base);
 }

@@ -47,7 +47,10 @@ void answer_await(struct pair *pair, const struct answer *answer);
 /* Runs the loop until *flag; fails after 10 s. */
 void loop_until(struct rpc_loop *loop, const bool *flag);
 
-/* A Clock call from start to end. */
+/* A call from start to end, which has 5 s. */
+struct answer pair_call(struct pair *pair, const struct rpc_method *method,
+                        const ProtobufCMessage *request);
+/* Likewise, a Clock call. */
 struct answer pair_clock(struct pair *pair);
 
 #endif

@@ -48,10 +48,7 @@ static void test_unknown_method(void **state)
     struct pair pair;
     pair_init(&pair, serve_clock, NULL);
     for (int i = 0; i < 3; i++) {
-        struct answer answer = {0};
-        assert_non_null(
-            rpc_start(pair.peer, &later, &request.base, 5000, false, answer_take, &answer));
-        answer_await(&pair, &answer);
+        struct answer answer = pair_call(&pair, &later, &request.base);
         assert_int_equal(answer.code, RPC_UNIMPLEMENTED);
         assert_int_equal(answer.messages, 0);
     }
@@ -68,10 +65,8 @@ static void test_garbage_request(void **state)
     Tcpflowgen__HostAddress text = TCPFLOWGEN__HOST_ADDRESS__INIT;
     text.interface = (char *)"\377\377\377";
     struct pair pair;
-    struct answer answer = {0};
     pair_init(&pair, serve_clock, NULL);
-    assert_non_null(rpc_start(pair.peer, &hello, &text.base, 5000, false, answer_take, &answer));
-    answer_await(&pair, &answer);
+    struct answer answer = pair_call(&pair, &hello, &text.base);
     assert_int_equal(answer.code, RPC_INVALID_ARGUMENT);
     assert_int_equal(answer.messages, 0);
     pair_fini(&pair);
@@ -94,11 +89,8 @@ static void test_a_flood_of_messages(void **state)
     Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
     request.about = &about;
     struct pair pair;
-    struct answer answer = {0};
     pair_init(&pair, serve_clock, NULL);
-    assert_non_null(rpc_start(pair.peer, &agent_methods[AGENT_PREPARE], &request.base, 5000, false,
-                              answer_take, &answer));
-    answer_await(&pair, &answer);
+    struct answer answer = pair_call(&pair, &agent_methods[AGENT_PREPARE], &request.base);
     assert_int_equal(answer.code, RPC_INVALID_ARGUMENT);
     pair_fini(&pair);
     free(hosts);
@@ -125,11 +117,8 @@ static void test_a_flood_that_comes_back(void **state)
     (void)state;
     Tcpflowgen__PrepareRequest request = TCPFLOWGEN__PREPARE_REQUEST__INIT;
     struct pair pair;
-    struct answer answer = {0};
     pair_init(&pair, serve_flood, NULL);
-    assert_non_null(rpc_start(pair.peer, &agent_methods[AGENT_PREPARE], &request.base, 5000, false,
-                              answer_take, &answer));
-    answer_await(&pair, &answer);
+    struct answer answer = pair_call(&pair, &agent_methods[AGENT_PREPARE], &request.base);
     assert_int_equal(answer.code, RPC_INTERNAL);
     assert_string_equal(answer.text, "cannot decode the reply");
     assert_int_equal(answer.messages, 0);
@@ -191,10 +180,8 @@ static void test_undecodable_reply(void **state)
     wrong.response = &tcpflowgen__prepare_reply__descriptor; /* field 1 is a message */
     Tcpflowgen__ClockRequest request = TCPFLOWGEN__CLOCK_REQUEST__INIT;
     struct pair pair;
-    struct answer answer = {0};
     pair_init(&pair, serve_other_type, NULL);
-    assert_non_null(rpc_start(pair.peer, &wrong, &request.base, 5000, false, answer_take, &answer));
-    answer_await(&pair, &answer);
+    struct answer answer = pair_call(&pair, &wrong, &request.base);
     assert_int_equal(answer.code, RPC_INTERNAL);
     assert_int_equal(answer.messages, 0);
     assert_string_equal(answer.text, "cannot decode the reply");
