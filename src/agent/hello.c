@@ -30,11 +30,17 @@
 
 #define HELLO_PROBLEMS_MAX 64
 #define LOOK_UP_NS         (3 * NS_PER_S) /* for all names; a master waits for 4 s */
+#define ERROR_BYTES        512            /* of a host, or a problem */
+#define OTHERS_MAX         (512 << 10)    /* bytes of what else an answer says: settings, mostly */
+#define ADDRESS_BYTES      (sizeof(struct host_address) + 16)
 
-_Static_assert(HELLO_HOSTS_EACH *HOST_ADDRESSES_MAX *(sizeof(struct host_address) + 16) +
-                       HELLO_BYTES_MAX + HELLO_PROBLEMS_MAX * 512 <
-                   RPC_MESSAGE_MAX - (512 << 10),
-               "an answer with all addresses, and what else it says, is one message");
+/* A host that was sent back with its name has either addresses or an error. */
+_Static_assert(HELLO_BYTES_MAX + HELLO_ADDRESSES_MAX * ADDRESS_BYTES +
+                       (HELLO_PROBLEMS_MAX + ALGORITHMS_MAX) * ERROR_BYTES + OTHERS_MAX <
+                   RPC_MESSAGE_MAX,
+               "an answer is one message");
+_Static_assert(HELLO_HOSTS_MAX *(size_t)ERROR_BYTES < HELLO_ADDRESSES_MAX * ADDRESS_BYTES,
+               "also one of errors alone");
 
 /* One of a Hello's hosts. */
 struct resolved {
@@ -65,9 +71,9 @@ struct hello {
     Tcpflowgen__ClockDiscipline discipline;
     char algorithm_text[ALGORITHMS_MAX][CCALG_MAX];
     char *algorithms[ALGORITHMS_MAX];
-    char problem_text[HELLO_PROBLEMS_MAX][512];
+    char problem_text[HELLO_PROBLEMS_MAX][ERROR_BYTES];
     char *problems[HELLO_PROBLEMS_MAX];
-    char lack_text[ALGORITHMS_MAX][512];
+    char lack_text[ALGORITHMS_MAX][ERROR_BYTES];
     char *lacks[ALGORITHMS_MAX];
     size_t host_count;
     struct resolved *resolved;
@@ -189,18 +195,18 @@ static bool take_places(struct resolved *out, const struct host_address *found, 
     return true;
 }
 
-/* False: out of memory. */
-static bool resolve(struct resolved *out, const Tcpflowgen__AgentHost *host,
+/* With so many addresses at most.  False: out of memory. */
+static bool resolve(struct resolved *out, const Tcpflowgen__AgentHost *host, size_t most,
                     struct names_caller *caller)
 {
     struct host_address found[HOST_ADDRESSES_MAX];
     struct error err = {0};
-    char text[512];
+    char text[ERROR_BYTES];
     tcpflowgen__resolved_host__init(&out->message);
     out->message.name = host->name;
     int count = host_resolve(host->host, host->bind, host->device, names_find, caller, found, &err);
     if (count > 0)
-        return take_places(out, found, (size_t)count);
+        return take_places(out, found, (size_t)count < most ? (size_t)count : most);
     out->error = strdup(error_text(&err, text, sizeof text));
     if (out->error)
         out->message.error = out->error;
@@ -216,9 +222,10 @@ static bool resolve_all(struct hello *hello)
     if (!hello->resolved || !hello->hosts)
         return false;
     hello->host_count = count;
+    const size_t most = HELLO_ADDRESSES_MAX / (count + 1);
     for (size_t i = 0; i < count; i++) {
         if (atomic_load(&hello->caller.gone) ||
-            !resolve(&hello->resolved[i], request->hosts[i], &hello->caller))
+            !resolve(&hello->resolved[i], request->hosts[i], most, &hello->caller))
             return false;
         hello->hosts[i] = &hello->resolved[i].message;
     }
@@ -375,7 +382,7 @@ static Tcpflowgen__HelloRequest *copy_request(const Tcpflowgen__HelloRequest *re
 static const char *request_fault(const Tcpflowgen__HelloRequest *request)
 {
     size_t names = 0;
-    if (request->n_hosts > HELLO_HOSTS_EACH || request->n_ccalgs > ALGORITHMS_MAX ||
+    if (request->n_hosts > HELLO_HOSTS_MAX || request->n_ccalgs > ALGORITHMS_MAX ||
         request->n_wished_ccalgs > ALGORITHMS_MAX)
         return "too many hosts or algorithms in one Hello";
     if (tcpflowgen__hello_request__get_packed_size(request) > HELLO_BYTES_MAX)

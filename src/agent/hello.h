@@ -8,13 +8,13 @@
 #include "proto/agent.pb-c.h"
 #include "rpc/rpc.h"
 
-#define HELLOS_MAX       64    /* at once */
-#define HELLOS_A_CALLER  16    /* of them, for callers that share limits */
-#define HELLO_HOSTS_EACH 1000  /* of one Hello: with 16 addresses each the answer is a message */
-#define HELLO_HOSTS_MAX  4096  /* of one caller's together, */
-#define HELLO_HOSTS_ALL  16384 /* of all */
-#define HELLO_NAMES_MAX  64    /* hosts of one Hello that a name server may be asked for */
-#define HELLO_BYTES_MAX  (1u << 20)
+#define HELLOS_MAX          64    /* at once */
+#define HELLOS_A_CALLER     16    /* of them, for callers that share limits */
+#define HELLO_HOSTS_MAX     4096  /* of one caller's together, */
+#define HELLO_HOSTS_ALL     16384 /* of all */
+#define HELLO_NAMES_MAX     64    /* hosts of one Hello that a name server may be asked for */
+#define HELLO_BYTES_MAX     (1u << 20)
+#define HELLO_ADDRESSES_MAX 16000 /* that an answer has, evenly of all hosts */
 
 /* What answering takes; lives as long as the loop runs. */
 struct hello_desk {
