@@ -168,7 +168,11 @@ def test_a_crowd_from_the_network(port, limit, reason):
         if any(reason in line for line in refusals(agent)):
             break
     assert descriptors(agent) <= min(limit - 8, before + 3 * 256 + 64 + 8)
-    assert reason in port.run().must(3).stderr  # its master is told so
+    time.sleep(0.6)  # then they are idle, and give way for their places, though not for descriptors
+    if limit < 1000:
+        assert reason in port.run().must(3).stderr  # its master is told so
+    else:
+        port.complete()
     crowd.end()
     await_descriptors(agent, before)
     port.complete()
