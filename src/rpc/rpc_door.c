@@ -214,7 +214,7 @@ static bool gives_way(const struct arrival *newcomer, const char *key)
     struct rpc_door *door = newcomer->door;
     struct passage *idle = NULL;
     struct arrival *slow = NULL;
-    int64_t since_ns = clock_now() - IDLE_NS;
+    int64_t since_ns = rpc_gate_now(door->loop->gate) - IDLE_NS;
     for (struct passage *each = door->passages; each; each = each->next) {
         int64_t idle_ns = rpc_inspector_idle_ns(&each->relay.inspector);
         if (idle_ns >= since_ns || (key && strcmp(each->caller.key, key) != 0))

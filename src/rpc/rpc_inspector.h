@@ -54,7 +54,7 @@ struct rpc_inspector {
     size_t held;  /* by all */
 };
 
-/* Of a connection that is there since now_ns (CLOCK_MONOTONIC, here and below). */
+/* Of a connection that is there since now_ns (of any one clock, here and below). */
 void rpc_inspector_init(struct rpc_inspector *inspector, int64_t now_ns);
 /* The client's next piece, that came by now_ns.  NULL: it may pass; else why the connection is to
  * be cut, a constant. */

@@ -28,7 +28,7 @@ struct rpc_timer;
 
 struct rpc_loop {
     grpc_completion_queue *queue;
-    grpc_channel *lame;       /* its watches are how rpc_loop_post() reaches the queue */
+    grpc_channel *lame; /* its watches are how rpc_loop_post() reaches the queue */
     struct waking waking;
     struct rpc_timer *timers; /* soonest first */
     struct rpc_gate *gate;    /* NULL: it was not needed yet */

@@ -66,7 +66,7 @@ static bool move_out(struct rpc_relay *relay)
     struct rpc_lane *lane = &relay->out;
     bool came = fill(lane, relay->inside.watch.fd);
     if (came)
-        rpc_inspector_hear(&relay->inspector, lane->bytes, lane->count, clock_now());
+        rpc_inspector_hear(&relay->inspector, lane->bytes, lane->count, rpc_gate_now(relay->gate));
     return drain(lane, relay->outside.watch.fd) || came;
 }
 
@@ -76,7 +76,8 @@ static bool move_in(struct rpc_relay *relay, const char **why)
     struct rpc_lane *lane = &relay->in;
     bool came = fill(lane, relay->outside.watch.fd);
     if (came)
-        *why = rpc_inspector_take(&relay->inspector, lane->bytes, lane->count, clock_now());
+        *why = rpc_inspector_take(&relay->inspector, lane->bytes, lane->count,
+                                  rpc_gate_now(relay->gate));
     return !*why && (drain(lane, relay->inside.watch.fd) || came);
 }
 
@@ -176,7 +177,7 @@ int rpc_relay_begin(struct rpc_relay *relay, struct rpc_gate *gate, int outside,
 {
     relay->gate = gate;
     relay->over = over;
-    rpc_inspector_init(&relay->inspector, clock_now());
+    rpc_inspector_init(&relay->inspector, rpc_gate_now(gate));
     int failed = watch(relay, &relay->outside, outside);
     if (failed)
         return failed;
