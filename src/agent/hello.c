@@ -28,7 +28,7 @@
 #include "util/location.h"
 #include "util/version.h"
 
-#define HELLO_PROBLEMS_MAX 64
+#define HELLO_PROBLEMS_MAX 64             /* and lacks, together */
 #define LOOK_UP_NS         (3 * NS_PER_S) /* for all names; a master waits for 4 s */
 #define ERROR_BYTES        512            /* of a host, or a problem */
 #define OTHERS_MAX         (512 << 10)    /* bytes of what else an answer says: settings, mostly */
@@ -36,7 +36,7 @@
 
 /* A host that was sent back with its name has either addresses or an error. */
 _Static_assert(HELLO_BYTES_MAX + HELLO_ADDRESSES_MAX * ADDRESS_BYTES +
-                       (HELLO_PROBLEMS_MAX + ALGORITHMS_MAX) * ERROR_BYTES + OTHERS_MAX <
+                       HELLO_PROBLEMS_MAX * ERROR_BYTES + OTHERS_MAX <
                    RPC_MESSAGE_MAX,
                "an answer is one message");
 _Static_assert(HELLO_HOSTS_MAX *(size_t)ERROR_BYTES < HELLO_ADDRESSES_MAX * ADDRESS_BYTES,
@@ -73,8 +73,8 @@ struct hello {
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[HELLO_PROBLEMS_MAX][ERROR_BYTES];
     char *problems[HELLO_PROBLEMS_MAX];
-    char lack_text[ALGORITHMS_MAX][ERROR_BYTES];
-    char *lacks[ALGORITHMS_MAX];
+    char lack_text[HELLO_PROBLEMS_MAX][ERROR_BYTES];
+    char *lacks[HELLO_PROBLEMS_MAX];
     size_t host_count;
     struct resolved *resolved;
     Tcpflowgen__ResolvedHost **hosts;
@@ -149,6 +149,8 @@ static void look_for_lacks(struct hello *hello)
     reply->lacks = hello->lacks;
     for (size_t i = 0; i < request->n_wished_ccalgs; i++) {
         const size_t n = reply->n_lacks;
+        if (reply->n_problems + n == HELLO_PROBLEMS_MAX)
+            return;
         if (algorithm_check(request->wished_ccalgs[i], &err) == 0)
             continue;
         hello->lacks[n] = error_text(&err, hello->lack_text[n], sizeof hello->lack_text[n]);

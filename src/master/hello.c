@@ -163,9 +163,9 @@ static void on_hello(struct master_agent *agent, const ProtobufCMessage *message
     snprintf(agent->netns, sizeof agent->netns, "%s", reply->netns);
     if (strlen(reply->spool_directory) < sizeof agent->spools)
         strcpy(agent->spools, reply->spool_directory);
-    for (size_t i = 0; i < reply->n_lacks; i++)
-        note_lack(agent, reply->lacks[i]);
     take_more(agent, message);
+    for (size_t i = 0; i < reply->n_lacks && i < CCALGS_MAX; i++)
+        note_lack(agent, reply->lacks[i]);
     if (agent->end_count > agent->max_ends)
         session_agent_problem(agent, "%zu ends of flows are more than it can have, %llu: %s",
                               agent->end_count, (unsigned long long)agent->max_ends,
