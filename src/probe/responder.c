@@ -17,6 +17,7 @@
 #include "probe/thread_priority.h"
 #include "util/bracket.h"
 #include "util/cleanup.h"
+#include "util/waking.h"
 
 #define RATE_MAX     4000 /* datagrams a second that one probe may cost */
 #define RATE_BURST   400
@@ -42,6 +43,7 @@ struct responder {
     struct probe probes[PROBES_MAX];
     size_t count;
     int64_t silence_ns;
+    struct waking waking;
     bool runs, ends; /* the thread */
     pthread_t thread;
     int wake; /* eventfd: look at the table again */
@@ -159,6 +161,15 @@ static void expire(struct responder *responder, int64_t now)
             drop(responder, i);
 }
 
+/* What this thread did not live to hear is no silence. */
+static void come_round(struct responder *responder, int64_t meant_ns)
+{
+    const int64_t missed = responder->waking.missed_ns;
+    waking_come_round(&responder->waking, clock_now(), meant_ns);
+    for (size_t i = 0; i < responder->count; i++)
+        responder->probes[i].heard_ns += responder->waking.missed_ns - missed;
+}
+
 static bool drop_run(struct responder *responder, const uint8_t secret[SECRET_SIZE])
 {
     for (size_t i = responder->count; i-- > 0;)
@@ -220,9 +231,11 @@ static void *run(void *arg)
     while (!responder->ends) {
         int timeout = prepare_poll(responder, fds);
         nfds_t count = 1 + (nfds_t)responder->count;
+        const int64_t meant_ns = timeout < 0 ? INT64_MAX : clock_now() + timeout * NS_PER_MS;
         pthread_mutex_unlock(&responder->lock);
         int ready = poll(fds, count, timeout);
         pthread_mutex_lock(&responder->lock);
+        come_round(responder, meant_ns);
         for (nfds_t i = 1; ready > 0 && i < count; i++)
             if (fds[i].revents)
                 serve_fd(responder, fds[i].fd);

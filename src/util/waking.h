@@ -1,7 +1,8 @@
 /* Time as a loop lives it.  A process that was stopped (Ctrl-Z, SIGSTOP, a machine that stood)
  * finds all its limits passed when it goes on, while what came in time still waits to be read.  So
  * limits of patience are kept in this time, which stands still while the loop does not come round,
- * and judged when what waits was read.  Schedules are not: they are the world's.
+ * and judged when what waits was read.  Schedules are not: they are the world's.  A machine that
+ * was suspended needs no more: CLOCK_MONOTONIC, of which this is made, stands still with it.
  *
  * Pure: no clock is read.  Not shared between threads. */
 #ifndef UTIL_WAKING_H

@@ -9,11 +9,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probe/packet.h"
@@ -176,6 +179,34 @@ static void answers_nobody_else(void **state)
     must_be_silent(bed, bed->fd, data, PROBE_PACKET_SIZE);
 
     must_answer(bed, 11); /* none of this did any harm */
+}
+
+static int setup_less_impatient(void **state)
+{
+    return setup_with(state, 1200 * NS_PER_MS);
+}
+
+/* This process is stopped, as by Ctrl-Z. */
+static void stop_for(int64_t ns)
+{
+    const struct timespec length = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+    const pid_t stopped = getpid(), waker = fork();
+    assert_true(waker >= 0);
+    if (waker == 0) {
+        nanosleep(&length, NULL);
+        _exit(kill(stopped, SIGCONT));
+    }
+    raise(SIGSTOP);
+    assert_int_equal(waitpid(waker, NULL, 0), waker);
+}
+
+static void is_not_silent_while_we_are_stopped(void **state)
+{
+    const struct timespec moment = {.tv_nsec = 100 * NS_PER_MS};
+    must_answer(*state, 1);
+    stop_for(1700 * NS_PER_MS);
+    nanosleep(&moment, NULL);
+    must_answer(*state, 2);
 }
 
 static void is_gone_with_its_run(void **state)
@@ -407,6 +438,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(answers_its_master),
         TEST(answers_nobody_else),
+        cmocka_unit_test_setup_teardown(is_not_silent_while_we_are_stopped, setup_less_impatient,
+                                        teardown),
         TEST(is_gone_with_its_run),
         TEST_IMPATIENT(is_forgotten_when_nobody_asks),
         TEST(a_new_one_replaces_the_runs_last),
