@@ -291,7 +291,7 @@ static bool is_idle(const struct hosted *hosted, int64_t now_ns)
 /* That gives way in a full table to a caller who has so many places; NULL: none does. */
 static struct hosted *idle_of_the_greediest(const struct runs *runs, size_t own)
 {
-    const int64_t now = clock_now();
+    const int64_t now = rpc_loop_now(runs->loop);
     struct hosted *found = NULL;
     size_t most = own;
     for (size_t i = 0; i < runs->count; i++) {

@@ -48,7 +48,7 @@ struct hosted {
     struct watcher *watchers;
     uint64_t ends;      /* that arrived: a place is kept for them */
     size_t captures;    /* ends that are captured */
-    int64_t watched_ns; /* when a master was last there */
+    int64_t watched_ns; /* when a master was last there; rpc_loop_now() */
     bool over, failure_told;
     bool orphaned;  /* stopped for want of a master */
     bool kept_told; /* that its spool stays was logged */
