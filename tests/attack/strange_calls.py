@@ -34,7 +34,7 @@ def meddler(prey):
     assert prey.run
     axis = build("Axis", axis_ns=0, local_ns=time.monotonic_ns() + NS // 10)
     for secret in (b"", bytes(16), secrets.token_bytes(16), bytes(15), bytes(17), bytes(1000)):
-        caller = Caller(prey)
+        caller = Caller(prey.address)
         run = {"run": prey.run, "secret": secret}
         for method, request in (
             ("Watch", build("WatchRequest", **run)),
@@ -58,7 +58,7 @@ def probe_request(prey, **run):
 
 def too_many_probes(prey):
     """Each would be a port more."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for _ in range(64):
         run = {"run": run_id(), "secret": secrets.token_bytes(16)}
         code, _ = caller.call("Probe", probe_request(prey, **run))
@@ -67,7 +67,7 @@ def too_many_probes(prey):
 
 
 def ends_the_agent(prey):
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for _ in range(20):
         code, _ = caller.call("Shutdown", build("RunRequest"))
         assert code == "PERMISSION_DENIED", code
@@ -75,7 +75,7 @@ def ends_the_agent(prey):
 
 def empties_the_metrics_cache(prey):
     """Which the kernel shares between all runs."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     code, reply = caller.call("Hello", hello_request(flush_metrics=True))
     assert code in REFUSED or reply.problems, "Hello with flush_metrics"
     end = end_spec(
@@ -93,7 +93,7 @@ def nested_messages(prey):
     empty_ends = varint(6 << 3 | 2) + b"\0"
     head = field(1, run_id())
     room = 4 * MIB - 100
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for message in (
         head + empty_ends * (room // 2),
         head + field(40, (b"\x52\0" * (room // 2))[: room // 2 * 2 - 100]),
@@ -109,7 +109,7 @@ def nested_messages(prey):
 
 def compressed_zeros(prey):
     """300 kB on the wire, 300 MB when they are unpacked."""
-    caller = Caller(prey, compressed=True)
+    caller = Caller(prey.address, compressed=True)
     zeros = field(99, bytes(300_000_000))
     for method in ("Hello", "Prepare"):
         code, _ = caller.call(method, zeros)
@@ -118,7 +118,7 @@ def compressed_zeros(prey):
 
 
 def oversized_messages(prey):
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for size, codes in ((4 * MIB + 1, FULL), (5 * MIB, {"UNAVAILABLE"}), (40 * MIB, {"UNAVAILABLE"})):
         code, _ = caller.call("Hello", field(99, bytes(size)))
         assert code in codes, code
@@ -131,7 +131,7 @@ def deep_nesting(prey):
     deep = b""
     for _ in range(20_000):
         deep = field(40, deep)
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for message in (head + deep, head + b"\xc3\x02" * 1_000_000, deep, b"\x0b" * 4_000_000):
         for method in ("Prepare", "Hello", "Clock"):
             caller.call(method, message, timeout=5)
@@ -140,7 +140,7 @@ def deep_nesting(prey):
 
 def unknown_methods(prey):
     """By the thousand, and of the earlier program's service, which this agent does not have."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     names = [f"Method{i}" for i in range(2000 * prey.times)] + ["x" * 5000, "../../etc/passwd"]
     names += ["/tcpflowgen.TcpFlowGen/StartFlow", "/tcpflowgen.TcpFlowGen/Shutdown"]
     pending = [caller.begin(name, b"x" * 100) for name in names]
@@ -151,7 +151,7 @@ def unknown_methods(prey):
 
 def many_ends_announced(prey):
     """38 bytes that ask for up to 64 processes."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for count in (940_000, 60_000, 20_000, 5000, 2000):
         for _ in range(2):
             caller.call("Prepare", prepare_request(ends_total=count), timeout=2)
@@ -165,7 +165,7 @@ def many_ends(prey):
               local_address=prey.host, duration_ns=NS, token=bytes(16))
         for i in range(65_536)
     ]
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for _ in range(2):
         caller.prepare(*ends, ends_total=940_000)
     caller.close()
@@ -174,7 +174,7 @@ def many_ends(prey):
 def pieces_without_ends(prey):
     """Each of them nearly 1 MB that a spool might keep: of one run, and of others."""
     about = build("Run", scenario="x" * 900_000)
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     run = run_id()
     for i in range(150 * prey.times):
         caller.prepare(run=run if i % 3 else run_id(), about=about)
@@ -183,7 +183,7 @@ def pieces_without_ends(prey):
 
 def huge_about(prey):
     about = build("Run", scenario="x" * (4 * MIB - 1000))
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     for _ in range(10):
         caller.prepare(end_spec(0, 1, local_address=prey.host), about=about)
     caller.close()
@@ -192,7 +192,7 @@ def huge_about(prey):
 def names_that_do_not_resolve(prey):
     """64 calls with 20 each; nobody waits for the answers.  Then an own one is served at once."""
     hosts = [build("AgentHost", name=f"h{i}", host=f"no-such-{i}.example") for i in range(20)]
-    callers = [Caller(prey) for _ in range(16)]
+    callers = [Caller(prey.address) for _ in range(16)]
     for caller in callers:
         for _ in range(4):
             caller.begin("Hello", hello_request(*hosts), timeout=30)
@@ -200,14 +200,14 @@ def names_that_do_not_resolve(prey):
     for caller in callers:
         caller.close()
     time.sleep(0.5)
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     code, _ = caller.call("Hello", hello_request(build("AgentHost", name="A", host=prey.host)), timeout=5)
     assert code == "OK", f"Hello, after others that were given up: {code}"
 
 
 def too_many_runs(prey):
     """Of which none is ever started."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     codes = [
         caller.prepare(end_spec(0, 1, local_address=prey.host, peer_address=prey.host))[0]
         for _ in range(20)
@@ -233,7 +233,7 @@ def scans_ports(prey):
 
 def towards(prey, peer_ports, **more):
     """A run of its own, whose ends are to connect to the third host."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     ends = [
         end_spec(i, 0, local_address=prey.towards_third, peer_address=prey.third, peer_port=port, **more)
         for i, port in enumerate(peer_ports)
@@ -279,7 +279,7 @@ def vanishes_in_mid_call(prey):
 
 def another_user(prey):
     """Gets no answer to any call, nor a connection that stands."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     end = end_spec(0, 1, local_address=prey.host, peer_address=prey.host)
     for method, request in (
         ("Hello", hello_request()),

@@ -312,7 +312,7 @@ def comes_and_goes(prey):
 
 def window_of_zero(prey):
     """Watches a run of its own, and never has room for what comes."""
-    caller = Caller(prey)
+    caller = Caller(prey.address)
     request = prepare_request(end_spec(0, 1, local_address=prey.host, peer_address=prey.host))
     code, _ = caller.call("Prepare", request)
     assert code == "OK", code

@@ -31,6 +31,10 @@ class Prey:
     towards_third: str = ""  # the agent's address on the way there
     times: int = 1  # that the sizes of floods are multiplied by
 
+    @property
+    def address(self):
+        return f"{self.host}:{self.port}"
+
 
 def become(user):
     """Whatever is to be read as root is read before."""

@@ -11,36 +11,19 @@ It prints a line of JSON: the status of each call; for `hello` the longest time 
 
 import json
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-import grpc
-from grpc_tools import protoc
+import protocol
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30  # s
 
-
-def compile_protocol():
-    with tempfile.TemporaryDirectory() as out:
-        words = ["protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}"]
-        assert protoc.main([*words, "agent.proto", "messages.proto"]) == 0
-        sys.path.insert(0, out)
-        import agent_pb2
-
-        sys.path.remove(out)
-        return agent_pb2
+pb = protocol.load()
 
 
-pb = compile_protocol()
-
-
-def start(channel, method, request, timeout=PATIENCE):
+def start(caller, method, request):
     """Requests may be bytes, as no encoder would make them."""
-    data = request if isinstance(request, bytes) else request.SerializeToString()
-    return channel.unary_unary("/tcpflowgen.Agent/" + method).future(data, timeout=timeout)
+    return caller.begin(method, request, PATIENCE)
 
 
 def status(call):
@@ -56,26 +39,26 @@ def prepare(number, **more):
     return pb.PrepareRequest(run=run_id(number), **keys, **more).SerializeToString()
 
 
-def announce(channel):
-    reply = pb.HelloReply.FromString(start(channel, "Hello", pb.HelloRequest(protocol=1)).result())
+def announce(caller):
+    reply = pb.HelloReply.FromString(start(caller, "Hello", pb.HelloRequest(protocol=1)).result())
     total = reply.max_ends * 9 // 10
     calls = [prepare(1000 + i, ends_total=total, until_stop=True) for i in range(3)]
-    return [status(start(channel, "Prepare", call)) for call in calls]
+    return [status(start(caller, "Prepare", call)) for call in calls]
 
 
-def nested(channel):
+def nested(caller):
     empty = b"\x32\x00" * ((4 << 20) // 2 - 100)  # an EndSpec
     within = b"\x3a\x00" * ((4 << 20) // 2 - 100)  # a RunHost
     size = len(within)
     length = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21])
     again = b"\xc2\x02\x02\x3a\x00" * ((4 << 20) // 5 - 100)  # a Run of one host
     attempts = empty, b"\xc2\x02" + length + within, again
-    return [status(start(channel, "Prepare", prepare(2000) + bytes)) for bytes in attempts]
+    return [status(start(caller, "Prepare", prepare(2000) + bytes)) for bytes in attempts]
 
 
-def names(channel):
+def names(caller):
     hosts = [pb.AgentHost(name=f"h{i}", host=f"host{i}.example.org") for i in range(20)]
-    calls = [start(channel, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)) for _ in range(64)]
+    calls = [start(caller, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)) for _ in range(64)]
     time.sleep(0.5)
     for call in calls:
         call.cancel()
@@ -83,31 +66,31 @@ def names(channel):
     own = [pb.AgentHost(name="a", host="127.0.0.1")]
     many = [pb.AgentHost(name=f"h{i}", host=f"host{i}.example.org") for i in range(65)]
     return [
-        status(start(channel, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)))
+        status(start(caller, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)))
         for hosts in (own, many)
     ]
 
 
-def wide(channel):
+def wide(caller):
     hosts = [pb.AgentHost(name=f"h{i}", host="127.0.0.1") for i in range(4096)]
     everything = pb.AgentHost(name="a", host="127.0.0.1", interfaces="lo," * 300_000)
-    alone = status(start(channel, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)))
+    alone = status(start(caller, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)))
     requests = [pb.HelloRequest(protocol=1, hosts=hosts)] * 16
     requests.append(pb.HelloRequest(protocol=1, hosts=[everything]))
     requests.append(pb.HelloRequest(protocol=1, ccalgs=[f"unknown{i}" for i in range(64)]))
     requests.append(pb.HelloRequest(protocol=1, hosts=[pb.AgentHost(host="x" * 2_000_000)]))
-    calls = [start(channel, "Hello", request) for request in requests]
+    calls = [start(caller, "Hello", request) for request in requests]
     return [alone, *[status(call) for call in calls]]
 
 
-def hello(channel):
+def hello(caller):
     """With a name that the machine knows by itself."""
     hosts = [pb.AgentHost(name="a", host="127.0.0.1"), pb.AgentHost(name="b", host="localhost")]
     longest, done = 0, threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
     while not done.is_set():
         begin = time.monotonic()
-        reply = start(channel, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)).result()
+        reply = start(caller, "Hello", pb.HelloRequest(protocol=1, hosts=hosts)).result()
         longest = max(longest, time.monotonic() - begin)
         told = pb.HelloReply.FromString(reply)
         assert not any(host.error for host in told.hosts), told.hosts
@@ -116,9 +99,8 @@ def hello(channel):
 
 
 def main(address, what):
-    options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", 5 << 20)]
-    with grpc.insecure_channel(address, options) as channel:
-        print(json.dumps(globals()[what](channel)), flush=True)
+    with protocol.Caller(address) as caller:
+        print(json.dumps(globals()[what](caller)), flush=True)
 
 
 if __name__ == "__main__":

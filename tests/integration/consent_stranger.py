@@ -1,4 +1,4 @@
-"""A client that knows agent.proto and nothing else, on the stock Python gRPC.
+"""A client that knows agent.proto and nothing else, and says it by protocol.py.
 
 usage: consent_stranger.py < REQUEST
 
@@ -12,32 +12,16 @@ Prints a line of JSON for each call, or piece of it: [code, {text of an answer's
 import collections
 import json
 import sys
-import tempfile
-from pathlib import Path
 
-import grpc
+import protocol
 from google.protobuf import json_format
-from grpc_tools import protoc
 
-ROOT = Path(__file__).resolve().parents[2]
 PIECE = 4000
 TIMEOUT = 60  # s
 RUN = "feedbeef" * 4
 
 
-def compile_protocol():
-    with tempfile.TemporaryDirectory() as out:
-        names = ["agent.proto", "messages.proto"]
-        words = ["protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}", *names]
-        assert protoc.main(words) == 0
-        sys.path.insert(0, out)
-        import agent_pb2
-
-        sys.path.remove(out)
-        return agent_pb2
-
-
-pb = compile_protocol()
+pb = protocol.load()
 ports = []  # that answers told
 
 
@@ -69,23 +53,15 @@ def requests(method, fields):
 
 
 def call(address, method, message):
-    channel = grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)])
-    stub = channel.unary_unary(
-        f"/tcpflowgen.Agent/{method}",
-        request_serializer=lambda one: one.SerializeToString(),
-        response_deserializer=getattr(pb, f"{method}Reply", pb.RunReply).FromString,
-    )
-    try:
-        reply = stub(message, timeout=TIMEOUT)
-    except grpc.RpcError as problem:
-        return problem.code().name, problem.details()
-    finally:
-        channel.close()
+    with protocol.Caller(address) as caller:
+        code, text, raw = caller.ask(method, message, TIMEOUT)
+    if code != "OK":
+        return code, text
     texts = collections.Counter()
-    for end in getattr(reply, "ends", ()):
+    for end in getattr(protocol.reply_of(method, raw), "ends", ()):
         texts[end.error] += 1
         ports.append(end.port)
-    return "OK", texts
+    return code, texts
 
 
 for address, method, fields in json.load(sys.stdin):

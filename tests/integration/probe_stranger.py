@@ -10,8 +10,8 @@ import socket
 import struct
 import sys
 
-import grpc
 from impostor import field
+from protocol import Caller
 
 RUN = "0123456789abcdef" * 2
 KEY = bytes(range(32))
@@ -29,15 +29,14 @@ def secret_of(run):
     return hashlib.md5(run.encode()).digest()
 
 
-def announce(channel, run=RUN, secret=None, key=KEY, address="127.0.0.1", source="127.0.0.1"):
+def announce(caller, run=RUN, secret=None, key=KEY, address="127.0.0.1", source="127.0.0.1"):
     """The UDP port, or the code that the agent refuses with."""
     secret = secret_of(run) if secret is None else secret
     request = field(1, run) + field(2, key) + field(3, address) + field(4, source)
     request += field(50, secret)
-    try:
-        reply = channel.unary_unary("/tcpflowgen.Agent/Probe")(request, timeout=5)
-    except grpc.RpcError as problem:
-        return problem.code()
+    code, _, reply = caller.ask("Probe", request, timeout=5)
+    if code != "OK":
+        return code
     assert reply[0] == 8
     return reply[1] & 127 | reply[2] << 7 if len(reply) == 3 else (
         reply[1] & 127 | (reply[2] & 127) << 7 | reply[3] << 14)
@@ -53,8 +52,8 @@ def ask(port, data, source="127.0.0.1"):
             return stranger.recv(2048)
 
 
-def refuses_what_cannot_be(channel):
-    invalid = grpc.StatusCode.INVALID_ARGUMENT
+def refuses_what_cannot_be(caller):
+    invalid = "INVALID_ARGUMENT"
     for wrong in (
         {"run": ""}, {"run": "x" * 32}, {"run": RUN + "0"}, {"run": RUN.upper()},
         {"secret": b""}, {"secret": b"0" * 15}, {"secret": b"0" * 17},
@@ -62,15 +61,15 @@ def refuses_what_cannot_be(channel):
         {"address": ""}, {"address": "localhost"}, {"address": "0.0.0.0"}, {"address": "224.0.0.1"},
         {"source": ""}, {"source": "255.255.255.255"}, {"source": "ff02::1"}, {"source": "a" * 5000},
     ):
-        assert announce(channel, **wrong) == invalid, wrong
-    elsewhere = announce(channel, address="192.0.2.1")  # RFC 5737: nobody's
-    assert elsewhere == grpc.StatusCode.FAILED_PRECONDITION
+        assert announce(caller, **wrong) == invalid, wrong
+    elsewhere = announce(caller, address="192.0.2.1")  # RFC 5737: nobody's
+    assert elsewhere == "FAILED_PRECONDITION"
 
 
-def answers_its_master_alone(channel):
-    port = announce(channel)
+def answers_its_master_alone(caller):
+    port = announce(caller)
     # Where the call came from may ask, too: it is what the agent sees of a master behind a NAT.
-    other = announce(channel, run="f" * 32, source="127.0.0.3")
+    other = announce(caller, run="f" * 32, source="127.0.0.3")
     for number in (port, other):
         reply = ask(number, datagram(5))
         assert reply and len(reply) == SIZE and reply[5] == REPLY
@@ -87,29 +86,28 @@ def answers_its_master_alone(channel):
     return port
 
 
-def forget(channel, request):
-    with contextlib.suppress(grpc.RpcError):  # it has no such run, but it had the probe
-        channel.unary_unary("/tcpflowgen.Agent/Forget")(request, timeout=5)
+def forget(caller, request):
+    caller.ask("Forget", request, timeout=5)  # it has no such run, but it had the probe
 
 
-def is_gone_after_the_run(channel, port):
+def is_gone_after_the_run(caller, port):
     """And not for who has not its secret."""
-    forget(channel, field(1, RUN))
-    forget(channel, field(1, RUN) + field(50, bytes(16)))
-    assert announce(channel, secret=bytes(16)) != port  # it replaces none but its own
+    forget(caller, field(1, RUN))
+    forget(caller, field(1, RUN) + field(50, bytes(16)))
+    assert announce(caller, secret=bytes(16)) != port  # it replaces none but its own
     assert len(ask(port, datagram(7))) == SIZE
-    forget(channel, field(1, RUN) + field(50, secret_of(RUN)))
+    forget(caller, field(1, RUN) + field(50, secret_of(RUN)))
     assert ask(port, datagram(8)) is None
 
 
-def bounds_their_number(channel):
-    answers = [announce(channel, run=f"{i:032x}") for i in range(100, 140)]
+def bounds_their_number(caller):
+    answers = [announce(caller, run=f"{i:032x}") for i in range(100, 140)]
     opened = [answer for answer in answers if isinstance(answer, int)]
     assert 1 <= len(opened) <= 16
-    assert set(answers[20:]) == {grpc.StatusCode.FAILED_PRECONDITION}
+    assert set(answers[20:]) == {"FAILED_PRECONDITION"}
 
 
-with grpc.insecure_channel(sys.argv[1]) as agent:
+with Caller(sys.argv[1]) as agent:
     refuses_what_cannot_be(agent)
     is_gone_after_the_run(agent, answers_its_master_alone(agent))
     bounds_their_number(agent)

@@ -13,37 +13,20 @@ import os
 import sys
 import time
 
-import grpc
 from impostor import field
+from protocol import Caller
 
 SECRET = bytes(range(16))
 NO_SUCH_RUN = "this agent has no such run"
 RUN, AXIS, KEY = 1, 2, 2
 
 
-class Stranger:
-    def __init__(self, agent):
-        self.channel = grpc.insecure_channel(agent)
-
-    def ask(self, method, *fields, stream=False):
-        """(code, text, first answer)"""
-        path = f"/tcpflowgen.Agent/{method}"
-        try:
-            if stream:
-                call = self.channel.unary_stream(path)(b"".join(fields), timeout=5)
-                answer = next(iter(call), b"")
-                call.cancel()
-            else:
-                answer = self.channel.unary_unary(path)(b"".join(fields), timeout=20)
-            return grpc.StatusCode.OK, "", answer
-        except grpc.RpcError as problem:
-            return problem.code(), problem.details(), b""
-
+class Stranger(Caller):
     def about_run(self, method, run, secret, *more):
         fields = [field(RUN, run), *more] + ([field(50, secret)] if secret is not None else [])
-        return self.ask(method, *fields, stream=method in ("Watch", "Collect"))
+        return self.ask(method, b"".join(fields), timeout=20)
 
-    def prepare(self, run, *more, ends=1, secret=SECRET, total=1000):
+    def piece(self, run, *more, ends=1, secret=SECRET, total=1000):
         more = [end(i) for i in range(ends)] + list(more) + [field(7, total), field(51, bytes(32))]
         return self.about_run("Prepare", run, secret, *more)
 
@@ -69,76 +52,76 @@ def meddle(stranger, run):
             ("Watch", []), ("Collect", []), ("Stop", []), ("Forget", []), ("Start", [axis]),
         ):
             refusal = stranger.about_run(method, run, secret, *more)
-            assert refusal[0] == grpc.StatusCode.NOT_FOUND, (method, refusal)
+            assert refusal[0] == "NOT_FOUND", (method, refusal)
             assert refusal[1].startswith(NO_SUCH_RUN)
             assert refusal == stranger.about_run(method, unknown, secret, *more)
         # A clock is told to anybody, but nothing is moved.
-        assert stranger.about_run("Clock", run, secret, axis)[0] == grpc.StatusCode.OK
-        code, text, _ = stranger.prepare(run, secret=secret)
-        assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+        assert stranger.about_run("Clock", run, secret, axis)[0] == "OK"
+        code, text, _ = stranger.piece(run, secret=secret)
+        assert code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
         assert "values out of range" in text or "another run has this id" in text, text
         stranger.about_run("Probe", run, secret, probe)  # one of his own, if any
 
 
 def refused(stranger, run):
     for _ in range(300):
-        assert stranger.about_run("Stop", run, bytes(16))[0] == grpc.StatusCode.NOT_FOUND
+        assert stranger.about_run("Stop", run, bytes(16))[0] == "NOT_FOUND"
     stranger.about_run("Forget", "a\n\x1b[31mb", None)
 
 
 def places(stranger, _):
     """Four runs at a time."""
     for number in range(4):
-        assert stranger.prepare(run_id(number))[0] == grpc.StatusCode.OK
-    code, text, _ = stranger.prepare(run_id(4))
-    assert code == grpc.StatusCode.FAILED_PRECONDITION
+        assert stranger.piece(run_id(number))[0] == "OK"
+    code, text, _ = stranger.piece(run_id(4))
+    assert code == "FAILED_PRECONDITION"
     assert "4 runs of " in text and "wait until one of them is over" in text, text
-    assert stranger.about_run("Forget", run_id(1), SECRET)[0] == grpc.StatusCode.OK
-    assert stranger.prepare(run_id(4))[0] == grpc.StatusCode.OK
-    assert stranger.prepare(run_id(5))[0] == grpc.StatusCode.FAILED_PRECONDITION
-    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == grpc.StatusCode.OK
+    assert stranger.about_run("Forget", run_id(1), SECRET)[0] == "OK"
+    assert stranger.piece(run_id(4))[0] == "OK"
+    assert stranger.piece(run_id(5))[0] == "FAILED_PRECONDITION"
+    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == "OK"
     for _ in range(100):  # soon it is over
-        if stranger.prepare(run_id(5))[0] == grpc.StatusCode.OK:
+        if stranger.piece(run_id(5))[0] == "OK":
             break
         time.sleep(0.05)
-    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == grpc.StatusCode.NOT_FOUND
+    assert stranger.about_run("Stop", run_id(2), SECRET)[0] == "NOT_FOUND"
     for number in (0, 3, 4, 5):
-        assert stranger.about_run("Forget", run_id(number), SECRET)[0] == grpc.StatusCode.OK
+        assert stranger.about_run("Forget", run_id(number), SECRET)[0] == "OK"
 
 
 def pieces(stranger, _):
-    invalid, refusal = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
+    invalid, refusal = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
     until_stop = field(21, 1)
     about = field(40, field(2, run_id(1)) + field(6, "x" * 10000))
     padding = field(20, "x" * 3_800_000)
     # Without ends only as a host that is sampled, and once.
-    assert stranger.prepare(run_id(1), ends=0)[0] == invalid
-    assert stranger.prepare(run_id(1), field(40, field(6, "x" * 3_200_000)))[0] == invalid
-    assert stranger.prepare(run_id(1), field(40, field(7, b"") * 65536))[0] == invalid
-    assert stranger.prepare(run_id(1), until_stop, about, ends=0)[0] == grpc.StatusCode.OK
+    assert stranger.piece(run_id(1), ends=0)[0] == invalid
+    assert stranger.piece(run_id(1), field(40, field(6, "x" * 3_200_000)))[0] == invalid
+    assert stranger.piece(run_id(1), field(40, field(7, b"") * 65536))[0] == invalid
+    assert stranger.piece(run_id(1), until_stop, about, ends=0)[0] == "OK"
     for _ in range(300):
-        assert stranger.prepare(run_id(1), until_stop, ends=0)[0] == refusal
-        assert stranger.prepare(run_id(1), until_stop, about)[0] == refusal
+        assert stranger.piece(run_id(1), until_stop, ends=0)[0] == refusal
+        assert stranger.piece(run_id(1), until_stop, about)[0] == refusal
     taken = 0
     while taken < 100:
-        code, text, _ = stranger.prepare(run_id(1), padding)
-        if code != grpc.StatusCode.OK:
+        code, text, _ = stranger.piece(run_id(1), padding)
+        if code != "OK":
             break
         taken += 1
     assert code == refusal and "larger than 64 MiB" in text, text
     assert taken == 17
-    assert stranger.prepare(run_id(1), padding)[0] == refusal
+    assert stranger.piece(run_id(1), padding)[0] == refusal
 
 
 def occupy(stranger, _):
     for number in range(4):
-        assert stranger.prepare(run_id(number))[0] == grpc.StatusCode.OK
+        assert stranger.piece(run_id(number))[0] == "OK"
 
 
 def late(stranger, _):
-    code, text, _ = stranger.prepare(run_id(1))
+    code, text, _ = stranger.piece(run_id(1))
     print(code, text)
-    if code == grpc.StatusCode.OK:
+    if code == "OK":
         stranger.about_run("Forget", run_id(1), SECRET)
 
 

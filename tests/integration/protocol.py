@@ -1,4 +1,4 @@
-"""What strangers say: the calls of proto/agent.proto by the stock Python gRPC, and raw HTTP/2 beneath
+"""What anybody may say to an agent: the calls of proto/agent.proto by the stock Python gRPC, and raw HTTP/2 beneath
 it for what no library would send."""
 
 import contextlib
@@ -6,6 +6,8 @@ import secrets
 import select
 import socket
 import struct
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +32,16 @@ def generate(folder):
     assert protoc.main(words) == 0
 
 
+def load():
+    """Has build() find them."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate(folder)
+        sys.path.insert(0, folder)
+        import agent_pb2
+        import messages_pb2  # noqa: F401
+
+        sys.path.remove(folder)
+    return agent_pb2
 
 
 # ---- calls ----
@@ -64,17 +76,21 @@ def hello_request(*hosts, **more):
     return build("HelloRequest", protocol=PROTOCOL, hosts=hosts, **more)
 
 
+def reply_of(method, raw):
+    name = "Watch" if method in STREAMS else "Run" if method in RUN_REPLIES else method
+    return build(f"{name}Reply").FromString(raw)
+
+
 class Caller:
     """A channel of gRPC's to the agent."""
 
-    def __init__(self, prey, compressed=False):
+    def __init__(self, address, compressed=False):
         import grpc
 
         algorithm = grpc.Compression.Gzip if compressed else grpc.Compression.NoCompression
         self.error = grpc.RpcError
         options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)]
         options += [("grpc.use_local_subchannel_pool", 1)]
-        address = f"{prey.host}:{prey.port}"
         self.channel = grpc.insecure_channel(address, options, compression=algorithm)
 
     def begin(self, method, message, timeout=TIMEOUT):
@@ -84,21 +100,30 @@ class Caller:
         call = kind(SERVICE + method)
         return call(raw, timeout=timeout) if method in STREAMS else call.future(raw, timeout=timeout)
 
-    def call(self, method, message, timeout=TIMEOUT):
-        """(the status's name, the reply or None); of a stream its first message."""
+    def ask(self, method, message, timeout=TIMEOUT):
+        """(the status's name, its text, the reply's bytes); of a stream its first message."""
         pending = self.begin(method, message, timeout)
         try:
-            raw = next(pending) if method in STREAMS else pending.result()
+            return "OK", "", next(pending, b"") if method in STREAMS else pending.result()
         except self.error as problem:
-            return problem.code().name, None
-        name = "Watch" if method in STREAMS else "Run" if method in RUN_REPLIES else method
-        return "OK", build(f"{name}Reply").FromString(raw)
+            return problem.code().name, problem.details(), b""
+
+    def call(self, method, message, timeout=TIMEOUT):
+        """(the status's name, the reply or None)"""
+        code, _, raw = self.ask(method, message, timeout)
+        return code, reply_of(method, raw) if code == "OK" else None
 
     def prepare(self, *ends, **more):
         return self.call("Prepare", prepare_request(*ends, **more))
 
     def close(self):
         self.channel.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 # ---- connections ----
