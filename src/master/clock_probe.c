@@ -78,6 +78,13 @@ static void take_port(struct master_agent *agent, uint32_t port)
         sync->probe = PROBE_READY;
 }
 
+/* Nothing reaches the agent just now, or it was stopped for a while. */
+static bool may_pass(const struct clock_sync *sync, int code)
+{
+    return code == RPC_UNAVAILABLE || code == RPC_CANCELLED ||
+           (code == RPC_DEADLINE_EXCEEDED && sync->point_count > 0);
+}
+
 static void on_probe(struct rpc_call *call, const ProtobufCMessage *message,
                      const struct rpc_status *status, void *arg)
 {
@@ -87,8 +94,8 @@ static void on_probe(struct rpc_call *call, const ProtobufCMessage *message,
         take_port(agent, ((const Tcpflowgen__ProbeReply *)message)->port);
     else if (agent->clock.probe != PROBE_ASKED)
         return; /* it has said its port */
-    else if (status->code == RPC_UNAVAILABLE || status->code == RPC_CANCELLED)
-        agent->clock.probe = PROBE_NEW; /* nothing reaches it just now */
+    else if (may_pass(&agent->clock, status->code))
+        agent->clock.probe = PROBE_NEW;
     else
         clock_probe_off(agent, status->code == RPC_UNIMPLEMENTED ? "its version knows no other way"
                                                                  : status->text);

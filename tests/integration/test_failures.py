@@ -584,6 +584,15 @@ def master_paused(bed):
     return master.done()
 
 
+def agent_paused(bed):
+    """For longer than a call to it may take, and for less than it may be silent."""
+    master = bed.master({"duration": "8s"}).moves()
+    bed.agents["A"].process.signal(signal.SIGSTOP)
+    time.sleep(6)
+    bed.agents["A"].process.signal(signal.SIGCONT)
+    return master.done()
+
+
 def master_killed(bed):
     for name in HOSTS:
         bed.start(name, "--orphan-after", "2s")
@@ -827,6 +836,7 @@ MATRIX = [
         interrupted_run,
     ),
     Row(master_paused, 0, "the master was paused for 11.", whole_in_spite_of_a_pause, within=30),
+    Row(agent_paused, 0, "", whole, within=30),
     Row(master_killed, -signal.SIGKILL, "", unwritten),
     Row(two_masters, 0, "", whole),
 ]
