@@ -39,7 +39,7 @@ _Static_assert(HELLO_BYTES_MAX + HELLO_ADDRESSES_MAX * ADDRESS_BYTES +
                        HELLO_PROBLEMS_MAX * ERROR_BYTES + OTHERS_MAX <
                    RPC_MESSAGE_MAX,
                "an answer is one message");
-_Static_assert(HELLO_HOSTS_MAX *(size_t)ERROR_BYTES < HELLO_ADDRESSES_MAX * ADDRESS_BYTES,
+_Static_assert(ERROR_BYTES < ADDRESS_BYTES * HELLO_ADDRESSES_MAX / HELLO_HOSTS_MAX,
                "also one of errors alone");
 
 /* One of a Hello's hosts. */
