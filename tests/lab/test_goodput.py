@@ -265,9 +265,10 @@ def test_whose_first_data_were_late(seen, figure):
 
 def longest_pause(seen, number):
     """Of the flow's packets of payload at the receiver's interface, from the first write on: when it
-    began, and how long it was."""
+    began, and how long it was.  Behind its close another flow may have its port."""
     begin = seen.summary["flows"][number]["goodput_from_ns"]
-    times = [begin, *(at for at, _ in seen.of(number))]
+    closed = seen.flows[number].result.src.closed_ns
+    times = [begin, *(at for at, _ in seen.of(number) if at <= closed)]
     return max(zip(times, (b - a for a, b in zip(times, times[1:]))), key=lambda pause: pause[1])
 
 
