@@ -93,7 +93,7 @@ def pieces(stranger, _):
     invalid, refusal = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
     until_stop = field(21, 1)
     about = field(40, field(2, run_id(1)) + field(6, "x" * 10000))
-    padding = field(20, "x" * 3_800_000)
+    padding = field(20, "x" * 3_000_000)
     # Without ends only as a host that is sampled, and once.
     assert stranger.piece(run_id(1), ends=0)[0] == invalid
     assert stranger.piece(run_id(1), field(40, field(6, "x" * 3_200_000)))[0] == invalid
@@ -102,6 +102,7 @@ def pieces(stranger, _):
     for _ in range(300):
         assert stranger.piece(run_id(1), until_stop, ends=0)[0] == refusal
         assert stranger.piece(run_id(1), until_stop, about)[0] == refusal
+    assert stranger.piece(run_id(1), field(20, "x" * 3_800_000))[0] == invalid
     taken = 0
     while taken < 100:
         code, text, _ = stranger.piece(run_id(1), padding)
@@ -109,7 +110,7 @@ def pieces(stranger, _):
             break
         taken += 1
     assert code == refusal and "larger than 64 MiB" in text, text
-    assert taken == 17
+    assert taken == 22
     assert stranger.piece(run_id(1), padding)[0] == refusal
 
 
