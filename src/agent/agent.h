@@ -14,7 +14,7 @@ struct agent_options {
     struct endpoint listen;         /* no host: every address; port 0: the kernel's choice */
     struct users trusted;           /* who may use it from this machine */
     const char *spool_directory;    /* NULL: see spool_place.h */
-    uint64_t spool_max;             /* bytes of all spools there; 0: any */
+    uint64_t spool_max;             /* bytes of all spools there; 0: half of the disk */
     int64_t interval_ns;            /* for runs that name none */
     uint32_t read_size, write_size; /* likewise; 0: the engine's */
     uint16_t data_port_first, data_port_last; /* 0: the kernel chooses */
