@@ -10,7 +10,6 @@ largest resident memory of the master and of the larger agent, its worker proces
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,16 +17,9 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("TCP_FLOWGEN", str(ROOT / "tcp-flowgen"))
+import bed
+
 SECONDS = 5
-PORTS = 8841, 8842
-
-
-def scenario(flows):
-    hosts = {name: {"mgmt": f"127.0.0.1:{port}", "host": "127.0.0.1"} for name, port in zip("AB", PORTS)}
-    flow = {"src": "A", "dst": "B", "duration": f"{SECONDS}s", "ccalg": "cubic"}
-    return {"hosts": hosts, "flows": [{"id": i, **flow} for i in range(flows)]}
 
 
 def resident(pid, field):
@@ -65,40 +57,20 @@ class Watch(threading.Thread):
         return resident(self.pid, "VmHWM") + sum(self.children.values())
 
 
-def start_agents(inside, directory):
-    agents = []
-    for port in PORTS:
-        words = ["agent", "--listen", f"127.0.0.1:{port}", "--spool", str(directory), "--quiet"]
-        agents.append(subprocess.Popen([*inside, PROGRAM, *words]))
-    time.sleep(1)
-    return agents
-
-
 def measure(flows, directory):
-    namespace = f"tfg-scale-{os.getpid()}"
-    inside = ["ip", "netns", "exec", namespace]
     results = directory / "results.pb.gz"
-    (directory / "scenario.json").write_text(json.dumps(scenario(flows)))
-    subprocess.run(["ip", "netns", "add", namespace], check=True)
-    agents = []
-    try:
-        subprocess.run(["ip", "-n", namespace, "link", "set", "lo", "up"], check=True)
-        agents = start_agents(inside, directory)
+    (directory / "scenario.json").write_text(json.dumps(bed.scenario(flows, SECONDS)))
+    with bed.namespace("scale") as inside, bed.agents(inside, directory) as agents:
         watches = [Watch(agent.pid) for agent in agents]
         begin = time.monotonic()
         words = ["run", "--quiet", "-o", str(results), str(directory / "scenario.json")]
         with open(directory / "summary", "w") as summary:
-            master = subprocess.Popen([*inside, PROGRAM, *words], stdout=summary)
+            master = subprocess.Popen([*inside, bed.PROGRAM, *words], stdout=summary)
             _, status, usage = os.wait4(master.pid, 0)
         took = time.monotonic() - begin
         if status:
             sys.exit(f"{flows} flows: {(directory / 'summary').read_text()}")
         return took, usage.ru_maxrss, max(watch.peak() for watch in watches), results.stat().st_size
-    finally:
-        for agent in agents:
-            agent.send_signal(signal.SIGTERM)
-            agent.wait()
-        subprocess.run(["ip", "netns", "del", namespace], check=True)
 
 
 def main():

@@ -10,7 +10,6 @@ to the last of them, and how far the first is from the planned start, by the res
 
 import gzip
 import json
-import os
 import statistics
 import struct
 import subprocess
@@ -19,20 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("TCP_FLOWGEN", str(ROOT / "tcp-flowgen"))
+import bed
+
 TOKEN = 16
 ROUNDS = 5
-
-
-def scenario(flows):
-    hosts = {name: {"mgmt": f"localhost:884{i}", "host": "127.0.0.1"} for i, name in enumerate("AB", 1)}
-    return {
-        "hosts": hosts,
-        "flows": [
-            {"id": i, "src": "A", "dst": "B", "duration": "200ms", "ccalg": "cubic"} for i in range(flows)
-        ],
-    }
 
 
 def packets(path):
@@ -57,15 +46,15 @@ def packets(path):
 
 
 def first_payloads(path, ports):
-    """By connection: when the first payload behind the token left the opening end."""
-    seen, first = {}, {}
+    """By connection: when the first payload behind the token left the opening end.  Proofs begin with none."""
+    seen, first = set(), {}
     for when, source, target, payload in packets(path):
         if target not in ports or payload <= 0:
             continue
         key = source, target
         if key not in seen and payload == TOKEN:
-            seen[key] = True
-        elif key not in first:
+            seen.add(key)
+        elif key in seen and key not in first:
             first[key] = when
     return first
 
@@ -73,28 +62,22 @@ def first_payloads(path, ports):
 def run(flows, directory):
     capture = directory / "lo.pcap"
     results = directory / "results.pb.gz"
-    (directory / "scenario.json").write_text(json.dumps(scenario(flows)))
-    namespace = f"tfg-bench-{os.getpid()}"
-    inside = ["ip", "netns", "exec", namespace]
-    subprocess.run(["ip", "netns", "add", namespace], check=True)
-    try:
-        subprocess.run(["ip", "-n", namespace, "link", "set", "lo", "up"], check=True)
+    (directory / "scenario.json").write_text(json.dumps(bed.scenario(flows, 0.2)))
+    with bed.namespace("spread") as inside:
         dump = subprocess.Popen(
             inside + ["tcpdump", "-i", "lo", "-s", "96", "-B", "65536", "-w", str(capture), "--time-stamp-precision=nano", "tcp"],
             stderr=subprocess.PIPE,
         )
         dump.stderr.readline()  # "listening on lo"
         subprocess.run(
-            inside + [PROGRAM, "run", "--local", "--quiet", "-o", str(results), str(directory / "scenario.json")],
+            inside + [bed.PROGRAM, "run", "--local", "--quiet", "-o", str(results), str(directory / "scenario.json")],
             check=True,
             stdout=subprocess.DEVNULL,
         )
         time.sleep(0.3)
         dump.terminate()
         dump.wait()
-    finally:
-        subprocess.run(["ip", "netns", "del", namespace], check=True)
-    sys.path.insert(0, str(ROOT / "python"))
+    sys.path.insert(0, str(bed.ROOT / "python"))
     import messages_pb2
 
     ports, lateness = set(), []
