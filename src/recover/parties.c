@@ -45,8 +45,8 @@ static void take_text(char **to, char **from)
     *from = NULL;
 }
 
-/* An agent's own spool knows more of it than others'. */
-static void take_agent(struct run_agent *to, struct run_agent *from)
+/* Who tells of an agent first may know less than another: its own spool knows its machine. */
+static void fill_in(struct run_agent *to, struct run_agent *from)
 {
     take_text(&to->mgmt, &from->mgmt);
     take_text(&to->instance, &from->instance);
@@ -57,13 +57,28 @@ static void take_agent(struct run_agent *to, struct run_agent *from)
     to->cpus = to->cpus ? to->cpus : from->cpus;
     to->workers = to->workers ? to->workers : from->workers;
     to->interval_ns = to->interval_ns ? to->interval_ns : from->interval_ns;
+    if (!to->clock_network[0])
+        memcpy(to->clock_network, from->clock_network, sizeof to->clock_network);
     if (!to->clock_before.known)
         to->clock_before = from->clock_before;
+    if (!to->clock_after.known)
+        to->clock_after = from->clock_after;
     if (to->about.setting_count || !from->about.setting_count)
         return;
     const struct machine none = to->about;
     to->about = from->about;
     from->about = none;
+}
+
+static void take_agent(struct run_agent *to, struct run_agent *from)
+{
+    const struct run_agent none = *to;
+    if (to->mgmt) {
+        fill_in(to, from);
+        return;
+    }
+    *to = *from;
+    *from = none;
 }
 
 static void take_host(struct run_host *to, struct run_host *from)
