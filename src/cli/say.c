@@ -8,6 +8,8 @@
 #include "report/problems_json.h"
 #include "util/text.h"
 
+#define SAID_MAX 200 /* problems; --json has all */
+
 int say_error(const char *subject, const struct error *err)
 {
     char text[sizeof *err + 16];
@@ -56,9 +58,15 @@ static size_t say_list(struct said *said, const char *subject, struct error_list
 {
     error_list_merge(problems);
     for (size_t i = 0; i < problems->count; i++) {
-        say_error(subject, &problems->items[i]);
+        if (i < SAID_MAX)
+            say_error(subject, &problems->items[i]);
         if (said)
             error_list_add(&said->problems, &problems->items[i]);
+    }
+    if (problems->count > SAID_MAX) {
+        struct error more = {0};
+        error_set(&more, ERROR_AGENT, NULL, "... and %zu more", problems->count - SAID_MAX);
+        say_error(subject, &more);
     }
     const size_t count = problems->count;
     error_list_fini(problems);

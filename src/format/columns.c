@@ -10,6 +10,10 @@
 
 #define FIRST_FIELD   20 /* number of the first kernel field in the message */
 #define FIRST_CC_WORD 100
+#define TICK_FIELD    4
+#define T_NS_FIELD    5
+#define TIME_MAX      (UINT64_C(1) << 62) /* ns; of ticks, too: times of results end before */
+#define FIELD_WORDS   ((FIRST_CC_WORD + TCP_CC_WORDS) / 64 + 1)
 #define FIELDS_MAX    1024 /* a message of more fields is not one of packed columns */
 
 bool columns_in_seed_row(enum tcp_field field)
@@ -165,6 +169,95 @@ int columns_unpack(Tcpflowgen__Columns **out, const void *data, size_t size, str
             return bad(err, "too many fields");
     *out = got < 0 ? NULL : tcpflowgen__columns__unpack(NULL, size, data);
     return *out ? 0 : bad(err, "not a message of columns");
+}
+
+/* What the walk over a message has seen. */
+struct walk {
+    uint32_t rows;
+    unsigned columns;           /* 1: tick, 2: t_ns */
+    uint64_t seen[FIELD_WORDS]; /* bits, by number */
+};
+
+static bool is_first_time(struct walk *walk, uint32_t number)
+{
+    uint64_t *word = &walk->seen[number / 64], bit = UINT64_C(1) << number % 64;
+    const bool first = !(*word & bit);
+    *word |= bit;
+    return first;
+}
+
+static bool is_column(uint32_t number)
+{
+    return number == TICK_FIELD || number == T_NS_FIELD ||
+           (number >= FIRST_FIELD && number < FIRST_FIELD + TCP_FIELD_COUNT) ||
+           (number >= FIRST_CC_WORD && number < FIRST_CC_WORD + TCP_CC_WORDS);
+}
+
+/* The greatest value that a column's field in the kernel's struct can have. */
+static uint64_t value_max(uint32_t number)
+{
+    if (number < FIRST_FIELD)
+        return TIME_MAX;
+    if (number >= FIRST_CC_WORD)
+        return UINT32_MAX;
+    const struct tcp_field_info *field = tcp_field_info((enum tcp_field)(number - FIRST_FIELD));
+    const unsigned bits = field->bits ? field->bits : 8u * field->bytes;
+    return bits < 64 ? (UINT64_C(1) << bits) - 1 : UINT64_MAX;
+}
+
+/* What is wrong with a column; NULL: nothing. */
+static const char *column_fault(const struct wire_field *column, uint32_t rows)
+{
+    struct wire packed = {.at = column->data, .left = (size_t)column->value};
+    const uint64_t most = value_max(column->number);
+    uint64_t value = column->number == TICK_FIELD; /* which may be -1 */
+    int64_t delta;
+    uint32_t count = 0;
+    int got;
+    while ((got = wire_next_sint64(&packed, &delta)) > 0 && count <= rows) {
+        value += (uint64_t)delta;
+        if (value > most)
+            return "a value that no sample has";
+        count++;
+    }
+    return got == 0 && count == rows ? NULL : "a column is not as long as the others";
+}
+
+/* What is wrong with a field; NULL: nothing. */
+static const char *field_fault(struct walk *walk, const struct wire_field *field)
+{
+    static const uint64_t most[] = {[1] = COLUMNS_ROWS_MAX, [2] = UINT16_MAX, [3] = UINT8_MAX};
+    const uint32_t number = field->number;
+    if (number > 3 && !is_column(number))
+        return NULL;
+    if (field->type != (number > 3 ? WIRE_BYTES : WIRE_VARINT) || !is_first_time(walk, number))
+        return "not a message of columns";
+    if (number <= 3 && field->value > most[number])
+        return number == 1 ? "too many rows" : "a length that no kernel returns";
+    if (number == 1)
+        walk->rows = (uint32_t)field->value;
+    walk->columns |= (number == TICK_FIELD ? 1u : 0u) | (number == T_NS_FIELD ? 2u : 0u);
+    return number > 3 ? column_fault(field, walk->rows) : NULL;
+}
+
+int columns_check(const void *data, size_t size, uint32_t *rows, struct error *err)
+{
+    struct wire wire = {.at = data, .left = size};
+    struct wire_field field;
+    struct walk walk = {0};
+    size_t fields = 0;
+    int got;
+    while ((got = wire_next(&wire, &field)) > 0) {
+        const char *fault = ++fields > FIELDS_MAX ? "too many fields" : field_fault(&walk, &field);
+        if (fault)
+            return bad(err, fault);
+    }
+    if (got < 0)
+        return bad(err, "not a message of columns");
+    if (walk.rows && walk.columns != 3)
+        return bad(err, "the ticks or the times are not as many as the rows");
+    *rows = walk.rows;
+    return 0;
 }
 
 static void from_deltas(int64_t *to, const int64_t *from, size_t count)

@@ -33,6 +33,11 @@ void columns_fini(struct columns *columns);
 /* Unpacks what a stranger may have sent; the caller frees it as protobuf-c does. */
 int columns_unpack(Tcpflowgen__Columns **out, const void *data, size_t size, struct error *err);
 
+/* Whether columns_to_series() takes the message, and all values are such as a kernel's struct and
+ * its clock can have, which a result can hold.  It is found out on the wire, without memory.  As we
+ * write them, each column comes once, packed, behind *rows.  0 or ERROR_INPUT. */
+int columns_check(const void *data, size_t size, uint32_t *rows, struct error *err);
+
 /* Appends all columns of a spool's message to series. */
 int columns_to_series(const Tcpflowgen__Columns *message, struct series *series, struct error *err);
 

@@ -5,8 +5,10 @@
 
 #include "format/utf8.h"
 
-#define SETTINGS_LIMIT 1024
-#define SETTINGS_BYTES (256u << 10) /* of names and values: they go on in other messages */
+#define SETTINGS_LIMIT    1024
+#define SETTINGS_BYTES    (256u << 10) /* of names and values: they go on in other messages */
+#define SETTING_NAME_MAX  128          /* bytes with the NUL; the rest is cut */
+#define SETTING_VALUE_MAX 2048
 
 Tcpflowgen__Setting **settings_to_messages(const struct machine *machine, size_t *count,
                                            bool *failed)
@@ -68,17 +70,27 @@ void metrics_free(Tcpflowgen__CachedMetrics **metrics, size_t count)
     free(metrics);
 }
 
+static bool is_known(const struct machine *machine, const char *name)
+{
+    for (size_t i = 0; i < machine->setting_count; i++)
+        if (strcmp(machine->settings[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Each name once. */
 int settings_from_messages(struct machine *machine, Tcpflowgen__Setting *const *settings,
                            size_t count)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count && machine->setting_count < SETTINGS_LIMIT; i++) {
-        bytes += strlen(settings[i]->name) + strlen(settings[i]->value);
+        char name[SETTING_NAME_MAX], value[SETTING_VALUE_MAX];
+        utf8_copy(name, sizeof name, settings[i]->name);
+        utf8_copy(value, sizeof value, settings[i]->value);
+        bytes += strlen(name) + strlen(value);
         if (bytes > SETTINGS_BYTES)
             break;
-        utf8_repair(settings[i]->name);
-        utf8_repair(settings[i]->value);
-        if (machine_add_setting(machine, settings[i]->name, settings[i]->value))
+        if (!is_known(machine, name) && machine_add_setting(machine, name, value))
             return -1;
     }
     return 0;

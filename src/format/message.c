@@ -215,7 +215,7 @@ struct clock_discipline message_to_discipline(const Tcpflowgen__ClockDiscipline 
     if (!message)
         return (struct clock_discipline){0};
     return (struct clock_discipline){
-        .known = true,
+        .known = isfinite(message->frequency_ppm) && isfinite(message->rate_ppm),
         .synchronized = message->synchronized,
         .status = message->status,
         .frequency_ppm = message->frequency_ppm,

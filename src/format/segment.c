@@ -244,30 +244,54 @@ static int read_all(struct segment *segment, uint64_t offset, void *data, size_t
     return 0;
 }
 
+static int broken(const struct segment *segment, uint64_t offset, struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, segment->path, "a broken record at byte %llu",
+                     (unsigned long long)offset);
+}
+
+/* 1, 0 at the end, or negative. */
+static int read_frame(struct segment *segment, uint64_t offset, uint32_t *length,
+                      uint32_t *checksum, struct error *err)
+{
+    const uint64_t size = atomic_load(&segment->size);
+    uint32_t frame[2];
+    if (offset >= size || size - offset < FRAME_SIZE)
+        return 0;
+    const int failed = read_all(segment, offset, frame, FRAME_SIZE, err);
+    if (failed)
+        return failed;
+    *length = be32toh(frame[0]);
+    *checksum = be32toh(frame[1]);
+    const bool can_be = *length && *length <= RECORD_MAX && *length <= size - offset - FRAME_SIZE;
+    return can_be ? 1 : broken(segment, offset, err);
+}
+
+int segment_skip(struct segment *segment, uint64_t offset, uint64_t *next)
+{
+    uint32_t length, checksum;
+    if (read_frame(segment, offset, &length, &checksum, NULL) <= 0)
+        return 0;
+    *next = offset + FRAME_SIZE + length;
+    return 1;
+}
+
 int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
                  struct error *err)
 {
-    uint64_t size = atomic_load(&segment->size);
-    uint32_t frame[2];
+    uint32_t length, checksum;
     buffer_clear(out);
-    if (offset >= size || size - offset < FRAME_SIZE)
-        return 0;
-    int failed = read_all(segment, offset, frame, FRAME_SIZE, err);
-    if (failed)
-        return failed;
-    uint32_t length = be32toh(frame[0]);
-    if (!length || length > RECORD_MAX || length > size - offset - FRAME_SIZE)
-        return error_set(err, ERROR_SYSTEM, segment->path, "a broken record at byte %llu",
-                         (unsigned long long)offset);
+    const int got = read_frame(segment, offset, &length, &checksum, err);
+    if (got <= 0)
+        return got;
     uint8_t *place = buffer_reserve(out, length);
     if (!place)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    failed = read_all(segment, offset + FRAME_SIZE, place, length, err);
+    const int failed = read_all(segment, offset + FRAME_SIZE, place, length, err);
     if (failed)
         return failed;
-    if (crc32(0, place, length) != be32toh(frame[1]))
-        return error_set(err, ERROR_SYSTEM, segment->path, "a broken record at byte %llu",
-                         (unsigned long long)offset);
+    if (crc32(0, place, length) != checksum)
+        return broken(segment, offset, err);
     out->size = length;
     *next = offset + FRAME_SIZE + length;
     return 1;

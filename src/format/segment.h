@@ -45,6 +45,8 @@ uint64_t segment_step(size_t record_size);
  * there, or ERROR_SYSTEM (I/O, or a broken frame). */
 int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
                  struct error *err);
+/* Where a record that cannot be read ends, if its length can be: 1 and *next, else 0. */
+int segment_skip(struct segment *segment, uint64_t offset, uint64_t *next);
 /* Within a file system.  The path has changed then, else ERROR_SYSTEM. */
 int segment_rename(struct segment *segment, const char *path, struct error *err);
 const char *segment_path(const struct segment *segment);

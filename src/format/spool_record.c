@@ -1,6 +1,7 @@
 #include "format/spool_record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/columns.h"
 #include "format/host_message.h"
@@ -183,38 +184,60 @@ static Tcpflowgen__SpoolRecord *unpack_small(const void *data, size_t size)
                                                      size, SMALL_UNPACKED_MAX);
 }
 
+/* Whether the field is what a record is about, of which it has one. */
+static bool is_content(uint32_t number)
+{
+    static const uint8_t contents[] = {3, 4, 5, 6, 10, 12, 13, 20, 21};
+    return memchr(contents, (int)number, sizeof contents) && number <= UINT8_MAX;
+}
+
+static bool take_field(struct spool_head *out, const struct wire_field *field)
+{
+    switch (field->number) {
+    case 1:
+        out->flow = (uint32_t)field->value;
+        return field->type == WIRE_VARINT && field->value <= UINT32_MAX;
+    case 2:
+        out->end = (enum flow_end)(field->value & 1);
+        return field->type == WIRE_VARINT && field->value <= END_DST;
+    case 3:
+        out->kind = SPOOL_SAMPLES;
+        break;
+    case 10:
+        out->kind = SPOOL_HOST;
+        break;
+    case 12:
+        out->kind = SPOOL_PACKETS;
+        break;
+    case 20:
+        out->kind = SPOOL_PREPARE;
+        break;
+    default:
+        return !is_content(field->number) || field->type == WIRE_BYTES;
+    }
+    if (field->type == WIRE_BYTES && (field->number == 3 || field->number == 10))
+        out->rows = count_rows(field);
+    return field->type == WIRE_BYTES;
+}
+
 /* Samples and packets, which are most records, are recognised by their tags alone. */
 int spool_record_head(const void *data, size_t size, struct spool_head *out, struct error *err)
 {
     struct wire wire = {.at = data, .left = size};
     struct wire_field field;
+    unsigned contents = 0;
     int got;
     *out = (struct spool_head){.kind = SPOOL_OTHER};
     if (size > SPOOL_RECORD_MAX)
         return broken(err);
     while ((got = wire_next(&wire, &field)) > 0) {
-        if (field.number == 1 && field.type == WIRE_VARINT) {
-            out->flow = (uint32_t)field.value;
-        } else if (field.number == 2 && field.type == WIRE_VARINT && field.value <= END_DST) {
-            out->end = (enum flow_end)field.value;
-        } else if (field.number == 2) {
+        if (!take_field(out, &field))
             return broken(err);
-        } else if (field.number == 3 && field.type == WIRE_BYTES) {
-            out->kind = SPOOL_SAMPLES;
-            out->rows = count_rows(&field);
-        } else if (field.number == 12 && field.type == WIRE_BYTES) {
-            out->kind = SPOOL_PACKETS;
-        } else if (field.number == 20 && field.type == WIRE_BYTES) {
-            out->kind = SPOOL_PREPARE;
-        } else if (field.number == 10 && field.type == WIRE_BYTES) {
-            out->kind = SPOOL_HOST;
-            out->rows = count_rows(&field);
-        }
+        contents += is_content(field.number);
     }
-    if (got < 0)
+    if (got < 0 || contents > 1)
         return broken(err);
-    if (out->kind == SPOOL_SAMPLES || out->kind == SPOOL_PACKETS || out->kind == SPOOL_PREPARE ||
-        out->kind == SPOOL_HOST)
+    if (out->kind != SPOOL_OTHER)
         return 0;
     Tcpflowgen__SpoolRecord *record = unpack_small(data, size);
     if (!record)
@@ -224,8 +247,7 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
     return 0;
 }
 
-/* The record's samples, still packed; NULL if it has none. */
-static const uint8_t *find_samples(const void *data, size_t size, size_t *samples_size)
+const uint8_t *spool_record_samples_in(const void *data, size_t size, size_t *samples_size)
 {
     struct wire wire = {.at = data, .left = size};
     struct wire_field field;
@@ -280,7 +302,7 @@ static int add_ticks(struct spool_ticks *ticks, const struct wire_field *column)
 int spool_record_ticks(const void *data, size_t size, struct spool_ticks *ticks)
 {
     size_t samples_size = 0;
-    struct wire wire = {.at = find_samples(data, size, &samples_size)};
+    struct wire wire = {.at = spool_record_samples_in(data, size, &samples_size)};
     struct wire_field field, head = {0};
     wire.left = samples_size;
     if (!wire.at)
@@ -317,7 +339,7 @@ int spool_record_rows(const void *data, size_t size, struct series *series, stru
 {
     size_t samples_size;
     const uint8_t *samples =
-        size > SPOOL_RECORD_MAX ? NULL : find_samples(data, size, &samples_size);
+        size > SPOOL_RECORD_MAX ? NULL : spool_record_samples_in(data, size, &samples_size);
     if (!samples)
         return broken(err);
     Tcpflowgen__Columns *columns;

@@ -51,7 +51,8 @@ int spool_record_axis(struct buffer *out, uint32_t agent, const struct axis *axi
 /* All rows of the series. */
 int spool_record_host(struct buffer *out, const struct host_series *series);
 
-/* What a record is about, without unpacking its columns.  0, or ERROR_INPUT. */
+/* What a record is about, without unpacking its columns (record_check() looks at all of it).  0, or
+ * ERROR_INPUT. */
 struct spool_head {
     enum spool_kind kind;
     uint32_t flow;
@@ -71,6 +72,9 @@ int spool_record_head(const void *data, size_t size, struct spool_head *out, str
 /* What a SPOOL_PREPARE record holds, to be freed with
  * tcpflowgen__prepare_request__free_unpacked(); NULL if it is broken, or out of memory. */
 struct Tcpflowgen__PrepareRequest *spool_record_prepared(const void *data, size_t size);
+
+/* The message of columns in a record of samples; NULL if there is none. */
+const uint8_t *spool_record_samples_in(const void *data, size_t size, size_t *samples_size);
 
 /* The samples on ticks of some records of one end; zero-initialised is none. */
 struct spool_ticks {

@@ -201,7 +201,7 @@ int collect_next(struct collect_cursor *cursor, const struct series **piece, str
     if (got < 0)
         return got;
     for (size_t i = 0; i < series->count; i++)
-        series->t_ns[i] = clock_fit_to_master(cursor->fit, series->t_ns[i]) - cursor->t0_ns;
+        series->t_ns[i] = clock_fit_to_axis(cursor->fit, series->t_ns[i], cursor->t0_ns);
     *piece = series;
     return series->count > 0;
 }

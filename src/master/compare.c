@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TOLD_MAX    64  /* warnings: an agent may say anything of itself */
+#define VALUE_SHOWN 160 /* bytes */
+
 /* An agent without flows, a router's, is not like the others, and need not be. */
 static bool is_compared(const struct master_agent *agent)
 {
@@ -51,16 +54,18 @@ static bool is_echo(const struct session *session, const char *name)
     return false;
 }
 
-static bool warn_if_differing(struct session *session, const char *name)
+/* Whether it does; the warning unless so many were told. */
+static bool warn_if_differing(struct session *session, const char *name, size_t told)
 {
     const struct master_agent *pair[2] = {0};
     if (machine_is_own(name) || !differing(session, name, pair) || is_echo(session, name))
         return false;
     char text[1024];
-    snprintf(text, sizeof text, "%s is \"%s\" at %s, but \"%s\" at %s", name,
-             machine_value(&pair[0]->info.about, name), pair[0]->title,
+    snprintf(text, sizeof text, "%s is \"%.*s\" at %s, but \"%.*s\" at %s", name, VALUE_SHOWN,
+             machine_value(&pair[0]->info.about, name), pair[0]->title, VALUE_SHOWN,
              machine_value(&pair[1]->info.about, name), pair[1]->title);
-    session_warn(session, text);
+    if (told < TOLD_MAX)
+        session_warn(session, text);
     return true;
 }
 
@@ -88,7 +93,11 @@ size_t compare_machines(struct session *session)
         const struct machine *about = &session->agents[i].info.about;
         for (size_t s = 0; is_compared(&session->agents[i]) && s < about->setting_count; s++)
             if (!seen_before(session, i, about->settings[s].name))
-                count += warn_if_differing(session, about->settings[s].name);
+                count += warn_if_differing(session, about->settings[s].name, count);
     }
+    char more[64];
+    snprintf(more, sizeof more, "%zu more settings of the agents differ", count - TOLD_MAX);
+    if (count > TOLD_MAX)
+        session_warn(session, more);
     return count;
 }

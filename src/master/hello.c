@@ -14,12 +14,13 @@
 #include "util/units.h"
 #include "util/version.h"
 
-#define HELLO_MS     4000 /* less than gRPC takes to give a connection up */
-#define CCALGS_MAX   64
-#define HOSTS_MAX    500 /* of one Hello: with 16 addresses each the answer is a message */
-#define NAMES_MAX    64  /* of them, that an agent looks up for one Hello */
-#define TEXT_MAX     255
-#define SAMPLE_BYTES 200 /* of one in a spool, at most about */
+#define HELLO_MS      4000 /* less than gRPC takes to give a connection up */
+#define CCALGS_MAX    64
+#define HOSTS_MAX     500 /* of one Hello: with 16 addresses each the answer is a message */
+#define NAMES_MAX     64  /* of them, that an agent looks up for one Hello */
+#define TEXT_MAX      255
+#define PROBLEMS_TOLD 32
+#define SAMPLE_BYTES  200 /* of one in a spool, at most about */
 
 /* An agent's word, which goes on to others. */
 static char *copy(const char *text)
@@ -72,6 +73,16 @@ static void tell_problem(struct master_agent *agent, const char *problem)
         session_problem(agent->session, agent->title, "%s", problem);
 }
 
+static void tell_problems(struct master_agent *agent, char *const *problems, size_t count)
+{
+    char more[64];
+    for (size_t i = 0; i < count && i < PROBLEMS_TOLD; i++)
+        tell_problem(agent, problems[i]);
+    snprintf(more, sizeof more, "and %zu more problems", count - PROBLEMS_TOLD);
+    if (count > PROBLEMS_TOLD)
+        tell_problem(agent, more);
+}
+
 static void note_lack(struct master_agent *agent, const char *what)
 {
     struct error err;
@@ -121,8 +132,7 @@ static void check_room(struct master_agent *agent, const char *reason)
 static void take_more(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__HelloReply *reply = (const Tcpflowgen__HelloReply *)message;
-    for (size_t i = 0; i < reply->n_problems; i++)
-        tell_problem(agent, reply->problems[i]);
+    tell_problems(agent, reply->problems, reply->n_problems);
     take_hosts(agent, reply);
 }
 

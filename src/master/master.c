@@ -27,7 +27,8 @@
 #define PER_FLOW   (2 * NS_PER_MS)
 #define REFRESH_NS (1 * NS_PER_S)  /* between clock bursts while flows run */
 #define LATE_NS    (15 * NS_PER_S) /* an end that is not over so long after its time is stopped */
-#define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped */
+#define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped, */
+#define STALL_NS   (3 * NS_PER_S)  /* and of an agent that brings nothing, after an interrupt */
 #define TRIES      3               /* to start a run whose agents take the order too late */
 
 /* ---- signals ---- */
@@ -263,8 +264,9 @@ static void follow(struct session *session)
             stop(session);
             late = now + FINISH_NS;
         } else if (now > late) {
-            session_warn(session, "the agents did not deliver their last samples in time");
-            break;
+            watch_give_up(session, INT64_MAX);
+        } else if (session->stopping && session->interrupts && now > late - FINISH_NS + STALL_NS) {
+            watch_give_up(session, now - STALL_NS);
         }
     }
     progress_end(&progress);
@@ -305,6 +307,7 @@ static void keep_part(struct session *session)
 static int conclude(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     bool whole = watch_all_ended(session);
+    watch_tell_failures(session);
     watch_end(session);
     if (session->interrupts < 2)
         clock_sync_all(session, false);

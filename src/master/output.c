@@ -44,7 +44,7 @@ static void put_on_axis(const struct session *session, struct run_agent *agent)
 {
     for (size_t i = 0; i < agent->host.count; i++) {
         int64_t *t_ns = &host_series_row(&agent->host, i)[HOST_t_ns];
-        *t_ns = clock_fit_to_master(&agent->clock, *t_ns) - session->t0_ns;
+        *t_ns = clock_fit_to_axis(&agent->clock, *t_ns, session->t0_ns);
     }
 }
 

@@ -12,16 +12,18 @@
 #include "util/clock.h"
 
 #define PREPARE_MS    60000
+#define LINES_MAX     16                /* of an end's answer */
 #define ORDER_NS      (400 * NS_PER_MS) /* for the order to start, and more for slow agents */
 #define ORDER_FLOW_NS (20 * NS_PER_US)
 #define RECALL_NS     (150 * NS_PER_MS) /* between that and t0: to call it off everywhere */
 
-/* Whether an agent may say it. */
+/* Whether an agent may say it, once. */
 static bool is_sound(const struct master_agent *agent, const Tcpflowgen__EndReady *ready)
 {
     const struct session *session = agent->session;
     if (ready->flow >= session->plan->flow_count || ready->end > END_DST ||
-        session_agent(session, ready->flow, (enum flow_end)ready->end) != agent)
+        session_agent(session, ready->flow, (enum flow_end)ready->end) != agent ||
+        session->flows[ready->flow].answered[ready->end])
         return false;
     bool listens = ready->end == END_DST && !ready->error[0];
     return listens ? ready->port >= 1 && ready->port <= UINT16_MAX : true;
@@ -41,10 +43,11 @@ static void warn_of_metrics(struct master_agent *agent, const struct cached_metr
     session_warn(agent->session, text);
 }
 
-/* An answer's lines. */
+/* An answer's lines, of which no agent has more. */
 static void tell_problems(const struct master_agent *agent, uint32_t flow, const char *lines)
 {
-    for (size_t size; *lines; lines += size + (lines[size] == '\n')) {
+    size_t size;
+    for (int i = 0; *lines && i < LINES_MAX; i++, lines += size + (lines[size] == '\n')) {
         size = strcspn(lines, "\n");
         session_flow_problem(agent->session, flow, "%s: %.*s", agent->title,
                              (int)(size < PROBLEMS_MAX ? size : PROBLEMS_MAX), lines);
@@ -72,19 +75,31 @@ static void take_metrics(struct master_agent *agent, const Tcpflowgen__PrepareRe
         warn_of_metrics(agent, first, count - 1);
 }
 
+static bool is_interval(const struct session *session, int64_t interval_ns)
+{
+    const int64_t asked = session->plan->interval_ns;
+    return asked ? interval_ns == asked
+                 : interval_ns >= INTERVAL_MIN_NS && interval_ns <= INTERVAL_MAX_NS;
+}
+
 void prepare_take(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__PrepareReply *reply = (const Tcpflowgen__PrepareReply *)message;
     struct session *session = agent->session;
+    if (!is_interval(session, reply->interval_ns)) {
+        session_agent_problem(agent, "it would sample at an interval that it was not asked for");
+        return;
+    }
     agent->info.interval_ns = reply->interval_ns;
     take_metrics(agent, reply);
     for (size_t i = 0; i < reply->n_ends; i++) {
         const Tcpflowgen__EndReady *ready = reply->ends[i];
         if (!is_sound(agent, ready)) {
-            session_agent_problem(agent, "it answers for flows that are not its own, or with ports "
-                                         "that are none");
+            session_agent_problem(agent, "it answers for flows that are not its own, twice, or "
+                                         "with ports that are none");
             return;
         }
+        session->flows[ready->flow].answered[ready->end] = true;
         if (ready->error[0])
             tell_problems(agent, ready->flow, ready->error);
         else if (ready->end == END_DST)
@@ -108,6 +123,7 @@ static bool send_piece(struct master_agent *agent, size_t *next, void *arg)
     agent->first_piece = !agent->prepared;
     agent->prepared = true; /* whatever the answer: it may come too late */
     session_call(agent, AGENT_PREPARE, &request->base, PREPARE_MS, prepare_take);
+    agent->told_bytes += protobuf_c_message_get_packed_size(&request->base);
     return true;
 }
 
@@ -133,13 +149,25 @@ static void prepare_ends(struct session *session, enum flow_end end)
     prepare_piece_free(this.piece);
 }
 
+static void check_answers(struct session *session, enum flow_end end)
+{
+    for (uint32_t i = 0; i < session->plan->flow_count && !session->interrupts; i++) {
+        struct master_agent *agent = session_agent(session, i, end);
+        if (!session->flows[i].refused && !session->flows[i].answered[end] && session_usable(agent))
+            session_agent_problem(agent, "it did not answer for flow %d, which it was to prepare",
+                                  session->plan->flows[i].id);
+    }
+}
+
 void prepare_all(struct session *session)
 {
     random_bytes(session->flow_key, FLOW_KEY_SIZE);
     for (size_t i = 0; i < session->plan->flow_count; i++)
         random_bytes(session->flows[i].token, TOKEN_SIZE);
     prepare_ends(session, END_DST);
+    check_answers(session, END_DST);
     prepare_ends(session, END_SRC);
+    check_answers(session, END_SRC);
 }
 
 /* ---- start ---- */

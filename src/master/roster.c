@@ -152,7 +152,8 @@ void roster_merge(struct session *session)
 {
     for (size_t i = 0; i < session->agent_count; i++) {
         const char *mine = session->agents[i].info.instance;
-        for (size_t j = i + 1; mine && session->agents[i].peer && j < session->agent_count; j++) {
+        const bool known = mine && *mine;
+        for (size_t j = i + 1; known && session->agents[i].peer && j < session->agent_count; j++) {
             const char *other = session->agents[j].info.instance;
             if (other && session->agents[j].peer && strcmp(mine, other) == 0)
                 absorb(session, i, j);

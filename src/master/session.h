@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "master/collect.h"
+#include "master/intake.h"
 #include "master/master.h"
 #include "model/clock_fit.h"
 #include "model/host_names.h"
@@ -91,12 +92,17 @@ struct master_agent {
     /* watch */
     struct rpc_call *watch;
     uint64_t watch_offset;
+    bool watch_missed;       /* not all that came on this stream was taken */
     int64_t heard_ns;        /* when it last said something; session_now() */
+    int64_t brought_ns;      /* when a record of its spool last came; likewise */
     int64_t retry_ns;        /* when to watch again; likewise */
     bool prepared;           /* it may hold a spool of this run */
     bool first_piece;        /* its last Prepare was the run's first */
     bool ended;              /* its spool was received whole, or it is lost */
     uint64_t received_bytes; /* payload at its sinks so far */
+    /* of its spool, beside what is of an end */
+    uint64_t told_bytes;  /* that it was told, and keeps there */
+    uint64_t taken_bytes; /* that came of it */
 };
 
 #define HOST_CHOICES_MAX 16
@@ -117,12 +123,15 @@ struct master_flow {
     char bind[2][ADDRESS_MAX];
     uint16_t port;
     uint8_t token[TOKEN_SIZE];
+    bool answered[2]; /* when it was prepared */
     bool ready[2];
     bool refused; /* cannot run */
     char error[256];
     struct end_report *report[2];       /* on the agent's clock; owned; NULL: none yet */
     struct capture_report *captured[2]; /* owned; NULL: none yet */
     bool capture_stands[2];             /* its file was written */
+    struct intake taken[2];
+    bool failure_told[2];
 };
 
 struct session {
@@ -143,7 +152,7 @@ struct session {
     struct collect *collect;
     struct prober *prober; /* NULL: none yet */
     size_t outstanding;    /* calls that session_settle() waits for */
-    size_t ends_ready, ends_over, ends_failed;
+    size_t ends_ready, ends_over;
     int64_t t0_ns;   /* 0: not started; the master's clock */
     bool may_retry;  /* another try follows if agents take the order to start too late */
     int64_t late_ns; /* nothing was started, as they did not take it in so long a time; else 0 */

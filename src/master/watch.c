@@ -3,40 +3,93 @@
  * agent_timeout_ns, one whose port refuses connections sooner. */
 #include "master/watch.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/record_check.h"
 #include "format/segment.h"
 #include "master/output.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
 #include "util/log.h"
 
+#define WHY_MAX    512 /* bytes of why an agent is lost, which it may have said itself */
 #define RETRY_NS   (250 * NS_PER_MS)
 #define REFUSED_NS (3 * NS_PER_S) /* a process that was killed does not come back with its run */
 
-__attribute__((format(printf, 2, 3))) static void lose(struct master_agent *agent, const char *why,
-                                                       ...)
+static void end_agent(struct master_agent *agent, const char *how, const char *why)
 {
     struct session *session = agent->session;
-    char text[384], event[sizeof agent->title + sizeof agent->spools + 500];
-    va_list args;
-    va_start(args, why);
-    vsnprintf(text, sizeof text, why, args);
-    va_end(args);
+    char event[sizeof agent->title + sizeof agent->spools + WHY_MAX + 128];
     agent->ended = true;
     free(agent->info.lost);
-    agent->info.lost = strdup(text);
+    agent->info.lost = strndup(why, WHY_MAX);
     snprintf(event, sizeof event,
-             "%s is lost: %s; its spool stays there%s%s: tcp-flowgen-%s-*.spool", agent->title,
-             text, agent->spools[0] ? ", in " : "", agent->spools, session->id);
+             "%s is %s: %.*s; its spool stays there%s%s: tcp-flowgen-%s-*.spool", agent->title, how,
+             WHY_MAX, why, agent->spools[0] ? ", in " : "", agent->spools, session->id);
     session_trouble(session, event);
+    if (agent->watch)
+        rpc_cancel(agent->watch);
+}
+
+static void lose(struct master_agent *agent, const char *why)
+{
+    end_agent(agent, "lost", why);
+}
+
+/* What it sends cannot be, and nothing more is taken from it. */
+static void give_up(struct master_agent *agent, const struct error *err)
+{
+    char why[sizeof *err], text[sizeof why + 64];
+    snprintf(text, sizeof text, "what stands at byte %llu of its spool cannot be: %s",
+             (unsigned long long)agent->watch_offset, error_text(err, why, sizeof why));
+    end_agent(agent, "given up", text);
 }
 
 /* ---- records ---- */
 
+static bool has_failed(const struct end_report *report)
+{
+    return report && report->status == END_FAILED;
+}
+
+/* Whether all got across, whatever an end says. */
+static bool came_whole(const struct master_flow *flow)
+{
+    struct flow_result result = {0};
+    for (int end = 0; end < 2; end++) {
+        result.has_report[end] = flow->report[end] != NULL;
+        if (flow->report[end])
+            result.report[end] = *flow->report[end];
+    }
+    flow_result_judge(&result);
+    return result.status == FLOW_COMPLETE;
+}
+
+static void tell_failures(struct session *session, uint32_t index)
+{
+    struct master_flow *flow = &session->flows[index];
+    const struct plan_flow *plan = &session->plan->flows[index];
+    const bool any = has_failed(flow->report[END_SRC]) || has_failed(flow->report[END_DST]);
+    const bool whole = any && came_whole(flow);
+    for (int end = 0; end < 2 && any && !whole; end++) {
+        if (!has_failed(flow->report[end]) || flow->failure_told[end])
+            continue;
+        flow->failure_told[end] = true;
+        log_warning("flow %d, %s end (%s): %s", plan->id, end == END_SRC ? "src" : "dst",
+                    session->plan->hosts[end == END_SRC ? plan->src : plan->dst].name,
+                    flow->report[end]->error);
+    }
+}
+
+void watch_tell_failures(struct session *session)
+{
+    for (uint32_t i = 0; i < session->plan->flow_count; i++)
+        tell_failures(session, i);
+}
+
+/* What one end calls a failure may be none to the other: both are heard. */
 static void take_report(struct session *session, const struct end_report *report)
 {
     struct master_flow *flow = &session->flows[report->flow];
@@ -47,13 +100,8 @@ static void take_report(struct session *session, const struct end_report *report
         return;
     *flow->report[report->end] = *report;
     session->ends_over++;
-    if (report->status != END_FAILED)
-        return;
-    session->ends_failed++;
-    const struct plan_flow *plan = &session->plan->flows[report->flow];
-    log_warning("flow %d, %s end (%s): %s", plan->id, report->end == END_SRC ? "src" : "dst",
-                session->plan->hosts[report->end == END_SRC ? plan->src : plan->dst].name,
-                report->error);
+    if (flow->report[!report->end])
+        tell_failures(session, report->flow);
 }
 
 static void take_capture(struct session *session, const struct capture_report *captured)
@@ -76,50 +124,61 @@ static void take_run_end(struct master_agent *agent, const struct spool_head *he
     session_trouble(agent->session, event);
 }
 
-static int take_host_rows(struct master_agent *agent, const struct spool_head *head,
-                          const ProtobufCBinaryData *record, struct error *err)
+static int check_owner(const struct master_agent *agent, const struct spool_head *head,
+                       struct error *err)
 {
-    struct session *session = agent->session;
-    int failed =
-        collect_add(session->collect, output_place(agent), head, record->data, record->len, err);
-    if (failed)
-        return failed;
-    return spool_record_host_rows(record->data, record->len, &agent->info.host,
-                                  host_series_limit(session->agent_count), err);
+    const struct session *session = agent->session;
+    const bool none = head->kind == SPOOL_PREPARE || head->kind == SPOOL_AXIS ||
+                      head->kind == SPOOL_RUN_END || head->kind == SPOOL_HOST;
+    if (none || (head->flow < session->plan->flow_count &&
+                 session_agent(session, head->flow, head->end) == agent))
+        return 0;
+    return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
 }
 
 /* It comes again if it could not be kept: what it says counts once. */
+static void take_before(struct session *session, const struct spool_head *head)
+{
+    if (head->kind == SPOOL_READY && !session->flows[head->flow].ready[head->end]) {
+        session->flows[head->flow].ready[head->end] = true;
+        session->ends_ready++;
+    } else if (head->kind == SPOOL_REPORT) {
+        take_report(session, &head->report);
+    } else if (head->kind == SPOOL_CAPTURED) {
+        take_capture(session, &head->captured);
+    }
+}
+
+/* Of what was kept: it does not come again. */
+static int take_after(struct master_agent *agent, const struct spool_head *head,
+                      const ProtobufCBinaryData *record, struct error *err)
+{
+    intake_count(agent, head, record->len);
+    if (head->kind == SPOOL_RUN_END)
+        take_run_end(agent, head);
+    if (head->kind != SPOOL_HOST)
+        return 0;
+    return spool_record_host_rows(record->data, record->len, &agent->info.host,
+                                  host_series_limit(agent->session->agent_count), err);
+}
+
+/* Nothing of it is used, or kept, before all of it was looked at. */
 static int take_record(struct master_agent *agent, const ProtobufCBinaryData *record,
                        struct error *err)
 {
     struct session *session = agent->session;
     struct spool_head head;
-    int failed = spool_record_head(record->data, record->len, &head, err);
+    int failed = record_check(record->data, record->len, &head, err);
+    if (!failed)
+        failed = check_owner(agent, &head, err);
+    if (!failed)
+        failed = intake_admit(agent, &head, record->len, clock_now(), err);
     if (failed)
         return failed;
-    if (head.kind == SPOOL_PREPARE || head.kind == SPOOL_AXIS ||
-        head.kind == SPOOL_RUN_END) { /* should only the part file be left */
-        failed = collect_add(session->collect, output_place(agent), &head, record->data,
-                             record->len, err);
-        if (!failed && head.kind == SPOOL_RUN_END)
-            take_run_end(agent, &head);
-        return failed;
-    }
-    if (head.kind == SPOOL_HOST)
-        return take_host_rows(agent, &head, record, err);
-    if (head.flow >= session->plan->flow_count ||
-        session_agent(session, head.flow, head.end) != agent)
-        return error_set(err, ERROR_AGENT, NULL, "a record of a flow that is not its own");
-    if (head.kind == SPOOL_READY && !session->flows[head.flow].ready[head.end]) {
-        session->flows[head.flow].ready[head.end] = true;
-        session->ends_ready++;
-    } else if (head.kind == SPOOL_REPORT) {
-        take_report(session, &head.report);
-    } else if (head.kind == SPOOL_CAPTURED) {
-        take_capture(session, &head.captured);
-    }
-    return collect_add(session->collect, output_place(agent), &head, record->data, record->len,
-                       err);
+    take_before(session, &head);
+    failed =
+        collect_add(session->collect, output_place(agent), &head, record->data, record->len, err);
+    return failed ? failed : take_after(agent, &head, record, err);
 }
 
 /* Our disk is full: the agent's spool keeps what was not taken, and it is asked for again from
@@ -134,6 +193,7 @@ static void get_stuck(struct master_agent *agent, const struct error *err)
         session_warn(session, warning);
     }
     session->stuck = true;
+    agent->watch_missed = true;
     rpc_cancel(agent->watch);
 }
 
@@ -144,23 +204,39 @@ static void get_going(struct session *session)
     session->stuck = false;
 }
 
-/* Takes the offset along, record by record.  False if this stream is of no use any more. */
-static bool take_records(struct master_agent *agent, const Tcpflowgen__WatchReply *reply)
+/* Takes the offset along, record by record, up to the spool's end.  False if this stream is of no
+ * use any more. */
+static bool take_records(struct master_agent *agent, const Tcpflowgen__WatchReply *reply,
+                         int64_t now_ns)
 {
-    for (size_t i = 0; i < reply->n_records; i++) {
+    for (size_t i = 0; i < reply->n_records && !agent->ended; i++) {
         struct error err = {0};
-        char text[sizeof err];
-        int failed = take_record(agent, &reply->records[i], &err);
+        const int failed = take_record(agent, &reply->records[i], &err);
         if (failed == ERROR_SYSTEM)
             get_stuck(agent, &err);
         else if (failed)
-            lose(agent, "%s", error_text(&err, text, sizeof text));
+            give_up(agent, &err);
         if (failed)
             return false;
         get_going(agent->session);
+        agent->brought_ns = now_ns;
         agent->watch_offset += segment_step(reply->records[i].len);
     }
     return true;
+}
+
+/* The stream is over.  A network may heal where a connection broke. */
+static void end_stream(struct master_agent *agent, const struct rpc_status *status, int64_t now_ns)
+{
+    const bool gone = status->nobody && now_ns - agent->heard_ns > REFUSED_NS;
+    agent->watch = NULL;
+    agent->retry_ns = now_ns + RETRY_NS;
+    if (agent->ended)
+        return;
+    if (status->code == RPC_OK && !agent->watch_missed)
+        lose(agent, "it ended the stream of its samples before their end");
+    else if (status->code == RPC_NOT_FOUND || gone)
+        lose(agent, status->text);
 }
 
 static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
@@ -168,22 +244,18 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
 {
     struct master_agent *agent = arg;
     int64_t now = session_now(agent->session);
-    (void)call;
     if (!message) {
-        agent->watch = NULL;
-        agent->retry_ns = now + RETRY_NS;
-        /* Not a connection that broke, which a network does that may heal. */
-        bool gone = status->nobody && now - agent->heard_ns > REFUSED_NS;
-        if (!agent->ended && (status->code == RPC_NOT_FOUND || gone))
-            lose(agent, "%s", status->text);
+        end_stream(agent, status, now);
         return;
     }
     const Tcpflowgen__WatchReply *reply = (const Tcpflowgen__WatchReply *)message;
     agent->heard_ns = now;
     agent->received_bytes = reply->received_bytes;
-    if (agent->ended || reply->offset != agent->watch_offset)
-        return;
-    if (take_records(agent, reply))
+    if (agent->ended) /* there is nothing behind the end */
+        rpc_cancel(call);
+    else if (reply->offset != agent->watch_offset)
+        agent->watch_missed = true;
+    else if (take_records(agent, reply, now))
         agent->watch_offset = reply->next_offset;
 }
 
@@ -195,6 +267,7 @@ static void watch(struct master_agent *agent)
     request.run = agent->session->id;
     request.secret = session_secret(agent->session);
     request.offset = agent->watch_offset;
+    agent->watch_missed = false;
     agent->watch = rpc_start(agent->peer, &agent_methods[AGENT_WATCH], &request.base, -1, false,
                              on_watch, agent);
 }
@@ -215,18 +288,25 @@ void watch_start(struct session *session)
 void watch_tend(struct session *session)
 {
     const int64_t now_ns = session_now(session), timeout = session->options->agent_timeout_ns;
+    char silent[64];
+    snprintf(silent, sizeof silent, "nothing heard from it for %lld s",
+             (long long)(timeout / NS_PER_S));
     for (size_t i = 0; i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (agent->ended)
             continue;
-        if (now_ns - agent->heard_ns > timeout) {
-            lose(agent, "nothing heard from it for %lld s", (long long)(timeout / NS_PER_S));
-            if (agent->watch)
-                rpc_cancel(agent->watch);
-        } else if (!agent->watch && now_ns >= agent->retry_ns) {
+        if (now_ns - agent->heard_ns > timeout)
+            lose(agent, silent);
+        else if (!agent->watch && now_ns >= agent->retry_ns)
             watch(agent);
-        }
     }
+}
+
+void watch_give_up(struct session *session, int64_t since_ns)
+{
+    for (size_t i = 0; i < session->agent_count; i++)
+        if (!session->agents[i].ended && session->agents[i].brought_ns < since_ns)
+            lose(&session->agents[i], "it did not deliver its last samples in time");
 }
 
 static bool no_streams(struct session *session)

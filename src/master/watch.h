@@ -10,6 +10,13 @@ void watch_start(struct session *session);
 /* Watches again where a stream broke, and gives up agents that were silent too long. */
 void watch_tend(struct session *session);
 
+/* Gives up all agents whose spools are not here, and of which nothing came since then. */
+void watch_give_up(struct session *session, int64_t since_ns);
+
+/* Logs what failed of flows that are not complete, unless it was.  It is done by itself as soon as
+ * both ends were heard. */
+void watch_tell_failures(struct session *session);
+
 /* Ends all streams now, and waits for that. */
 void watch_end(struct session *session);
 

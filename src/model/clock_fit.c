@@ -162,6 +162,12 @@ int64_t clock_fit_to_master(const struct clock_fit *fit, int64_t agent_ns)
     return ns_clamp(agent_ns - offset_at(fit, agent_ns));
 }
 
+int64_t clock_fit_to_axis(const struct clock_fit *fit, int64_t agent_ns, int64_t t0_ns)
+{
+    const wide_ns far = CLOCK_FAR_NS, t_ns = agent_ns - offset_at(fit, agent_ns) - t0_ns;
+    return (int64_t)(t_ns > far ? far : t_ns < -far ? -far : t_ns);
+}
+
 int64_t clock_fit_to_agent(const struct clock_fit *fit, int64_t master_ns)
 {
     struct piece piece = piece_of(fit, master_ns, true);

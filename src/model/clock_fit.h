@@ -70,6 +70,10 @@ struct clock_fit clock_fit(const struct clock_point *points, size_t count, uint3
 
 int64_t clock_fit_to_master(const struct clock_fit *fit, int64_t agent_ns);
 int64_t clock_fit_to_agent(const struct clock_fit *fit, int64_t master_ns);
+/* From the agent's clock to an axis whose 0 is t0_ns of the master's; within CLOCK_FAR_NS of it,
+ * whatever the agent says, as result files have no times beyond. */
+#define CLOCK_FAR_NS (INT64_C(1) << 62)
+int64_t clock_fit_to_axis(const struct clock_fit *fit, int64_t agent_ns, int64_t t0_ns);
 /* The rate at a moment of the agent's clock, as of struct clock_fit. */
 double clock_fit_rate(const struct clock_fit *fit, int64_t agent_ns);
 

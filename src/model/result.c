@@ -219,12 +219,12 @@ void end_report_to_axis(struct end_report *report, const struct clock_fit *fit, 
 {
     for (int t = 0; t < END_TIMES; t++)
         if (report->times & (1u << t))
-            report->at[t] = clock_fit_to_master(fit, report->at[t]) - t0_ns;
+            report->at[t] = clock_fit_to_axis(fit, report->at[t], t0_ns);
     for (int i = 0; i < READINGS; i++) {
         struct reading *reading = &report->reading[i];
         if (reading->info_length)
-            reading->t_ns = clock_fit_to_master(fit, reading->t_ns) - t0_ns;
+            reading->t_ns = clock_fit_to_axis(fit, reading->t_ns, t0_ns);
         if (reading->worker_ns)
-            reading->worker_ns = clock_fit_to_master(fit, reading->worker_ns) - t0_ns;
+            reading->worker_ns = clock_fit_to_axis(fit, reading->worker_ns, t0_ns);
     }
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "format/results_reader.h"
+#include "model/ns.h"
 #include "report/flow_goodput.h"
 #include "report/over_repeats.h"
 #include "report/run_sets.h"
@@ -125,7 +126,8 @@ static void add_gaps(struct flow_summary *flow, struct figures *figures, enum fl
 {
     struct gap *longest = &flow->gap[end];
     for (size_t i = 0; i < rows->count; i++) {
-        const struct gap gap = {figures->sampled_ns[end], rows->t_ns[i] - figures->sampled_ns[end]};
+        const int64_t last = figures->sampled_ns[end];
+        const struct gap gap = {last, ns_clamp((wide_ns)rows->t_ns[i] - last)};
         if (figures->sampled[end] && gap.ns > longest->ns)
             *longest = gap;
         figures->sampled[end] = true;

@@ -10,7 +10,7 @@
 #include "rpc/rpc_gate.h"
 #include "util/clock.h"
 
-#define EVENTS_A_TURN 256 /* a flood must not starve the caller */
+#define EVENTS_A_TURN 256 /* a flood must not starve the caller, nor one of large messages */
 #define WAIT_NS       NS_PER_S
 
 struct rpc_timer {
@@ -124,7 +124,7 @@ int rpc_loop_run(struct rpc_loop *loop, int timeout_ms)
     const int64_t until = rpc_after_ms(timeout_ms);
     int handled = 0, timers = 0;
     rpc_loop_now(loop); /* the caller may have been away for long */
-    while (handled < EVENTS_A_TURN) {
+    while (handled < EVENTS_A_TURN && !(handled && timeout_ms > 0 && clock_now() >= until)) {
         grpc_event event = next_event(loop, handled ? 0 : until);
         const bool is_event = event.type == GRPC_OP_COMPLETE;
         if (is_event)

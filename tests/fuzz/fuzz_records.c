@@ -2,6 +2,7 @@
  * makes of it. */
 #include "format/message.h"
 #include "format/packets_record.h"
+#include "format/record_check.h"
 #include "format/spool_record.h"
 #include "fuzz.h"
 #include "proto/agent.pb-c.h"
@@ -71,6 +72,18 @@ static void read_rows(const uint8_t *data, size_t size)
     series_fini(&series);
 }
 
+/* What is taken in, its readers take. */
+static void read_checked(const uint8_t *data, size_t size)
+{
+    struct spool_head head;
+    struct series series = {0};
+    if (record_check(data, size, &head, NULL) == 0 && head.kind == SPOOL_SAMPLES) {
+        FUZZ_ASSERT(spool_record_rows(data, size, &series, NULL) == 0);
+        FUZZ_ASSERT(series.count == head.rows);
+    }
+    series_fini(&series);
+}
+
 static void read_prepare(const uint8_t *data, size_t size)
 {
     Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
@@ -88,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned sum = 0;
     spool_record_head(data, size, &head, NULL);
     read_rows(data, size);
+    read_checked(data, size);
     read_prepare(data, size);
     for (int twice = 0; twice < 2; twice++)
         spool_record_host_rows(data, size, &host, 8192, NULL);

@@ -126,11 +126,34 @@ static void test_a_router_is_not_compared(void **state)
     fini(&fixture);
 }
 
+/* Nor are there more warnings than anybody reads, or longer ones. */
+static void test_many_are_counted(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    static char value[5000];
+    memset(value, 'v', sizeof value - 1);
+    init(&fixture, NULL, 0);
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "setting.%d", i);
+        for (int a = 0; a < 2; a++)
+            machine_add_setting(&fixture.agents[a].info.about, name, a ? "short" : value);
+    }
+    assert_int_equal(compare_machines(&fixture.session), 100);
+    const struct run_info *run = &fixture.session.run;
+    assert_int_equal(run->warning_count, 65);
+    assert_true(strlen(run->warnings[0]) < 300);
+    assert_string_equal(run->warnings[64], "36 more settings of the agents differ");
+    fini(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_router_is_not_compared),
         cmocka_unit_test(test_one_setting),
+        cmocka_unit_test(test_many_are_counted),
         cmocka_unit_test(test_nothing_is_said_twice),
         cmocka_unit_test(test_who_has_no_part_is_not_compared),
     };

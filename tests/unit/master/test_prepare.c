@@ -60,6 +60,7 @@ static void answer(struct fixture *fixture, uint32_t flow, uint32_t end, uint32_
     ready.port = port;
     ready.error = (char *)error;
     Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
+    reply.interval_ns = INTERVAL_NS;
     reply.ends = &pointer;
     reply.n_ends = 1;
     prepare_take(&fixture->agents[1], &reply.base);
@@ -72,7 +73,6 @@ static void test_its_own(void **state)
     init(&fixture);
     answer(&fixture, 0, END_DST, 4711, "");
     assert_int_equal(fixture.flows[0].port, 4711);
-    answer(&fixture, 1, END_SRC, 0, "");
     assert_int_equal(fixture.problems.count, 0);
     answer(&fixture, 1, END_SRC, 0, "no such algorithm");
     assert_int_equal(fixture.problems.count, 1);
@@ -109,6 +109,63 @@ static void test_what_it_must_not_say(void **state)
     }
 }
 
+static void test_nothing_twice(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    init(&fixture);
+    answer(&fixture, 0, END_DST, 4711, "");
+    answer(&fixture, 0, END_DST, 4712, "");
+    assert_int_equal(fixture.flows[0].port, 4711);
+    assert_int_equal(fixture.problems.count, 1);
+    assert_true(fixture.agents[1].refused);
+    error_list_fini(&fixture.problems);
+}
+
+static void test_intervals(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t asked, told;
+        bool taken;
+    } rows[] = {
+        {0, INTERVAL_NS, true},
+        {0, INTERVAL_MIN_NS, true},
+        {0, INTERVAL_MAX_NS, true},
+        {0, INTERVAL_MIN_NS - 1, false},
+        {0, 0, false},
+        {0, INTERVAL_MAX_NS + 1, false},
+        {0, INT64_MIN, false},
+        {INTERVAL_NS, INTERVAL_NS, true},
+        {INTERVAL_NS, INTERVAL_MIN_NS, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture fixture;
+        init(&fixture);
+        fixture.plan.interval_ns = rows[i].asked;
+        Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
+        reply.interval_ns = rows[i].told;
+        prepare_take(&fixture.agents[1], &reply.base);
+        assert_int_equal(fixture.agents[1].refused, !rows[i].taken);
+        error_list_fini(&fixture.problems);
+    }
+}
+
+/* Of an answer without end. */
+static void test_lines_are_bounded(void **state)
+{
+    (void)state;
+    static char lines[1 << 20];
+    struct fixture fixture;
+    init(&fixture);
+    memset(lines, '\n', sizeof lines - 1);
+    memcpy(lines, "one\ntwo", 7);
+    answer(&fixture, 0, END_DST, 0, lines);
+    assert_int_equal(fixture.problems.count, 16);
+    assert_string_equal(fixture.problems.items[1].what, "B (agent b): two");
+    error_list_fini(&fixture.problems);
+}
+
 /* B's kernel remembers so many peers, of which every other matters. */
 static void remember(struct fixture *fixture, size_t count, bool flushed)
 {
@@ -122,6 +179,7 @@ static void remember(struct fixture *fixture, size_t count, bool flushed)
         pointers[i] = &metrics[i];
     }
     Tcpflowgen__PrepareReply reply = TCPFLOWGEN__PREPARE_REPLY__INIT;
+    reply.interval_ns = INTERVAL_NS;
     reply.metrics = pointers;
     reply.n_metrics = count;
     reply.metrics_flushed = flushed;
@@ -160,9 +218,9 @@ static void test_what_a_kernel_remembers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_its_own),
-        cmocka_unit_test(test_what_it_must_not_say),
-        cmocka_unit_test(test_what_a_kernel_remembers),
+        cmocka_unit_test(test_its_own),           cmocka_unit_test(test_what_it_must_not_say),
+        cmocka_unit_test(test_nothing_twice),     cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_lines_are_bounded), cmocka_unit_test(test_what_a_kernel_remembers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
