@@ -78,7 +78,8 @@ static int report(const struct recover_arguments *given, const struct recover_ou
         say_error("", &err);
         return EXIT_FLOWS;
     }
-    return outcome->partial || outcome->failed || outcome->lost ? EXIT_FLOWS : EXIT_FINE;
+    const bool whole = !outcome->partial && !outcome->failed && !outcome->lost && !outcome->broken;
+    return whole ? EXIT_FINE : EXIT_FLOWS;
 }
 
 static int check_options(const struct recover_arguments *given, struct error *err)
@@ -166,8 +167,8 @@ const struct command command_recover = {
              "The part file of a master that was killed may be one of them.  The spools stay.\n"
              "Of a directory, without --output, it lists the spools there by their runs.\n"
              "\n"
-             "Exit status: 0 all flows ran to their end, 1 some did not or a spool is missing,\n"
-             "2 wrong usage, or no spools of one run.\n",
+             "Exit status: 0 all flows ran to their end, 1 some did not, or a spool is\n"
+             "missing or has broken records, 2 wrong usage, or no spools of one run.\n",
     .operand = "SPOOL...",
     .operand_place = PLACE(spools),
     .options = {STYLE_GNU, rows, COUNT_OF(rows)},

@@ -65,7 +65,7 @@ static int next_piece(void *arg, enum flow_end end, const struct series **piece,
     struct clock_fit fit = fit_of(source->r, source->r->flows[source->flow]->agent[end]);
     int got = read_pieces(source, &source->next[end], source->end[end], err);
     for (size_t i = 0; got > 0 && i < series->count; i++)
-        series->t_ns[i] = clock_fit_to_master(&fit, series->t_ns[i]);
+        series->t_ns[i] = clock_fit_to_axis(&fit, series->t_ns[i], 0);
     *piece = series;
     return got;
 }
@@ -145,7 +145,7 @@ static void put_on_axis(struct run_agent *agent)
 {
     for (size_t i = 0; i < agent->host.count; i++) {
         int64_t *t_ns = &host_series_row(&agent->host, i)[HOST_t_ns];
-        *t_ns = clock_fit_to_master(&agent->clock, *t_ns);
+        *t_ns = clock_fit_to_axis(&agent->clock, *t_ns, 0);
     }
 }
 
@@ -239,6 +239,7 @@ int recover_run(const char *const *spools, size_t count, const char *output,
     if (!failed)
         failed = write_results(&r, output, outcome, err);
     outcome->mixed = r.mixed;
+    outcome->broken = r.broken;
     recovered_fini(&r);
     return failed;
 }

@@ -11,6 +11,7 @@
 struct recover_outcome {
     uint64_t complete, partial, failed; /* flows */
     size_t warnings, lost; /* of the run; agents whose spools are not here, or not whole */
+    size_t broken;         /* records that are left out */
     bool mixed;            /* the files are of several runs: see survey.h */
 };
 

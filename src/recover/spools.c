@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "format/message.h"
+#include "format/record_check.h"
 #include "format/result_message.h"
 #include "model/host_names.h"
 #include "model/scenario.h"
 #include "proto/agent.pb-c.h"
 #include "recover/parties.h"
 
-#define FILES_MAX 4096
-#define LINK_SIZE 8 /* that the master's part file has before each record: its first byte is 0 */
+#define FILES_MAX   4096
+#define BROKEN_TOLD 8
+#define LINK_SIZE   8 /* that the master's part file has before each record: its first byte is 0 */
 
 static int no_memory(struct error *err)
 {
@@ -209,9 +211,9 @@ static int take_prepare(struct recovered *r, struct recover_file *file, const ui
                         size_t size, bool spool, struct error *err)
 {
     Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
-    if (!prepare)
-        return 0; /* what follows is of use all the same */
     int failed = 0;
+    if (!prepare)
+        return error_set(err, ERROR_INPUT, NULL, "what was prepared cannot be read");
     if (prepare->about)
         failed = take_about(r, prepare->about, segment_path(file->segment), err);
     if (!failed)
@@ -296,6 +298,8 @@ static int take_host_rows(struct recovered *r, uint32_t number, bool spool, cons
     return spool_record_host_rows(data, size, host, limit, err) == ERROR_SYSTEM ? ERROR_SYSTEM : 0;
 }
 
+/* ERROR_INPUT: the record is broken, and what follows is of use all the same; else it is the end.
+ */
 static int take_record(struct recovered *r, struct recover_piece *piece,
                        const struct buffer *record, struct error *err)
 {
@@ -304,8 +308,9 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
     size_t size;
     struct spool_head head;
     spool_skip_link(record, &data, &size);
-    if (spool_record_head(data, size, &head, NULL))
-        return 0; /* its checksum is right: of a newer version */
+    const int failed = record_check(data, size, &head, err);
+    if (failed)
+        return failed;
     if (head.kind == SPOOL_PREPARE)
         return take_prepare(r, file, data, size, data == record->data, err);
     if (file->doubled)
@@ -320,7 +325,9 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
         return 0;
     struct recover_flow *flow = flow_at(r, head.flow);
     if (!flow)
-        return head.flow < SCENARIO_FLOWS_MAX ? no_memory(err) : 0;
+        return head.flow < SCENARIO_FLOWS_MAX
+                   ? no_memory(err)
+                   : error_set(err, ERROR_INPUT, NULL, "no run has a flow %u", head.flow);
     if (head.kind == SPOOL_REPORT) {
         take_report(flow, &head);
         return 0;
@@ -332,6 +339,42 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
 }
 
 /* ---- files ---- */
+
+/* The first few of a file are named. */
+static int leave_out(struct recovered *r, struct recover_file *file, uint64_t at, const char *why,
+                     struct error *err)
+{
+    char text[700];
+    r->broken++;
+    if (file->broken++ >= BROKEN_TOLD)
+        return 0;
+    snprintf(text, sizeof text, "%.256s: the record at byte %" PRIu64 " is left out: %s",
+             segment_path(file->segment), at, why);
+    return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
+}
+
+static int tell_others(struct recovered *r, const struct recover_file *file, struct error *err)
+{
+    char text[400];
+    if (file->broken <= BROKEN_TOLD)
+        return 0;
+    snprintf(text, sizeof text, "%.256s: %zu more records are broken and left out",
+             segment_path(file->segment), file->broken - BROKEN_TOLD);
+    return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
+}
+
+/* Whether a record that cannot be read is one of its own: what stands behind it can, or it is the
+ * last, and ends with the file. */
+static bool ends_soundly(struct segment *segment, uint64_t offset, struct buffer *record,
+                         uint64_t *next)
+{
+    uint64_t behind;
+    if (!segment_skip(segment, offset, next))
+        return false;
+    if (*next == segment_size(segment))
+        return offset > 0;
+    return segment_read(segment, *next, record, &behind, NULL) > 0;
+}
 
 /* An agent that was killed may have left half a record. */
 static int warn_broken(struct recovered *r, const char *path, uint64_t at, uint64_t size,
@@ -353,25 +396,42 @@ static int no_spool(const char *path, struct error *err)
         "file that its master kept (tcp-flowgen-RUN.part beside the results)");
 }
 
+/* The record at piece->offset, which goes on to the next. */
+static int read_record(struct recovered *r, struct recover_piece *piece, struct buffer *record,
+                       struct error *err)
+{
+    struct recover_file *file = &r->files[piece->file];
+    const uint64_t at = piece->offset, size = segment_size(file->segment);
+    struct error why = {0};
+    uint64_t next = size;
+    int failed = 0;
+    if (segment_read(file->segment, at, record, &next, NULL) > 0) {
+        failed = take_record(r, piece, record, &why);
+        if (failed == ERROR_INPUT && !r->mixed)
+            failed = leave_out(r, file, at, why.what, err);
+        else if (failed && err)
+            *err = why;
+    } else if (ends_soundly(file->segment, at, record, &next)) {
+        failed = leave_out(r, file, at, "its checksum is wrong", err);
+    } else {
+        failed = at ? warn_broken(r, segment_path(file->segment), at, size, err)
+                    : no_spool(segment_path(file->segment), err);
+        next = size;
+    }
+    piece->offset = next;
+    return failed;
+}
+
 static int read_file(struct recovered *r, size_t index, struct error *err)
 {
     struct segment *segment = r->files[index].segment;
-    const uint64_t size = segment_size(segment);
     struct recover_piece piece = {.file = (uint16_t)index};
     struct buffer record = {0};
-    int failed = 0;
-    while (!failed && piece.offset < size) {
-        uint64_t next;
-        struct error broken;
-        if (segment_read(segment, piece.offset, &record, &next, &broken) <= 0) {
-            failed = warn_broken(r, segment_path(segment), piece.offset, size, err);
-            break;
-        }
-        failed = take_record(r, &piece, &record, err);
-        piece.offset = next;
-    }
-    if (!failed && piece.offset == 0)
-        failed = no_spool(segment_path(segment), err);
+    int failed = segment_size(segment) ? 0 : no_spool(segment_path(segment), err);
+    while (!failed && piece.offset < segment_size(segment))
+        failed = read_record(r, &piece, &record, err);
+    if (!failed)
+        failed = tell_others(r, &r->files[index], err);
     buffer_fini(&record);
     return failed;
 }

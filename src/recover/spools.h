@@ -19,6 +19,7 @@ struct recover_file {
     struct segment *segment;
     uint32_t agent; /* whose spool it is; AGENT_UNKNOWN: a part file, or it does not say */
     bool doubled;   /* another file is the same agent's, and longer */
+    size_t broken;  /* records that are left out */
 };
 
 struct recover_agent {
@@ -49,6 +50,7 @@ struct recovered {
     struct run_info run;
     bool described; /* run says what the master knew */
     bool mixed;     /* why it was refused: files of several runs */
+    size_t broken;  /* records of all files that are left out */
     struct recover_agent *agents;
     size_t agent_count;          /* as run has */
     struct recover_flow **flows; /* by index; NULL: nothing is said of it */
