@@ -52,12 +52,13 @@ class Relay(grpc.GenericRpcHandler):
         return self.stream(details.method) if name in STREAMS else None
 
 
-def main(listen, agent):
+def main(listen, agent, relay=Relay):
     server = grpc.server(futures.ThreadPoolExecutor(16))
-    server.add_generic_rpc_handlers((Relay(grpc.insecure_channel(agent)),))
+    server.add_generic_rpc_handlers((relay(grpc.insecure_channel(agent)),))
     server.add_insecure_port(listen)
     server.start()
     threading.Event().wait()
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
