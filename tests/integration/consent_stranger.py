@@ -4,7 +4,7 @@ usage: consent_stranger.py < REQUEST
 
 REQUEST is JSON, a list of calls, each [address, "Prepare", {fields}] or another method.  In Prepare
 `ends` may be {"count": N, fields}: N ends, which differ in their flow, and with "ports" in the ports
-from peer_port on, in pieces of 4000.  "port_of": I is the port that the answer to call I told.
+from peer_port on, in pieces of 2000.  "port_of": I is the port that the answer to call I told.
 Prints a line of JSON for each call, or piece of it: [code, {text of an answer's end: how often}] or
 [code, text].
 """
@@ -16,7 +16,7 @@ import sys
 import protocol
 from google.protobuf import json_format
 
-PIECE = 4000
+PIECE = 2000
 TIMEOUT = 60  # s
 RUN = "feedbeef" * 4
 

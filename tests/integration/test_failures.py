@@ -497,7 +497,7 @@ def slow_agent(bed):
 
 
 def disk_of_agent_full(bed):
-    disk = Disk(bed, "2m")
+    disk = Disk(bed, "4m")
     bed.start("B", under=disk.under, spool=disk.inside)
     master = bed.master({"duration": "2s"}, {"duration": "2s"}, flags=("-i", "1ms")).moves()
     disk.fill()
@@ -587,9 +587,9 @@ def master_paused(bed):
 def agent_paused(bed):
     """For longer than a call to it may take, and for less than it may be silent."""
     master = bed.master({"duration": "8s"}).moves()
-    bed.agents["A"].process.signal(signal.SIGSTOP)
+    bed.agents["A"].signal(signal.SIGSTOP)
     time.sleep(6)
-    bed.agents["A"].process.signal(signal.SIGCONT)
+    bed.agents["A"].signal(signal.SIGCONT)
     return master.done()
 
 

@@ -167,7 +167,7 @@ def test_tiny_disk_for_the_spool(lab):
     folder, where = lab.directory, lab.namespace("disk")
     wrapper = [*tiny_disk(folder, "256k"), "env", f"STATE_DIRECTORY={folder}/disk"]
     outcome = run(lab, where, *wrapper, flags=("-i", "1ms"), duration="10s").must(3)
-    needed = r"[AB] \(agent [AB]:1\), [AB] \(agent [AB]:1\): its spool may need \S+ MB, and there are \S+ kB: \S+/disk: spools leave .* .make room there, .* --spool"
+    needed = r"[AB] \(agent [AB]:1\), [AB] \(agent [AB]:1\): its spool may need \S+ MB, and there are \S+ kB: \S+/disk: spools may have \S+ kB there .half of the disk.*--spool-max"
     assert re.search(needed, outcome.stderr)
     shutil.rmtree(folder / "left")
     complete(run(lab, where, *wrapper, flags=("-i", "10ms")))
