@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/errand.h"
+#include "agent/own_process.h"
 #include "agent/refusals.h"
 #include "agent/seed_service.h"
 #include "agent/service.h"
@@ -163,7 +164,7 @@ int agent_run(const struct agent_options *given, struct error *err)
     uint16_t port = 0;
     struct refusals refusals = {.loop = NULL};
     const struct rpc_listening listening = {&options->listen, &options->trusted, refusals_log,
-                                            &refusals};
+                                            &refusals, own_process_reserve()};
     signals_block();
     int failed = rpc_loop_create(&agent->loop, err);
     refusals.loop = agent->loop;

@@ -12,10 +12,11 @@
 #define PIECE_ENDS    2000u /* in one call: an agent takes some milliseconds for them */
 #define HOSTS_SAMPLED 64u   /* that a first piece names beside those of its ends, at most */
 #define HOSTS_MAX     (2 * PIECE_ENDS + HOSTS_SAMPLED)
-#define PIECE_BYTES   (768u << 10) /* of ends, hosts and agents: no more are added behind that */
-#define SCENARIO_MAX  (512u << 10) /* bytes of it that spools keep */
-#define WARNINGS_MAX  (64u << 10)  /* bytes of them that spools keep */
-#define FIELD_BYTES   8u           /* in front of a message within another, at most */
+#define PIECE_BYTES \
+    (768u << 10) /* of the run, ends, hosts, agents: no more are added behind that */
+#define SCENARIO_MAX (384u << 10) /* bytes of it that spools keep */
+#define WARNINGS_MAX (64u << 10)  /* bytes of them that spools keep */
+#define FIELD_BYTES  8u           /* in front of a message within another, at most */
 
 /* One piece: what goes over the wire, and the model it points into. */
 struct prepare_piece {
@@ -243,8 +244,10 @@ const Tcpflowgen__PrepareRequest *prepare_piece_next(struct prepare_piece *piece
     const bool first = !agent->prepared;
     begin(piece, agent);
     Tcpflowgen__RunAgent *own = name_agent(piece, agent);
-    if (first)
+    if (first) {
         name_sampled(piece, agent);
+        piece->bytes += piece->about ? tcpflowgen__run__get_packed_size(piece->about) : 0;
+    }
     add_ends(piece, agent, end, next);
     if (piece->request.n_ends == 0 && !(first && agent->sampled)) /* a run of its own, without */
         return NULL;

@@ -4,11 +4,12 @@
 #define MASTER_PREPARE_PIECE_H
 
 #include "master/session.h"
+#include "rpc/rpc.h"
 #include "proto/agent.pb-c.h"
 
 /* Bytes of a piece at most: PIECE_BYTES of ends and hosts and the last of these, and in the first
  * piece what is known of run and agent. */
-#define PIECE_MAX (2u << 20)
+#define PIECE_MAX RPC_SHARE
 
 struct prepare_piece; /* opaque */
 

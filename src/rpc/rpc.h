@@ -47,6 +47,8 @@ enum rpc_code {
     RPC_UNAVAILABLE = 14,
 };
 
+/* Bytes of requests under way that cannot have a connection cut, whatever others do. */
+#define RPC_SHARE       (5u << 18)
 #define RPC_MESSAGE_MAX (4 << 20) /* larger messages are refused, both ways */
 
 /* ---- loop ---- */
@@ -109,9 +111,12 @@ struct rpc_listening {
     const struct users *trusted;
     rpc_refused *refused; /* may be NULL */
     void *arg;
+    size_t descriptors; /* that are kept for connections: with fewer than RPC_SERVER_DESCRIPTORS
+                           fewer are served, in proportion, but RPC_CONNECTIONS_MIN; 0: all */
 };
 
 #define RPC_CONNECTIONS_MAX 256
+#define RPC_CONNECTIONS_MIN 8
 #define RPC_YIELDED_MAX     64 /* that gave way, and gRPC has not closed yet */
 #define RPC_LEAVING_MAX     64 /* that were refused, and are read until their words have arrived */
 /* What they take of descriptors at most: one that is served has its own and a pair (rpc_relay.h).

@@ -68,6 +68,7 @@ struct rpc_door {
     size_t listening;         /* of them are watched */
     struct arrival *arrivals; /* that wait or leave */
     struct passage *passages;
+    size_t most; /* connections that it serves */
     struct rpc_load load;
     struct rpc_refusals refusals;
     struct rpc_guests guests;
@@ -250,7 +251,7 @@ static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
     why[0] = '\0';
     if (is_scarce(arrival->watch.fd))
         snprintf(why, RPC_WHY_MAX, "%s", no_descriptors);
-    else if ((!of_key && count <= RPC_CONNECTIONS_MAX) || gives_way(arrival, of_key ? key : NULL))
+    else if ((!of_key && count <= door->most) || gives_way(arrival, of_key ? key : NULL))
         return true;
     else if (of_key)
         snprintf(why, RPC_WHY_MAX,
@@ -258,8 +259,8 @@ static bool has_room(struct arrival *arrival, char why[RPC_WHY_MAX])
                  "that hold them",
                  OF_ONE_KEY_MAX, key);
     else
-        snprintf(why, RPC_WHY_MAX, "the agent has %d connections already: wait until one ends",
-                 RPC_CONNECTIONS_MAX);
+        snprintf(why, RPC_WHY_MAX, "the agent has %zu connections already: wait until one ends",
+                 door->most);
     return false;
 }
 
@@ -433,12 +434,21 @@ static void drain(void *arg)
     draining->done = !draining->door->passages;
 }
 
+static size_t connections_of(size_t descriptors)
+{
+    if (!descriptors || descriptors >= RPC_SERVER_DESCRIPTORS)
+        return RPC_CONNECTIONS_MAX;
+    const size_t most = descriptors * RPC_CONNECTIONS_MAX / RPC_SERVER_DESCRIPTORS;
+    return most > RPC_CONNECTIONS_MIN ? most : RPC_CONNECTIONS_MIN;
+}
+
 static struct rpc_door *new_door(struct rpc_loop *loop, const struct rpc_listening *how)
 {
     struct rpc_door *door = calloc(1, sizeof *door);
     if (!door)
         return NULL;
     door->loop = loop;
+    door->most = connections_of(how->descriptors);
     door->load = (struct rpc_load){.most = RPC_CONNECTIONS_MAX * RPC_SHARE};
     if (how->trusted)
         door->trusted = *how->trusted;

@@ -14,9 +14,6 @@
 
 #include "rpc/rpc.h"
 
-/* Bytes of requests that each may have under way: a master has up to 1 MiB. */
-#define RPC_SHARE (5u << 18)
-
 struct rpc_guest {
     int fd;          /* gRPC's end */
     uint64_t cookie; /* the kernel's number of the socket, never used again */

@@ -55,8 +55,9 @@ static void on_refused(void *arg, const struct rpc_caller *caller, const char *w
     snprintf(door->why, sizeof door->why, "%s", why);
 }
 
-/* Serves anew, these users besides. */
-static void open_at(struct door *door, const struct endpoint *at, const char *also)
+/* Serves anew, these users besides; with so many descriptors, 0: all. */
+static void open_with(struct door *door, const struct endpoint *at, const char *also,
+                      size_t descriptors)
 {
     struct pair *pair = &door->pair;
     struct error err = {0};
@@ -67,12 +68,17 @@ static void open_at(struct door *door, const struct endpoint *at, const char *al
     users_add_own(&door->trusted);
     if (also)
         assert_int_equal(users_add(&door->trusted, also, &err), 0);
-    const struct rpc_listening how = {at, &door->trusted, on_refused, door};
+    const struct rpc_listening how = {at, &door->trusted, on_refused, door, descriptors};
     assert_int_equal(
         rpc_server_create(&pair->server, pair->loop, &pair->service, &how, &pair->port, &err), 0);
     struct endpoint to = *at;
     to.port = pair->port;
     assert_int_equal(rpc_peer_create(&pair->peer, pair->loop, &to, NULL, &err), 0);
+}
+
+static void open_at(struct door *door, const struct endpoint *at, const char *also)
+{
+    open_with(door, at, also, 0);
 }
 
 static void open_door(struct door *door, const char *also)
@@ -397,6 +403,23 @@ static void test_only_so_many_of_one_user(void **state)
     }
     disperse(fds + 1, OF_ONE - 1);
     await_descriptors(&door, before + OF_SERVED);
+    pair_fini(&door.pair);
+}
+
+/* Where few descriptors are kept for them, ends need the others. */
+static void test_fewer_where_descriptors_are_few(void **state)
+{
+    (void)state;
+    struct door door;
+    const struct endpoint at = {.host = "127.0.0.1"};
+    const unsigned most = RPC_CONNECTIONS_MAX / 16;
+    int fds[RPC_CONNECTIONS_MAX / 16];
+    open_with(&door, &at, NULL, RPC_SERVER_DESCRIPTORS / 16);
+    crowd(&door, fds, most, NULL, true);
+    struct answer answer = pair_clock(&door.pair);
+    assert_int_equal(answer.code, RPC_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(answer.text, "16 connections already"));
+    disperse(fds, most);
     pair_fini(&door.pair);
 }
 
@@ -793,6 +816,7 @@ int main(void)
         cmocka_unit_test(test_slow_ones_end_after_5_s),
         cmocka_unit_test(test_only_so_many_calls_of_a_connection),
         cmocka_unit_test(test_only_so_many_of_one_user),
+        cmocka_unit_test(test_fewer_where_descriptors_are_few),
         cmocka_unit_test(test_only_so_many_in_all),
         cmocka_unit_test(test_who_gives_way),
         cmocka_unit_test(test_who_gives_way_to_his_own),
