@@ -4,8 +4,8 @@
 #define MASTER_PREPARE_PIECE_H
 
 #include "master/session.h"
-#include "rpc/rpc.h"
 #include "proto/agent.pb-c.h"
+#include "rpc/rpc.h"
 
 /* Bytes of a piece at most: PIECE_BYTES of ends and hosts and the last of these, and in the first
  * piece what is known of run and agent. */

@@ -8,9 +8,20 @@ struct row {
     uint32_t mss, pmtu;
     uint64_t acked, retrans, sent_first;
     bool times_out;
+    bool can_try; /* larger segments */
 };
 
-static struct row read_row(const struct series *rows, size_t i)
+static bool can_try(const struct series *rows, size_t i, uint32_t full)
+{
+    const int64_t behind = rows->field[TCP_reordering][i] + 1;
+    const int64_t needed = full + behind * rows->field[TCP_snd_mss][i];
+    return rows->field[TCP_notsent_bytes][i] >= needed &&
+           rows->field[TCP_snd_cwnd][i] >= MTU_TRIED_CWND &&
+           (!tcp_field_exists(rows->info_length, TCP_snd_wnd) ||
+            rows->field[TCP_snd_wnd][i] >= needed);
+}
+
+static struct row read_row(const struct series *rows, size_t i, uint32_t full)
 {
     const uint64_t sent = (uint64_t)rows->field[TCP_bytes_sent][i];
     const uint64_t again = (uint64_t)rows->field[TCP_bytes_retrans][i];
@@ -22,6 +33,7 @@ static struct row read_row(const struct series *rows, size_t i)
         .sent_first = sent > again ? sent - again : 0,
         .times_out =
             rows->field[TCP_unacked][i] > 0 && rows->field[TCP_retransmits][i] >= MTU_TIMEOUTS,
+        .can_try = can_try(rows, i, full),
     };
 }
 
@@ -42,7 +54,10 @@ static void follow(struct mtu_watch *watch, const struct row *row)
         watch->fell = true;
         watch->acked_before = watch->acked;
         watch->passed = 0;
+        watch->tried = 0;
     }
+    if (row->can_try && row->acked > watch->acked)
+        watch->tried += row->acked - watch->acked;
     if (row->acked > watch->acked_before && row->mss > watch->passed)
         watch->passed = row->mss;
 }
@@ -75,7 +90,7 @@ void mtu_watch_add(struct mtu_watch *watch, const struct series *rows)
     if (!tcp_field_exists(rows->info_length, TCP_bytes_retrans))
         return;
     for (size_t i = 0; i < rows->count; i++) {
-        const struct row row = read_row(rows, i);
+        const struct row row = read_row(rows, i, watch->full);
         if (is_closed(rows->field[TCP_state][i]) || !row.mss || !row.acked)
             continue; /* it counts no more, or not yet */
         watch->options = (uint32_t)rows->field[TCP_options][i];
@@ -89,9 +104,9 @@ struct mtu_hole mtu_watch_judge(const struct mtu_watch *watch, uint32_t ip_heade
     const uint32_t headers = ip_header + TCP_HEADER + (stamped ? TIMESTAMPS_HEADER : 0);
     struct mtu_hole hole = {.packet = watch->full + headers};
     if (watch->fell && watch->passed) {
-        const uint64_t tried = (uint64_t)MTU_TRIED_SEGMENTS * watch->full;
+        const uint64_t enough = (uint64_t)MTU_TRIED_SEGMENTS * watch->full;
         hole.passed = watch->passed + headers;
-        hole.verdict = watch->acked - watch->acked_before >= tried ? MTU_HOLE : MTU_MAY_BE_HOLE;
+        hole.verdict = watch->tried >= enough ? MTU_HOLE : MTU_MAY_BE_HOLE;
     } else if (watch->stuck) {
         hole.verdict = MTU_MAY_BE_HOLE;
     } else {

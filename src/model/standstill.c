@@ -36,6 +36,7 @@ struct source_row {
     int64_t begin_ns; /* of a standstill that this row begins */
     bool moved;       /* since the row before; there may be none */
     bool owes;        /* data, and may send them */
+    bool idle;        /* none are under way */
     bool under_way;   /* some are, and the window has room */
     bool shut;
 };
@@ -55,6 +56,7 @@ static struct source_row read_row(const struct standstill_watch *watch, const st
     row.shut = tcp_field_exists(rows->info_length, TCP_snd_wnd) &&
                rows->field[TCP_snd_wnd][i] < rows->field[TCP_snd_mss][i];
     row.owes = flies || waits;
+    row.idle = connected && !flies;
     row.under_way = flies && !row.shut;
     row.moved = !before || row.acked != watch->bytes[END_SRC];
     if (before && row.moved)
@@ -82,17 +84,36 @@ static void close_span(struct span_list *list)
         list->spans[least] = list->last;
 }
 
+/* Nothing arrived in this part of it. */
+static void take_part(struct source_span *span, int64_t from_ns, int64_t to_ns)
+{
+    const int64_t ns = ns_clamp((wide_ns)to_ns - from_ns);
+    if (ns > span->best_ns) {
+        span->best_ns = ns;
+        span->best_from_ns = from_ns;
+    }
+}
+
 static void add_row(struct span_list *list, const struct source_row *row, bool owes)
 {
+    struct source_span *last = &list->last;
     if (list->open && owes && !row->moved) {
-        list->last.to_ns = row->t_ns;
-        list->last.shut = row->shut;
+        last->to_ns = row->t_ns;
+        last->shut = row->shut;
+        if (row->idle && last->idle)
+            take_part(last, last->idle_since_ns, row->t_ns);
+        else
+            last->idle_since_ns = row->t_ns;
+        last->idle = row->idle;
         return;
     }
     close_span(list);
     list->open = owes;
-    list->last = (struct source_span){
-        .from_ns = row->begin_ns, .to_ns = row->begin_ns, .since_ns = row->begin_ns};
+    *last = (struct source_span){.from_ns = row->begin_ns,
+                                 .to_ns = row->begin_ns,
+                                 .idle = row->idle,
+                                 .idle_since_ns = row->t_ns,
+                                 .since_ns = row->begin_ns};
 }
 
 static void note(struct standstill_watch *watch, enum flow_end end, int64_t t_ns, uint64_t bytes)
@@ -119,12 +140,7 @@ void standstill_add_source(struct standstill_watch *watch, const struct series *
 /* Nothing arrived in the span from its last arrival to then. */
 static void end_part(struct source_span *span, int64_t then_ns)
 {
-    const int64_t to_ns = sooner(then_ns, span->to_ns);
-    const int64_t ns = ns_clamp((wide_ns)to_ns - span->since_ns);
-    if (ns > span->best_ns) {
-        span->best_ns = ns;
-        span->best_from_ns = span->since_ns;
-    }
+    take_part(span, span->since_ns, sooner(then_ns, span->to_ns));
 }
 
 /* Something arrived between the two moments, the last then. */
@@ -161,14 +177,15 @@ void standstill_add_sink(struct standstill_watch *watch, const struct series *ro
 
 /* ---- both ---- */
 
-struct standstill standstill_longest(struct standstill_watch *watch, bool reads_by_rate)
+struct standstill standstill_longest(struct standstill_watch *watch, bool reads_by_rate,
+                                     int64_t all_ns)
 {
     struct span_list *list = reads_by_rate ? &watch->under_way : &watch->all;
     struct standstill longest = {0};
     close_spans(list);
     for (size_t i = 0; i < list->count; i++) {
         struct source_span *span = &list->spans[i];
-        end_part(span, INT64_MAX);
+        end_part(span, all_ns);
         if (span->best_ns > longest.ns)
             longest = (struct standstill){span->best_from_ns, span->best_ns, span->shut};
     }

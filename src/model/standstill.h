@@ -6,6 +6,9 @@
  * also where others were missed; what may have moved between two samples did.  So it is too short
  * by less than the time from one sample to the next.
  *
+ * Where the source's samples have nothing under way, nothing can arrive: so they prove it alone, as
+ * when a receiver that was stopped has no samples.  Once the sink has all, nothing is left to move.
+ *
  * What a flow is asked to wait for is no standstill: with a pacing rate only data under way count,
  * and for a sink with a read rate, which shuts its window, only where the window is open.  Pure. */
 #ifndef MODEL_STANDSTILL_H
@@ -27,7 +30,9 @@ struct standstill {
 struct source_span {
     int64_t from_ns, to_ns;
     bool shut;
-    int64_t since_ns; /* the sink's last arrival in it */
+    bool idle;             /* nothing was under way at its last sample: */
+    int64_t idle_since_ns; /* nor at those before it from here on */
+    int64_t since_ns;      /* the sink's last arrival in it */
     int64_t best_from_ns, best_ns;
 };
 
@@ -52,7 +57,9 @@ struct standstill_watch {
 /* The source's next samples: all of them before any of the sink's. */
 void standstill_add_source(struct standstill_watch *watch, const struct series *rows);
 void standstill_add_sink(struct standstill_watch *watch, const struct series *rows);
-/* reads_by_rate: the sink has a read rate.  Nothing can be added behind it. */
-struct standstill standstill_longest(struct standstill_watch *watch, bool reads_by_rate);
+/* reads_by_rate: the sink has a read rate.  all_ns: since when it has all; INT64_MAX: never.
+ * Nothing can be added behind it. */
+struct standstill standstill_longest(struct standstill_watch *watch, bool reads_by_rate,
+                                     int64_t all_ns);
 
 #endif

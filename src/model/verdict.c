@@ -195,10 +195,18 @@ static bool is_paced(const struct end_report *source, double span_ns)
            bits / span_ns * NS_PER_S >= VERDICT_PACED_MIN * (double)source->pacing_rate;
 }
 
-/* A receiver whose worker waits for a core does not read meanwhile, whatever it would. */
-static double starved(const struct verdict *verdict, double window)
+/* It has a read rate, and read all that it should: whatever its worker waited for, it lacked
+ * nothing. */
+static bool reads_in_time(const struct end_report *sink)
 {
-    return within(verdict->sink.wait, window);
+    return sink && sink->paced_bytes && !sink->neglected_bytes;
+}
+
+/* A receiver whose worker waits for a core does not read meanwhile, whatever it would.  When it
+ * waited is not known: as often while the window was full as else. */
+static double starved(const struct verdict *verdict, const struct end_report *sink, double window)
+{
+    return reads_in_time(sink) || verdict->sink.wait < 0 ? 0 : verdict->sink.wait * window;
 }
 
 /* What the sentence tells beside the shares. */
@@ -228,7 +236,7 @@ static struct detail fill_shares(struct verdict *out, const struct end_report *s
     take_rest(&at, rest + overslept);
     const double unasked = unasked_rest(source, out->source, at.idle);
     const double paced = is_paced(source, span_ns) ? at.other : 0;
-    const double window = at.window * (1 - queues.window), unread = starved(out, window);
+    const double window = at.window * (1 - queues.window), unread = starved(out, sink, window);
     out->share[LIMIT_TRAFFIC] = rest + unasked + paced;
     out->share[LIMIT_HOST] = overslept + at.idle - unasked + at.late + unread;
     out->share[LIMIT_RECEIVER] = window - unread;
@@ -248,11 +256,12 @@ static bool is_short(struct worker_share worker, double lack)
 }
 
 /* A source's worker gives data, a sink's room in the window, too. */
-static bool judge_workers(struct verdict *out)
+static bool judge_workers(struct verdict *out, const struct end_report *reader)
 {
     const double data = out->share[LIMIT_HOST];
     const bool source = is_short(out->source, data);
-    const bool sink = is_short(out->sink, data + out->share[LIMIT_RECEIVER]);
+    const bool sink =
+        !reads_in_time(reader) && is_short(out->sink, data + out->share[LIMIT_RECEIVER]);
     if (!source && !sink)
         return false;
     const bool is_sink = sink && (!source || awake(out->sink) > awake(out->source));
@@ -368,7 +377,7 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
     }
     const struct detail detail = fill_shares(out, source, sink, (double)span_ns);
     out->limit = greatest(out);
-    if (out->limit != LIMIT_TRAFFIC && judge_workers(out))
+    if (out->limit != LIMIT_TRAFFIC && judge_workers(out, sink))
         return;
     explain(out, source, sink, &detail);
 }

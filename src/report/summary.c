@@ -177,6 +177,15 @@ static void finish_hole(struct flow_summary *flow, const struct figures *figures
         flow->hole = (struct mtu_hole){0};
 }
 
+/* Since when the receiver has all that was written; INT64_MAX: it has not. */
+static int64_t all_came_ns(const struct flow_summary *flow)
+{
+    const struct end_report *src = flow_result_report(&flow->flow, END_SRC);
+    const struct end_report *dst = flow_result_report(&flow->flow, END_DST);
+    const bool all = src && dst && src->payload_bytes == dst->payload_bytes;
+    return all && dst->times >> T_LAST_BYTE & 1 ? dst->at[T_LAST_BYTE] : INT64_MAX;
+}
+
 static void finish_flow(struct loader *loader)
 {
     if (!loader->open)
@@ -188,7 +197,8 @@ static void finish_flow(struct loader *loader)
         flow->drained_bytes = dst->payload_bytes - dst->payload_bytes_stop;
     finish_rtt(flow, figures);
     finish_hole(flow, figures);
-    flow->standstill = standstill_longest(&figures->standstill, flow->flow.tuning.read_rate > 0);
+    flow->standstill = standstill_longest(&figures->standstill, flow->flow.tuning.read_rate > 0,
+                                          all_came_ns(flow));
     flow->retransmits.value -= figures->retransmits_before;
     flow->ce_marks.value -= figures->ce_marks_before;
     loader->open = false;

@@ -456,13 +456,21 @@ static void add_holes(struct warnings *out, const struct run_summary *run, enum 
         count += is;
         first = is && !first ? &run->flows[i] : first;
     }
-    if (first && passed)
+    if (first && verdict == MTU_HOLE)
         add(out,
-            FLOWS_FORMAT "packets of %" PRIu32 " bytes %s not get through from %s to %s, those of "
+            FLOWS_FORMAT "packets of %" PRIu32 " bytes do not get through from %s to %s, those of "
                          "%" PRIu32 " do, and no router says so: a path MTU black hole (" HOLE_CURE
                          "); the first is flow %" PRId32,
-            count, run->flow_count, first->hole.packet, verdict == MTU_HOLE ? "do" : "may",
-            first->flow.src, first->flow.dst, first->hole.passed, first->flow.id);
+            count, run->flow_count, first->hole.packet, first->flow.src, first->flow.dst,
+            first->hole.passed, first->flow.id);
+    else if (first && passed)
+        add(out,
+            FLOWS_FORMAT "after timeouts packets of up to %" PRIu32 " bytes are sent from %s to "
+                         "%s, which get through, and none of %" PRIu32
+                         ": it may be a path MTU black hole (" HOLE_CURE
+                         "), or the path was down; the first is flow %" PRId32,
+            count, run->flow_count, first->hole.passed, first->flow.src, first->flow.dst,
+            first->hole.packet, first->flow.id);
     else if (first)
         add(out,
             FLOWS_FORMAT "the handshake got through from %s to %s, but not one packet of %" PRIu32

@@ -17,6 +17,8 @@ struct row {
     int64_t pmtu, options, state; /* 0: 1500, timestamps, established */
 };
 
+static int64_t unsent = 50000; /* bytes that wait */
+
 static struct mtu_watch watched(const struct row *rows, size_t count)
 {
     struct mtu_watch watch = {0};
@@ -32,6 +34,10 @@ static struct mtu_watch watched(const struct row *rows, size_t count)
         series.field[TCP_total_retrans][0] = rows[i].again;
         series.field[TCP_retransmits][0] = rows[i].timeouts;
         series.field[TCP_unacked][0] = 10;
+        series.field[TCP_snd_cwnd][0] = 20;
+        series.field[TCP_reordering][0] = 3;
+        series.field[TCP_snd_wnd][0] = 60000;
+        series.field[TCP_notsent_bytes][0] = unsent;
         series.field[TCP_bytes_sent][0] = rows[i].acked + 14480 + 1448 * rows[i].again;
         series.field[TCP_bytes_retrans][0] = 1448 * rows[i].again;
         series.field[TCP_pmtu][0] = rows[i].pmtu ? rows[i].pmtu : 1500;
@@ -76,6 +82,20 @@ static void test_probing_finds_a_size(void **state)
     expect(rows, 4, IPV4, (struct mtu_hole){MTU_MAY_BE_HOLE, 1500, 564}); /* few yet */
     static const struct row plain[] = {{1460, 500000, 3, 3, 0, 2, 0}, {524, 700000, 5, 0, 0, 2, 0}};
     EXPECT(plain, IPV4, MTU_HOLE, 1500, 564);
+}
+
+/* A flow that is held to a rate has nothing to try larger ones with, once the path is up again. */
+static void test_larger_ones_were_not_tried(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{1448, 500000, 0, 0, 0, 0, 0},
+                                      {1448, 500000, 3, 3, 0, 0, 0},
+                                      {1024, 500000, 5, 5, 0, 0, 0},
+                                      {1024, 900000, 5, 0, 0, 0, 0}};
+    EXPECT(rows, IPV4, MTU_HOLE, 1500, 1076);
+    unsent = 0;
+    EXPECT(rows, IPV4, MTU_MAY_BE_HOLE, 1500, 1076);
+    unsent = 50000;
 }
 
 /* Then a full one got through: it had only been down. */
@@ -138,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sound_path),
         cmocka_unit_test(test_probing_finds_a_size),
+        cmocka_unit_test(test_larger_ones_were_not_tried),
         cmocka_unit_test(test_a_path_that_comes_back),
         cmocka_unit_test(test_a_path_mtu_that_is_told),
         cmocka_unit_test(test_smaller_for_another_reason),

@@ -47,7 +47,7 @@ static void fill(struct series *series, enum flow_end end, const struct row *row
 static void expect(struct standstill_watch *watch, bool reads_by_rate, int64_t from_ms,
                    int64_t length_ms)
 {
-    const struct standstill found = standstill_longest(watch, reads_by_rate);
+    const struct standstill found = standstill_longest(watch, reads_by_rate, INT64_MAX);
     assert_int_equal(found.ns, length_ms * MS);
     if (length_ms)
         assert_int_equal(found.from_ns, from_ms * MS);
@@ -122,7 +122,7 @@ static void test_a_window_that_a_read_rate_shuts(void **state_)
                                         {100, 999, 1, 5000, 0},    {100, 999, 1, 5000, 0}};
     struct standstill_watch watch = {0}, by_rate = {0};
     SOURCE(source, 4, 0);
-    const struct standstill found = standstill_longest(&watch, false);
+    const struct standstill found = standstill_longest(&watch, false, INT64_MAX);
     assert_int_equal(found.ns, 750 * MS);
     assert_true(found.shut);
     add(&by_rate, END_SRC, source, 6, 0);
@@ -220,12 +220,47 @@ static void test_nonsense(void **state_)
     SOURCE(source, COUNT(source), INT64_MIN / MS);
     SINK(source, COUNT(source), INT64_MAX / MS - 500);
     SINK(source, COUNT(source), INT64_MIN / MS);
-    standstill_longest(&watch, false);
+    standstill_longest(&watch, false, INT64_MAX);
+}
+
+/* A receiver that was stopped has no sample until data come again: where the source's have nothing
+ * under way, they prove it alone. */
+static void test_a_sink_without_samples(void **state_)
+{
+    (void)state_;
+    static const struct row source[] = {{900000, 0, 10, 90000, 0},
+                                        {1000000, 100, 0, 90000, SHUT},
+                                        {1000000, 350, 0, 90000, SHUT},
+                                        {1000000, 600, 0, 90000, SHUT},
+                                        {1100000, 0, 10, 90000, 0}};
+    static const struct row sink[] = {{900000, 0, 0, 0, 0}};
+    static const struct row later[] = {{1100000, 0, 0, 0, 0}};
+    struct standstill_watch watch = {0};
+    SOURCE(source, COUNT(source), 0);
+    SINK(sink, 1, 0);
+    SINK(later, 1, 1000);
+    expect(&watch, false, 250, 500);
+}
+
+/* The acknowledgements of the last data, and of the FIN, were lost. */
+static void test_nothing_is_left_to_move(void **state_)
+{
+    (void)state_;
+    static const struct row source[] = {
+        {900000, 0, 10, 0, 0}, {900000, 250, 10, 0, 0}, {900000, 500, 10, 0, 0}};
+    static const struct row sink[] = {{950000, 0, 0, 0, 0}};
+    struct standstill_watch watch = {0};
+    SOURCE(source, COUNT(source), 0);
+    SINK(sink, 1, 100);
+    const struct standstill found = standstill_longest(&watch, false, 100 * MS);
+    assert_true(found.ns <= 100 * MS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_sink_without_samples),
+        cmocka_unit_test(test_nothing_is_left_to_move),
         cmocka_unit_test(test_from_the_last_acknowledgement),
         cmocka_unit_test(test_from_the_begin_and_to_the_end),
         cmocka_unit_test(test_rest_is_none),

@@ -215,7 +215,7 @@ static void test_which_host(void **state)
     is(&second, LIMIT_HOST, 0.6, "the src end left the connection without data 60 %");
     second.busy_ms = 950;
     second.window_ms = 900;
-    is(&second, LIMIT_HOST, 0.65, "the dst end's worker waited for a core 60 %");
+    is(&second, LIMIT_HOST, 0.05 + 0.9 * 0.6, "the dst end's worker waited for a core 60 %");
 }
 
 static void test_a_kernel_that_does_not_count_waiting(void **state)
@@ -289,14 +289,33 @@ static void test_a_receiver_that_waits_for_a_core(void **state)
     second.window_ms = 980;
     second.unread = 100000;
     second.dst_wait_ms = 800;
-    is(&second, LIMIT_HOST, 0.8,
+    is(&second, LIMIT_HOST, 0.98 * 0.8,
        "the dst end's worker waited for a core 80 % of the time, and did not");
-    assert_float_equal(judge(&second).share[LIMIT_RECEIVER], 0.18, 1e-9);
+    assert_float_equal(judge(&second).share[LIMIT_RECEIVER], 0.98 * 0.2, 1e-9);
     second.dst_wait_ms = 200;
-    is(&second, LIMIT_RECEIVER, 0.78, "97 KiB");
+    is(&second, LIMIT_RECEIVER, 0.98 * 0.8, "97 KiB");
     second.window_ms = 0;
     second.dst_wait_ms = 800;
     is(&second, LIMIT_NETWORK, 1, "");
+}
+
+/* It reads at a rate, and read all that was due: no core would have made it faster. */
+static void test_a_receiver_that_reads_in_time(void **state)
+{
+    (void)state;
+    struct end_report source, sink;
+    struct verdict verdict;
+    struct second second = idle_workers;
+    second.window_ms = 940;
+    second.dst_wait_ms = 950;
+    fill(&source, &sink, &second);
+    sink.paced_bytes = 1500000;
+    verdict_judge(&verdict, &source, &sink);
+    assert_int_equal(verdict.limit, LIMIT_RECEIVER);
+    assert_float_equal(verdict.share[LIMIT_RECEIVER], 0.94, 1e-9);
+    sink.neglected_bytes = 1;
+    verdict_judge(&verdict, &source, &sink);
+    assert_int_equal(verdict.limit, LIMIT_HOST);
 }
 
 /* It rested while nothing was under way: so nobody was late. */
@@ -378,7 +397,7 @@ static void test_queues_are_judged_over_time(void **state)
     second.shut_window_ms = 0;
     is(&second, LIMIT_RECEIVER, 0.62, "smaller than the path needs");
     second.dst_wait_ms = 800; /* what a queue fills, no worker has to read */
-    is(&second, LIMIT_HOST, 0.62, "");
+    is(&second, LIMIT_HOST, 0.62 * 0.8, "");
     second.dst_wait_ms = 0;
     second.queue_window_ms = 5000; /* a file may say so */
     is(&second, LIMIT_NETWORK, 1, "");
@@ -493,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_a_kernel_that_does_not_count_waiting),
         cmocka_unit_test(test_rest_counts_more_than_what_the_kernel_saw),
         cmocka_unit_test(test_a_receiver_that_waits_for_a_core),
+        cmocka_unit_test(test_a_receiver_that_reads_in_time),
         cmocka_unit_test(test_rest_excuses_silence),
         cmocka_unit_test(test_lateness_counts_once),
         cmocka_unit_test(test_who_sleeps_is_not_late),
