@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "model/queue_watch.h"
 #include "model/tcp_fields.h"
@@ -352,13 +353,38 @@ static void explain(struct verdict *out, const struct end_report *source,
     }
 }
 
-static enum limit greatest(const struct verdict *verdict)
+static enum limit greatest(const struct verdict *verdict, enum limit but)
 {
-    enum limit limit = LIMIT_NETWORK;
+    enum limit limit = LIMIT_UNKNOWN;
     for (enum limit other = LIMIT_NETWORK; other < LIMITS; other++)
-        if (verdict->share[other] > verdict->share[limit])
+        if (other != but && verdict->share[other] > verdict->share[limit])
             limit = other;
     return limit;
+}
+
+/* Of what its send_rate offered. */
+static double skipped_share(const struct end_report *source)
+{
+    const double skipped = (double)source->skipped_bytes;
+    return part_of(skipped, skipped + (double)source->paced_bytes);
+}
+
+/* A flow that could not keep its send_rate was not limited by it, however long it rested; its
+ * pacing rate may be what held it back. */
+static enum limit limit_of(const struct verdict *verdict, double skipped, double paced)
+{
+    const enum limit limit = greatest(verdict, LIMIT_UNKNOWN);
+    const bool by_rate = limit == LIMIT_TRAFFIC && paced <= verdict->share[LIMIT_TRAFFIC] / 2;
+    const enum limit other = greatest(verdict, LIMIT_TRAFFIC);
+    return by_rate && skipped >= VERDICT_SKIPPED_MIN && other ? other : limit;
+}
+
+static void explain_skipped(struct verdict *out, double skipped)
+{
+    const size_t used = strlen(out->reason);
+    if (skipped >= VERDICT_SKIPPED_MIN)
+        snprintf(out->reason + used, sizeof out->reason - used,
+                 "; %d %% of what send_rate offered was skipped", percent(skipped));
 }
 
 void verdict_judge(struct verdict *out, const struct end_report *source,
@@ -370,14 +396,16 @@ void verdict_judge(struct verdict *out, const struct end_report *source,
         !tcp_field_exists(source->reading[READ_STOP].info_length, TCP_sndbuf_limited)) {
         snprintf(out->reason, sizeof out->reason, "%s",
                  !source                         ? "the src end's report is missing"
-                 : span_ns == 0                  ? "there are no readings of its begin and its end"
+                 : span_ns == 0                  ? "there are no readings of its start and its end"
                  : span_ns < VERDICT_TIME_MIN_NS ? "it was too short to tell"
                                                  : "this kernel does not tell (Linux 4.10 does)");
         return;
     }
     const struct detail detail = fill_shares(out, source, sink, (double)span_ns);
-    out->limit = greatest(out);
+    const double skipped = skipped_share(source);
+    out->limit = limit_of(out, skipped, detail.paced);
     if (out->limit != LIMIT_TRAFFIC && judge_workers(out, sink))
         return;
     explain(out, source, sink, &detail);
+    explain_skipped(out, skipped);
 }

@@ -42,6 +42,8 @@ struct verdict {
 #define VERDICT_AWAKE_MAX 0.9
 /* Of its time a flow lacks something that a worker gives, where it is such a worker's fault. */
 #define VERDICT_LACK_MIN 0.05
+/* Of what its send_rate offers, that a flow skips which something else than that rate limits. */
+#define VERDICT_SKIPPED_MIN 0.05
 /* Of its pacing rate, that a flow at that limit has. */
 #define VERDICT_PACED_MIN 0.9
 

@@ -16,7 +16,7 @@ struct second {
     int64_t queue_window_ms, shut_window_ms, queue_held_ms; /* with looks */
     uint32_t looks;
     uint32_t rtt_us, min_rtt_us;
-    uint64_t unread, sent, pacing_rate, paced;
+    uint64_t unread, sent, pacing_rate, paced, skipped;
     uint32_t receive_buffer;
     int src_cpu_ms, src_wait_ms, dst_cpu_ms, dst_wait_ms;
 };
@@ -40,8 +40,10 @@ static void fill_worker(struct end_report *end, int cpu_ms, int wait_ms)
 
 static void fill(struct end_report *source, struct end_report *sink, const struct second *second)
 {
-    *source = (struct end_report){
-        .end = END_SRC, .pacing_rate = second->pacing_rate, .paced_bytes = second->paced};
+    *source = (struct end_report){.end = END_SRC,
+                                  .pacing_rate = second->pacing_rate,
+                                  .paced_bytes = second->paced,
+                                  .skipped_bytes = second->skipped};
     *sink = (struct end_report){.end = END_DST, .receive_buffer = second->receive_buffer};
     fill_worker(source, second->src_cpu_ms, second->src_wait_ms);
     fill_worker(sink, second->dst_cpu_ms, second->dst_wait_ms);
@@ -499,10 +501,32 @@ static void test_nonsense_stays_within_bounds(void **state)
     assert_float_equal(verdict.source.cpu, 1, 0);
 }
 
+/* 2 Mbit/s of which the path let none through for a third of the time. */
+static void test_a_rate_that_was_not_kept(void **state)
+{
+    (void)state;
+    struct second second = idle_workers;
+    second.busy_ms = 400;
+    second.rest_ms = 640;
+    second.paced = 190000;
+    second.skipped = 60000;
+    is(&second, LIMIT_NETWORK, 0.36,
+       "congestion window 36 % of the time; 24 % of what send_rate offered was skipped");
+    second.skipped = 9000; /* a hiccup: it is the rate all the same */
+    is(&second, LIMIT_TRAFFIC, 0.64, "nothing to send 64 % of the time");
+    second.skipped = 60000; /* pacing kept it from its rate */
+    second.rest_ms = 0;
+    second.busy_ms = 1000;
+    second.sent = 190000;
+    second.pacing_rate = 1520000;
+    is(&second, LIMIT_TRAFFIC, 1, "its pacing rate kept data back 100 %");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_limit),
+        cmocka_unit_test(test_a_rate_that_was_not_kept),
         cmocka_unit_test(test_workers_without_time),
         cmocka_unit_test(test_a_rate_that_was_kept_is_no_hosts),
         cmocka_unit_test(test_busy_workers_of_flows_that_lack_nothing),
