@@ -15,6 +15,7 @@
 #include "cli/temporary.h"
 #include "format/results_file.h"
 #include "util/cleanup.h"
+#include "util/duration.h"
 #include "util/log.h"
 #include "util/random.h"
 
@@ -142,6 +143,27 @@ static int check_captures(const struct run_arguments *given, const struct plan *
     return 0;
 }
 
+/* Of a flow that is no longer than the warm-up nothing counts: better known before the run. */
+static void warn_of_warmup(const struct run_arguments *given, const struct plan *plan)
+{
+    const struct plan_flow *first = NULL;
+    size_t count = 0;
+    char warmup[DURATION_TEXT_MAX], duration[DURATION_TEXT_MAX], more[64] = "";
+    for (size_t i = 0; i < plan->flow_count; i++) {
+        const bool none = plan->flows[i].duration_ns <= given->warmup_ns;
+        count += none;
+        first = none && !first ? &plan->flows[i] : first;
+    }
+    if (!first)
+        return;
+    if (count > 1)
+        snprintf(more, sizeof more, ", nor of %zu more flow%s", count - 1, count == 2 ? "" : "s");
+    log_warning("--warmup %s leaves nothing of flow %d (%s)%s: no goodput will be known of that "
+                "(summary --warmup takes another warm-up)",
+                duration_format(given->warmup_ns, warmup), first->id,
+                duration_format(first->duration_ns, duration), more);
+}
+
 static int run_scenario(const struct run_arguments *given, struct said *said)
 {
     struct error err = {0};
@@ -160,6 +182,7 @@ static int run_scenario(const struct run_arguments *given, struct said *said)
         plan_free(plan);
         return said_error(said, "run", &err);
     }
+    warn_of_warmup(given, plan);
     int status = given->output ? run_plan(given, plan, given->output, said)
                                : run_temporary(given, plan, said);
     plan_free(plan);
