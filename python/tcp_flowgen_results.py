@@ -336,7 +336,7 @@ TIME_WAIT, CLOSING = 6, 11  # Linux's states from here to there: nothing more co
 READ_LATE_NS = 10_000_000
 TOKEN = 16  # bytes that open a connection
 
-NO_DATA = "no payload arrived in the counted time"
+NO_DATA = "no payload arrived"
 NO_SINK = "the receiver's report and samples are missing"
 NO_TIMES = "when payload was sent, or arrived, is not known"
 BEHIND = "no sample with data is behind the warm-up"
@@ -360,14 +360,12 @@ class _Span:
 
 def _judge(span, basis):
     time_ns = span.to_ns - span.from_ns
-    if span.bytes == 0:
-        return Goodput(lack=NO_DATA)
     if time_ns <= 0:
         return Goodput(lack=NO_TIMES)
     out = Goodput(
         basis=basis, payload_bytes=span.bytes, from_ns=span.from_ns, to_ns=span.to_ns
     )
-    if span.bytes < 10 * span.segment:
+    if 0 < span.bytes < 10 * span.segment:
         out.lack = FEW
     elif time_ns < span.min_rtt_ns:
         out.lack = BRIEF
@@ -410,10 +408,14 @@ def _goodput(flow, warmup_ns):
     rows = [row for row in _received(flow) if row[0] >= from_ns]
     if basis == "reads":
         rows = [row for row in rows if row[2]]
-    if not rows or rows[0][0] >= span.to_ns:
+    if not rows:
         return Goodput(lack=BEHIND if warmup_ns else NO_TIMES)
     span.from_ns, span.error_ns = rows[0][0], 0
     span.bytes = max(span.bytes - rows[0][1], 0)
+    if not span.bytes and dst is not None:  # nothing came until the reading at stop
+        span.to_ns, span.early_ns = dst.stop_ns, 0
+    if span.from_ns >= span.to_ns:
+        return Goodput(lack=BEHIND if warmup_ns else NO_TIMES)
     return _judge(span, basis)
 
 

@@ -38,6 +38,10 @@ int results_summary(const char *const *files, size_t count, bool kept, bool json
             error_where(err, "%s", files[0]);
         return failed;
     }
+    for (size_t r = 0; r < summary.run_count && !kept; r++) {
+        free(summary.runs[r].file);
+        summary.runs[r].file = NULL;
+    }
     if (!json)
         summary_text(&summary, stdout, TABLE_FLOWS, how ? how : "");
     else

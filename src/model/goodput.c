@@ -20,11 +20,9 @@ double goodput_between(uint64_t bytes, int64_t from_ns, int64_t to_ns)
 
 static enum goodput_lack lack_of(const struct goodput_span *span, double time_ns)
 {
-    if (span->bytes == 0)
-        return GOODPUT_NO_DATA;
     if (goodput_between(span->bytes, span->from_ns, span->to_ns) < 0)
         return GOODPUT_NO_TIMES;
-    if (span->bytes < (uint64_t)GOODPUT_SEGMENTS_MIN * span->segment)
+    if (span->bytes && span->bytes < (uint64_t)GOODPUT_SEGMENTS_MIN * span->segment)
         return GOODPUT_FEW;
     if (time_ns < (double)span->min_rtt_ns)
         return GOODPUT_BRIEF;
@@ -33,12 +31,18 @@ static enum goodput_lack lack_of(const struct goodput_span *span, double time_ns
     return GOODPUT_THERE_IS;
 }
 
+struct goodput goodput_none(enum goodput_lack lack)
+{
+    return (struct goodput){.lack = lack, .bps = -1, .least_bps = -1, .most_bps = -1};
+}
+
 struct goodput goodput_of(const struct goodput_span *span)
 {
-    struct goodput out = {.span = *span, .bps = -1, .least_bps = -1, .most_bps = -1};
+    struct goodput out = goodput_none(GOODPUT_THERE_IS);
     const double bits = (double)span->bytes * BITS_PER_BYTE;
     const double time_ns = (double)span->to_ns - (double)span->from_ns;
     const double error_ns = (double)span->error_ns, early_ns = (double)span->early_ns;
+    out.span = *span;
     out.lack = lack_of(span, time_ns);
     if (out.lack)
         return out;
@@ -61,7 +65,7 @@ const char *goodput_lack_text(enum goodput_lack lack)
 {
     static const char *const texts[GOODPUT_LACKS] = {
         [GOODPUT_THERE_IS] = "",
-        [GOODPUT_NO_DATA] = "no payload arrived in the counted time",
+        [GOODPUT_NO_DATA] = "no payload arrived",
         [GOODPUT_NO_SINK] = "the receiver's report and samples are missing",
         [GOODPUT_NO_TIMES] = "when payload was sent, or arrived, is not known",
         [GOODPUT_BEHIND] = "no sample with data is behind the warm-up",

@@ -35,7 +35,7 @@ struct goodput_span {
 /* Why there is no figure. */
 enum goodput_lack {
     GOODPUT_THERE_IS,
-    GOODPUT_NO_DATA,   /* none came */
+    GOODPUT_NO_DATA,   /* none came, and a time in which some might have is not known */
     GOODPUT_NO_SINK,   /* some was acknowledged, and the receiver's word is missing */
     GOODPUT_NO_TIMES,  /* not known, or none passed */
     GOODPUT_BEHIND,    /* no sample with data was behind the warm-up */
@@ -57,8 +57,11 @@ struct goodput {
     bool doubtful;
 };
 
-/* All figures of bytes by time that are not of one clock alone come from here. */
+/* All figures of bytes by time that are not of one clock alone come from here.  Where both moments
+ * are known and nothing came, the figure is 0: few segments are a coarse measure, none are not. */
 struct goodput goodput_of(const struct goodput_span *span);
+/* There is none, for that reason. */
+struct goodput goodput_none(enum goodput_lack lack);
 /* Whether bytes and time are known, also where there is no figure. */
 bool goodput_has_span(const struct goodput *goodput);
 /* What GOODPUT_NO_DATA and the others are, behind "no goodput: ". */

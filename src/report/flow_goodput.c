@@ -46,18 +46,31 @@ static uint64_t payload_of(const struct flow_summary *flow, const struct counted
     return row->bytes > token ? row->bytes - token : 0;
 }
 
-/* What the span has behind a row of the receiver's, on its clock alone. */
+/* What the span has behind a row of the receiver's, on its clock alone.  If nothing came behind it,
+ * nothing came until the receiver's reading at stop. */
 static struct goodput behind(const struct flow_summary *flow, const struct goodput_span *whole,
                              const struct counted_row *row)
 {
     struct goodput_span span = *whole;
+    const struct end_report *dst = flow_result_report(&flow->flow, END_DST);
     const uint64_t before = payload_of(flow, row);
-    if (!row->known || row->t_ns >= span.to_ns)
-        return (struct goodput){.lack = is_cut(flow) ? GOODPUT_BEHIND : GOODPUT_NO_TIMES};
     span.bytes = span.bytes > before ? span.bytes - before : 0;
+    if (span.bytes == 0 && has(dst, T_STOP)) {
+        span.to_ns = dst->at[T_STOP];
+        span.early_ns = 0;
+    }
+    if (!row->known || row->t_ns >= span.to_ns)
+        return goodput_none(is_cut(flow) ? GOODPUT_BEHIND : GOODPUT_NO_TIMES);
     span.from_ns = row->t_ns;
     span.error_ns = 0;
     return goodput_of(&span);
+}
+
+/* Of a flow of which no payload is known to have come. */
+static enum goodput_lack why_none(const struct flow_summary *flow, const struct end_report *dst)
+{
+    const bool silent = !dst && flow->samples[END_DST] == 0;
+    return silent && flow->acked_row.known ? GOODPUT_NO_SINK : GOODPUT_NO_DATA;
 }
 
 /* ---- by what there is ---- */
@@ -66,6 +79,10 @@ static void by_kernels(struct flow_summary *flow, const struct run_info *run)
 {
     const struct end_report *src = &flow->flow.report[END_SRC], *dst = &flow->flow.report[END_DST];
     struct goodput_span span = goodput_span_of(src, dst);
+    if (!has(dst, T_STOP)) {
+        flow->goodput = goodput_none(span.bytes ? GOODPUT_NO_TIMES : GOODPUT_NO_DATA);
+        return;
+    }
     span.from_ns = flow->begin_ns;
     span.error_ns = clock_error(flow, run);
     flow->goodput = is_cut(flow) ? behind(flow, &span, &flow->first_row) : goodput_of(&span);
@@ -75,6 +92,10 @@ static void by_kernels(struct flow_summary *flow, const struct run_info *run)
 /* Up to the last row in which there was more. */
 static void by_samples(struct flow_summary *flow, const struct run_info *run)
 {
+    if (!flow->data_row.known && (flow->first_row.known || flow->samples[END_DST] == 0)) {
+        flow->goodput = goodput_none(why_none(flow, NULL));
+        return;
+    }
     const struct goodput_span span = {.bytes = payload_of(flow, &flow->last_row),
                                       .from_ns = flow->begin_ns,
                                       .to_ns = flow->last_row.t_ns,
@@ -120,27 +141,19 @@ static void begin_by_reads(struct flow_summary *flow)
         flow->begin_ns = acked->t_ns;
 }
 
-/* Of a flow without begin. */
-static enum goodput_lack why_none(const struct flow_summary *flow, const struct end_report *dst)
-{
-    const bool silent = !dst && flow->samples[END_DST] == 0;
-    return silent && flow->acked_row.known ? GOODPUT_NO_SINK : GOODPUT_NO_DATA;
-}
-
 void flow_goodput_set(struct flow_summary *flow, const struct run_info *run)
 {
     const struct end_report *dst = flow_result_report(&flow->flow, END_DST);
-    flow->goodput = flow->receive = (struct goodput){.lack = GOODPUT_NO_TIMES};
+    flow->goodput = flow->receive = goodput_none(GOODPUT_NO_TIMES);
     flow->basis = basis_of(flow);
     if (flow->basis == BY_READS) {
         begin_by_reads(flow);
         by_reads(flow);
+        if (!flow->has_begin && !(dst && dst->payload_bytes_stop))
+            flow->goodput = goodput_none(why_none(flow, dst));
     } else {
-        flow->has_begin =
-            dst ? has(dst, T_FIRST_BYTE) || dst->payload_bytes_stop : flow->data_row.known;
+        flow->has_begin = true;
         flow->begin_ns = flow->flow.report[END_SRC].at[T_FIRST_BYTE];
         (dst ? by_kernels : by_samples)(flow, run);
     }
-    if (!flow->has_begin && !(dst && dst->payload_bytes_stop))
-        flow->goodput.lack = why_none(flow, dst);
 }

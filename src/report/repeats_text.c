@@ -14,6 +14,7 @@
 #include "report/table.h"
 #include "report/trouble.h"
 #include "report/warnings.h"
+#include "util/cleanup.h"
 #include "util/duration.h"
 #include "util/units.h"
 
@@ -25,6 +26,15 @@
 static bool has_quartiles(const struct summary *summary)
 {
     return summary->run_count >= QUARTILES_MIN;
+}
+
+/* Some flow is in several runs. */
+static bool has_spreads(const struct summary *summary)
+{
+    for (size_t i = 0; i < summary->repeat_count; i++)
+        if (summary->repeats[i].runs > 1)
+            return true;
+    return false;
 }
 
 static const char *spread_name(const struct summary *summary)
@@ -87,7 +97,7 @@ static void print_spread(char out[CELL_MAX], const struct stats *stats, bool qua
                          print_figure *print)
 {
     char low[UNITS_TEXT_MAX], high[UNITS_TEXT_MAX], median[UNITS_TEXT_MAX];
-    if (stats->count == 0) {
+    if (stats->count < 2) {
         snprintf(out, CELL_MAX, "-");
         return;
     }
@@ -125,7 +135,7 @@ static void print_done(char out[CELL_MAX], const struct flow_repeats *flow)
 
 struct view {
     const struct summary *summary;
-    bool differs[SETTINGS], labels, marks, sets;
+    bool differs[SETTINGS], labels, marks, sets, spreads;
 };
 
 /* The columns of a row, one behind the other. */
@@ -135,18 +145,18 @@ static char *next_cell(struct table_row *row, size_t *column)
     return row->room[(*column)++];
 }
 
-static void fill_figure(struct table_row *row, size_t *column, const struct stats *stats,
-                        bool quartiles, print_figure *print)
+static void fill_figure(const struct view *view, struct table_row *row, size_t *column,
+                        const struct stats *stats, print_figure *print)
 {
     print_median(next_cell(row, column), stats, print);
-    print_spread(next_cell(row, column), stats, quartiles, print);
+    if (view->spreads)
+        print_spread(next_cell(row, column), stats, has_quartiles(view->summary), print);
 }
 
 static void fill_row(const void *of, size_t index, struct table_row *row)
 {
     const struct view *view = of;
     const struct flow_repeats *flow = &view->summary->repeats[index];
-    const bool quartiles = has_quartiles(view->summary);
     size_t column = 0;
     if (view->sets)
         snprintf(next_cell(row, &column), CELL_MAX, "%zu", flow->first->set + 1);
@@ -157,9 +167,11 @@ static void fill_row(const void *of, size_t index, struct table_row *row)
     row->cells[column++] = flow->first->flow.dst;
     print_median(next_cell(row, &column), &flow->goodput_bps,
                  flow->doubtful ? print_doubtful : print_rate);
-    print_spread(next_cell(row, &column), &flow->goodput_bps, quartiles, print_rate);
-    fill_figure(row, &column, &flow->rtt_mean_ns, quartiles, print_rtt);
-    fill_figure(row, &column, &flow->retransmits, quartiles, print_count);
+    if (view->spreads)
+        print_spread(next_cell(row, &column), &flow->goodput_bps, has_quartiles(view->summary),
+                     print_rate);
+    fill_figure(view, row, &column, &flow->rtt_mean_ns, print_rtt);
+    fill_figure(view, row, &column, &flow->retransmits, print_count);
     if (view->marks)
         print_median(next_cell(row, &column), &flow->ce_marks, print_count);
     for (int s = 0; s < SETTINGS; s++)
@@ -181,9 +193,14 @@ static void add_head(struct table *table, const char *head, unsigned char rank)
     table->head[table->columns++] = head;
 }
 
+static void add_spread(struct table *table, const struct view *view, unsigned char rank)
+{
+    if (view->spreads)
+        add_head(table, spread_name(view->summary), rank);
+}
+
 static void add_heads(struct table *table, const struct view *view)
 {
-    const char *spread = spread_name(view->summary);
     if (view->sets)
         add_head(table, "set", 0);
     add_head(table, "flow", 0);
@@ -194,11 +211,11 @@ static void add_heads(struct table *table, const struct view *view)
     add_head(table, "src", 0);
     add_head(table, "dst", 0);
     add_head(table, "goodput", 0);
-    add_head(table, spread, 1);
+    add_spread(table, view, 1);
     add_head(table, "RTT", 1);
-    add_head(table, spread, 3);
+    add_spread(table, view, 3);
     add_head(table, "retr", 1);
-    add_head(table, spread, 3);
+    add_spread(table, view, 3);
     if (view->marks)
         add_head(table, "CE", 0);
     for (int s = 0; s < SETTINGS; s++)
@@ -211,7 +228,8 @@ static void add_heads(struct table *table, const struct view *view)
 static void print_flows(const struct summary *summary, size_t rows, const char *how, FILE *out)
 {
     const size_t more = summary->repeat_count - rows;
-    struct view view = {.summary = summary, .sets = summary->set_count > 1};
+    struct view view = {
+        .summary = summary, .sets = summary->set_count > 1, .spreads = has_spreads(summary)};
     struct table table = {.rows = rows, .fill = fill_row, .of = &view};
     settings_print(flow_of, summary, summary->repeat_count, view.differs, out);
     for (size_t i = 0; i < summary->repeat_count; i++) {
@@ -226,24 +244,88 @@ static void print_flows(const struct summary *summary, size_t rows, const char *
 
 /* ---- below the table ---- */
 
+/* "; the flows of a run together 19.1 Mbit/s (16.5..19.2) in 2 of 3 runs" */
+static void describe_together(const struct summary *summary, char *out, size_t size)
+{
+    char rate[CELL_MAX], spread[CELL_MAX], some[64] = "";
+    const struct stats *stats = &summary->together_bps;
+    *out = '\0';
+    if (stats->count == 0 || summary->unlike)
+        return;
+    print_median(rate, stats, print_rate);
+    print_spread(spread, stats, has_quartiles(summary), print_rate);
+    if (stats->count < summary->run_count)
+        snprintf(some, sizeof some, " in %zu of %zu runs", stats->count, summary->run_count);
+    snprintf(out, size, "; the flows of a run together %.31s (%.63s)%s", rate, spread, some);
+    if (stats->count == 1)
+        snprintf(out, size, "; the flows of a run together %.31s%s", rate, some);
+}
+
+/* Flows of unlike runs are not the same ones: there they are counted in all. */
+static void describe_runs(const struct summary *summary, char *out, size_t size)
+{
+    const bool alike = !summary->unlike && summary->set_count < 2;
+    const size_t flows = alike ? summary->repeat_count : summary->flow_count;
+    char sets[32] = "";
+    if (summary->set_count > 1)
+        snprintf(sets, sizeof sets, " in %zu sets", summary->set_count);
+    snprintf(out, size, "%zu runs%s%s %zu flow%s%s", summary->run_count, sets, alike ? " of" : ",",
+             flows, alike ? "" : " run", flows == 1 ? "" : "s");
+}
+
 static void print_totals(const struct summary *summary, FILE *out)
 {
-    char counts[96] = "", rate[CELL_MAX], spread[CELL_MAX], text[160] = "", sets[32] = "";
-    const bool alike = !summary->unlike && summary->set_count < 2;
+    char counts[96] = "", runs[112], together[192];
     if (summary->complete + summary->partial + summary->failed > 0)
         snprintf(counts, sizeof counts, ": %zu complete, %zu partial, %zu failed",
                  summary->complete, summary->partial, summary->failed);
-    print_median(rate, &summary->together_bps, print_rate);
-    print_spread(spread, &summary->together_bps, has_quartiles(summary), print_rate);
-    if (summary->together_bps.count && alike)
-        snprintf(text, sizeof text, "; the flows of a run together %.31s (%.63s)", rate, spread);
-    if (summary->set_count > 1)
-        snprintf(sets, sizeof sets, " in %zu sets", summary->set_count);
-    paragraph_print(out, "%zu runs%s%s %zu flow%s%s%s", summary->run_count, sets,
-                    alike ? " of" : ", in all", summary->repeat_count,
-                    summary->repeat_count == 1 ? "" : "s", counts, text);
-    paragraph_print(out, "figures are %s of the runs that have the flow, with their %s",
-                    summary->run_count < MEDIAN_MIN ? "means" : "medians", spread_name(summary));
+    describe_runs(summary, runs, sizeof runs);
+    describe_together(summary, together, sizeof together);
+    paragraph_print(out, "%s%s%s", runs, counts, together);
+    if (has_spreads(summary))
+        paragraph_print(out, "figures are %s of the runs that have the flow, with their %s",
+                        summary->run_count < MEDIAN_MIN ? "means" : "medians",
+                        spread_name(summary));
+}
+
+/* Of the flows whose figure is of fewer runs than have the flow, the first, and how many more. */
+static void list_lacking(const struct summary *summary, size_t place, const char *name, FILE *out)
+{
+    const struct flow_repeats *first = NULL;
+    size_t count = 0, of = 0;
+    for (size_t i = 0; i < summary->repeat_count; i++) {
+        const struct flow_repeats *flow = &summary->repeats[i];
+        const struct stats *const stats[] = {&flow->goodput_bps, &flow->rtt_mean_ns,
+                                             &flow->retransmits};
+        if (stats[place]->count == 0 || stats[place]->count >= flow->runs)
+            continue;
+        if (count++ == 0) {
+            first = flow;
+            of = stats[place]->count;
+        }
+    }
+    if (!first)
+        return;
+    fprintf(out, "%s%s of %zu of %zu runs in flow %" PRId32, ftell(out) > 0 ? "; " : "", name, of,
+            first->runs, first->first->flow.id);
+    if (count > 1)
+        fprintf(out, " (and so in %zu more)", count - 1);
+}
+
+/* Medians that not all runs are in. */
+static void print_lacking(const struct summary *summary, FILE *out)
+{
+    static const char *const names[] = {"goodput", "RTT", "retransmits"};
+    char *text = NULL;
+    size_t size;
+    FILE *list = open_memstream(&text, &size);
+    for (size_t i = 0; list && i < COUNT_OF(names); i++)
+        list_lacking(summary, i, names[i], list);
+    if (list)
+        fclose(list);
+    if (text && *text)
+        paragraph_print(out, "not known of all runs: %s", text);
+    free(text);
 }
 
 /* Under what conditions the runs were made, where that is not one. */
@@ -252,9 +334,8 @@ static void print_sets(const struct summary *summary, FILE *out)
     for (size_t set = 0; summary->set_count > 1 && set < summary->set_count; set++) {
         char *runs = run_sets_runs(summary, set);
         char *differs = set ? run_sets_difference(summary, set) : NULL;
-        paragraph_print(out, "set %zu: run%s %s%s%s", set + 1,
-                        runs && strpbrk(runs, " ") ? "s" : "", runs ? runs : "",
-                        differs ? "; not as set 1: " : "", differs ? differs : "");
+        paragraph_print(out, "set %zu: %s%s%s", set + 1, runs ? runs : "",
+                        differs ? "; differs from set 1: " : "", differs ? differs : "");
         free(runs);
         free(differs);
     }
@@ -463,14 +544,16 @@ void repeats_text(const struct summary *summary, FILE *out, size_t max_flows, co
     print_flows(summary, all ? summary->repeat_count : max_flows, how, out);
     fprintf(out, "\n");
     print_totals(summary, out);
+    print_lacking(summary, out);
     print_sets(summary, out);
     trouble_text(summary, out);
     print_warmups(summary, out);
     print_agents(summary, out, print_clock);
     print_agents(summary, out, print_machine);
-    if (summary->unlike)
+    const bool apart = summary->set_count > 1; /* which is told of each set */
+    if (summary->unlike && !apart)
         paragraph_print(out, "warning: these are not runs of one scenario");
-    if (summary->split)
+    if (summary->split && !apart)
         paragraph_print(out, "warning: flows of one id have other hosts, ccalg or ecn in other "
                              "runs: they are told apart, each with the runs that have it");
     print_warnings(summary, out);

@@ -177,22 +177,38 @@ char *run_sets_difference(const struct summary *summary, size_t set)
     return text;
 }
 
+static bool goes_on(const struct run_summary *run, const struct run_summary *next)
+{
+    return next->set == run->set && strcmp(known(next->file), known(run->file)) == 0;
+}
+
+static size_t runs_of(const struct summary *summary, size_t set)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < summary->run_count; r++)
+        count += summary->runs[r].set == set;
+    return count;
+}
+
 char *run_sets_runs(const struct summary *summary, size_t set)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    bool some = false;
+    const char *before = runs_of(summary, set) == 1 ? "run " : "runs ";
     for (size_t r = 0, end; out && r < summary->run_count; r = end) {
         end = r + 1;
-        if (summary->runs[r].set != set)
+        const struct run_summary *run = &summary->runs[r];
+        if (run->set != set)
             continue;
-        while (end < summary->run_count && summary->runs[end].set == set)
+        while (end < summary->run_count && goes_on(run, &summary->runs[end]))
             end++;
-        fprintf(out, "%s%zu", some ? ", " : "", r + 1);
+        fprintf(out, "%s%zu", before, r + 1);
         if (end > r + 1)
             fprintf(out, " to %zu", end);
-        some = true;
+        if (run->file)
+            fprintf(out, " (%s)", run->file);
+        before = ", ";
     }
     if (out)
         fclose(out);

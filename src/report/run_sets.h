@@ -13,7 +13,8 @@ void run_sets_find(struct summary *summary);
  * NULL: out of memory. */
 char *run_sets_difference(const struct summary *summary, size_t set);
 
-/* Its runs, from 1: "1 to 3, 7".  Likewise. */
+/* Its runs, from 1, and their files where these are known: "runs 1 to 3 (a.pb.gz), 7 (b.pb.gz)".
+ * Likewise. */
 char *run_sets_runs(const struct summary *summary, size_t set);
 
 #endif

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "format/results_reader.h"
+#include "format/utf8.h"
 #include "model/ns.h"
 #include "report/flow_goodput.h"
 #include "report/over_repeats.h"
+#include "report/run_copies.h"
 #include "report/run_sets.h"
 #include "util/clock.h"
 
@@ -232,14 +234,16 @@ static struct run_summary *last_run(const struct summary *summary)
     return &summary->runs[summary->run_count - 1];
 }
 
-static int begin_run(struct summary *out, size_t first_flow, struct error *err)
+static int begin_run(struct summary *out, size_t first_flow, const char *path, struct error *err)
 {
+    bool failed = false;
     struct run_summary *runs = reallocarray(out->runs, out->run_count + 1, sizeof *runs);
     if (!runs)
         return no_memory(err);
     out->runs = runs;
-    runs[out->run_count++] = (struct run_summary){.first_flow = first_flow};
-    return 0;
+    runs[out->run_count++] =
+        (struct run_summary){.first_flow = first_flow, .file = utf8_text(path, &failed)};
+    return failed ? no_memory(err) : 0;
 }
 
 /* The run's data stand with its first flow, the one that was read last. */
@@ -247,7 +251,9 @@ static int take_run(struct summary *out, struct results_reader *reader, struct e
 {
     size_t flow = out->flow_count - 1;
     const struct run_summary *run = last_run(out);
-    int failed = run->has_run || run->first_flow < flow ? begin_run(out, flow, err) : 0;
+    int failed = 0;
+    if (run->has_run || run->first_flow < flow)
+        failed = begin_run(out, flow, run->file, err);
     if (!failed)
         last_run(out)->has_run = results_reader_take_run(reader, &last_run(out)->run);
     return failed;
@@ -302,7 +308,7 @@ static int no_result(const char *path, bool like_result, const struct error *why
     else
         error_set(err, ERROR_INPUT, path, "%s (%s)",
                   like_result ? "this result file is damaged in its first record"
-                              : "this is no result file, or one that is damaged at its begin",
+                              : "this is no result file, or one that is damaged at its beginning",
                   why->what);
     if (like_result)
         return error_cure(err, "copy the file again");
@@ -326,7 +332,7 @@ static int read_file(struct loader *loader, const char *path, struct error *err)
     const size_t before = out->flow_count;
     struct results_reader *reader;
     struct error why = {0};
-    int failed = begin_run(out, before, err);
+    int failed = begin_run(out, before, path, err);
     if (!failed)
         failed = results_reader_open(&reader, path, err);
     if (failed)
@@ -447,8 +453,9 @@ int summary_load(struct summary *out, const char *const *paths, size_t path_coun
         failed = read_again(out, paths, path_count, err);
     if (failed)
         return failed;
+    failed = run_copies_drop(out);
     run_sets_find(out);
-    if (out->run_count > 1 && over_repeats_build(out)) {
+    if (failed || (out->run_count > 1 && over_repeats_build(out))) {
         summary_fini(out);
         failed = no_memory(err);
     }
@@ -469,10 +476,8 @@ int summary_pool(struct summary *summary, struct error *err)
 
 void summary_fini(struct summary *summary)
 {
-    for (size_t i = 0; i < summary->run_count; i++) {
-        run_info_fini(&summary->runs[i].run);
-        free(summary->runs[i].damage);
-    }
+    for (size_t i = 0; i < summary->run_count; i++)
+        run_summary_fini(&summary->runs[i]);
     free(summary->runs);
     free(summary->flows);
     free(summary->repeats);

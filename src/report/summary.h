@@ -42,7 +42,7 @@ struct flow_summary {
     struct flow_result flow;
     size_t run;     /* index in summary.runs */
     size_t set;     /* its run's */
-    bool has_begin; /* payload got across, the first: */
+    bool has_begin; /* of the counted time; a warm-up begins here, too: */
     int64_t begin_ns;
     bool read_late;  /* BY_READS: data were seen acknowledged before the receiver's program read */
     int64_t from_ns; /* samples before it do not count; INT64_MIN: all do */
@@ -78,6 +78,8 @@ struct run_summary {
     size_t flow_count;
     size_t complete, partial, failed;
     char *damage; /* where its file is cut or broken: what stood before is here; NULL: it is not */
+    char *file;   /* that it is from, as given; NULL: one that is not kept */
+    char *copies; /* other files that have this run, "a, b": see report/run_copies.h; NULL: none */
 };
 
 /* One flow over all runs of a set that have it: with the same id, hosts, ccalg and ecn, as asked.
@@ -108,8 +110,8 @@ struct summary {
 };
 
 /* Reads the files whole, a damaged one as far as it goes if that has any flow; memory grows with
- * flows, not with samples.  warmup_ns < 0: as each run has it.  With a warm-up the files are read
- * twice, which standard input ("-") cannot be. */
+ * flows, not with samples.  A run that several of them have counts once.  warmup_ns < 0: as each
+ * run has it.  With a warm-up the files are read twice, which standard input ("-") cannot be. */
 int summary_load(struct summary *out, const char *const *paths, size_t path_count,
                  int64_t warmup_ns, struct error *err);
 /* Makes one set of all runs.  0, or ERROR_SYSTEM: memory ran out. */

@@ -362,14 +362,15 @@ static json_t *run_summary_json(const struct run_summary *run)
 
 /* ---- several runs ---- */
 
-static json_t *stats_json(const struct stats *stats)
+/* Of `count` of `runs` runs. */
+static json_t *stats_json(const struct stats *stats, size_t runs)
 {
     if (stats->count == 0)
         return json_null();
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)stats->count, "median",
-                     real(true, stats->median), "min", real(true, stats->min), "max",
-                     real(true, stats->max), "quartile_1", real(true, stats->quartile_1),
-                     "quartile_3", real(true, stats->quartile_3));
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)stats->count,
+                     "runs", (json_int_t)runs, "median", real(true, stats->median), "min",
+                     real(true, stats->min), "max", real(true, stats->max), "quartile_1",
+                     real(true, stats->quartile_1), "quartile_3", real(true, stats->quartile_3));
 }
 
 /* {"network": 3, ...}: runs by verdict. */
@@ -393,9 +394,10 @@ static json_t *repeated_flow_json(const struct flow_repeats *flow)
         asked_json(first), "effective", effective_json(first), "runs", (json_int_t)flow->runs,
         "complete", (json_int_t)flow->complete, "partial", (json_int_t)flow->partial, "failed",
         (json_int_t)flow->failed, "limited_by", limits_json(flow->limits), "goodput_bps",
-        stats_json(&flow->goodput_bps), "goodput_doubtful", (json_int_t)flow->doubtful,
-        "rtt_mean_ns", stats_json(&flow->rtt_mean_ns), "retransmits",
-        stats_json(&flow->retransmits), "ce_marks", stats_json(&flow->ce_marks));
+        stats_json(&flow->goodput_bps, flow->runs), "goodput_doubtful", (json_int_t)flow->doubtful,
+        "rtt_mean_ns", stats_json(&flow->rtt_mean_ns, flow->runs), "retransmits",
+        stats_json(&flow->retransmits, flow->runs), "ce_marks",
+        stats_json(&flow->ce_marks, flow->runs));
 }
 
 static json_t *over_totals_json(const struct summary *summary)
@@ -404,18 +406,21 @@ static json_t *over_totals_json(const struct summary *summary)
                      "flows", (json_int_t)summary->flow_count, "complete",
                      (json_int_t)summary->complete, "partial", (json_int_t)summary->partial,
                      "failed", (json_int_t)summary->failed, "together_bps",
-                     stats_json(&summary->together_bps));
+                     stats_json(&summary->together_bps, summary->run_count));
 }
 
 static json_t *set_json(const struct summary *summary, size_t set)
 {
-    json_t *runs = json_array();
+    json_t *runs = json_array(), *files = json_array();
     char *differs = set ? run_sets_difference(summary, set) : NULL;
-    for (size_t r = 0; r < summary->run_count; r++)
-        if (summary->runs[r].set == set)
-            json_array_append_new(runs, json_integer((json_int_t)r + 1));
-    json_t *json =
-        json_pack("{s:o, s:o}", "runs", runs, "differs", differs ? text(differs) : json_null());
+    for (size_t r = 0; r < summary->run_count; r++) {
+        if (summary->runs[r].set != set)
+            continue;
+        json_array_append_new(runs, json_integer((json_int_t)r + 1));
+        json_array_append_new(files, text_or_null(summary->runs[r].file));
+    }
+    json_t *json = json_pack("{s:o, s:o, s:o}", "runs", runs, "files", files, "differs",
+                             differs ? text(differs) : json_null());
     free(differs);
     return json;
 }

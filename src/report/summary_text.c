@@ -281,7 +281,7 @@ static void print_bare_retransmits(const struct run_summary *run, FILE *out)
 /* Share of goodput by which the receive rate is another; 0: by 5 % at most, or one is not known. */
 static double apart(const struct flow_summary *flow)
 {
-    if (flow->goodput.lack || flow->receive.lack)
+    if (flow->goodput.lack || flow->receive.lack || flow->goodput.bps <= 0)
         return 0;
     const double share = fabs(flow->receive.bps / flow->goodput.bps - 1);
     return share > RECEIVE_APART ? share : 0;
@@ -301,9 +301,9 @@ static void print_receive_rates(const struct run_summary *run, FILE *out)
     }
     if (most)
         paragraph_print(out,
-                        "receive rate, from the receiver's first sample with data on: differs "
-                        "from goodput by over 5 %% in %zu flow%s; most in flow %" PRId32
-                        ", where it is %s, goodput %s",
+                        "receive rate (counted from the receiver's first data, not from the "
+                        "sender's first write) differs from goodput by over 5 %% in %zu flow%s; "
+                        "most in flow %" PRId32 ": %s, goodput %s",
                         count, plural(count), most->flow.id, units_rate(most->receive.bps, receive),
                         units_rate(most->goodput.bps, goodput));
 }

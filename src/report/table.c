@@ -111,7 +111,7 @@ static void print_without(FILE *out, const struct fit *fit)
         }
     if (names)
         fclose(names);
-    paragraph_print(out, "(left out for want of room: %s; --json has all)", text ? text : "");
+    paragraph_print(out, "(no room for: %s; see --json)", text ? text : "");
     free(text);
 }
 

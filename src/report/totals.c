@@ -57,7 +57,7 @@ static struct totals sum(const struct run_summary *run, const struct pair *pair)
         if (counts)
             add_span(&span, &flow->goodput.span);
     }
-    totals.goodput = goodput_of(&span);
+    totals.goodput = span.from_ns <= span.to_ns ? goodput_of(&span) : goodput_none(GOODPUT_NO_DATA);
     return totals;
 }
 

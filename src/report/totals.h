@@ -11,7 +11,7 @@ struct totals {
      * last ends.  Flows whose own bytes are too few for a figure are among them. */
     struct goodput goodput;
     bool whole; /* of all flows that moved data */
-    /* Of all flows; known if they are of each flow that moved data. */
+    /* Of all flows; known if they are of each flow that began. */
     struct counted payload_bytes, retransmits, ce_marks;
     uint64_t echoes; /* of ce_marks, those of flows whose echoes go on until they are answered */
 };

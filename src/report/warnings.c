@@ -100,6 +100,9 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
     char name[HOST_NAMES_MAX];
     if (summary->damage)
         add(out, "this is only what could be read: %s", summary->damage);
+    if (summary->copies)
+        add(out, "this run is also in %s: it counts once, with what is in %s", summary->copies,
+            summary->file ? summary->file : "-");
     if (run->interrupted)
         add(out, "the run was interrupted");
     for (size_t i = 0; i < run->agent_count; i++) {
@@ -259,10 +262,10 @@ static void add_late_turns(struct warnings *out, const struct run_summary *run)
     const struct worst begun = find_worst(run, begin_late, TURN_LATE_NS);
     const struct worst stopped = find_worst(run, stop_late, TURN_LATE_NS);
     if (begun.flow)
-        add(out, FLOWS_FORMAT "their begin came late; " WORST_FORMAT ", by %.0f ms", begun.flows,
+        add(out, "%zu of %zu flows started late; " WORST_FORMAT ", by %.0f ms", begun.flows,
             run->flow_count, end_name(begun.end), begun.flow->flow.id, begun.value / 1e6);
     if (stopped.flow)
-        add(out, FLOWS_FORMAT "their stop came late; " WORST_FORMAT ", by %.0f ms", stopped.flows,
+        add(out, "%zu of %zu flows stopped late; " WORST_FORMAT ", by %.0f ms", stopped.flows,
             run->flow_count, end_name(stopped.end), stopped.flow->flow.id, stopped.value / 1e6);
 }
 
@@ -432,9 +435,8 @@ static void add_standstills(struct warnings *out, const struct run_summary *run)
     }
     if (worst)
         add(out,
-            FLOWS_FORMAT
-            "nothing moved for long, though there were data to move; the worst is flow "
-            "%" PRId32 ", for %.3g s from %.3f s on%s",
+            "%zu of %zu flows stood still with data waiting: flow %" PRId32
+            " longest, for %.3g s from t = %.3f s%s",
             count, run->flow_count, worst->flow.id, (double)worst->standstill.ns / 1e9,
             (double)worst->standstill.from_ns / 1e9,
             worst->standstill.shut ? ", as its receiver's window was shut" : "");

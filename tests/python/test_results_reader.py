@@ -172,6 +172,15 @@ def test_goodput_of_a_flow(pb, reader, tmp_path):
     assert of(flow, warmup_ns=0) == whole
     assert "warm-up" in of(flow, warmup_ns=3_000_000_000).lack
     flow.run.warmup_ns = 0
+    # Nothing came behind the warm-up, or nothing at all: that is known.
+    flow.result.dst.payload_bytes_stop = 900_000
+    still = of(flow, warmup_ns=2_300_000_000)
+    assert (still.bps, still.lack, still.payload_bytes, still.to_ns) == (0, None, 0, 2_500_000_000)
+    flow.result.src.payload_bytes = 900_000
+    assert of(flow, warmup_ns=2_300_000_000) == still
+    flow.result.dst.payload_bytes_stop = 0
+    assert (of(flow).bps, of(flow).from_ns) == (0, 0)
+    flow.result.dst.payload_bytes_stop = 1_000_000
     # All had come: 76 to 84 ms before.
     flow.result.src.payload_bytes = 1_000_000
     early = of(flow)
@@ -186,7 +195,7 @@ def test_goodput_of_a_flow(pb, reader, tmp_path):
     assert (samples.basis, samples.payload_bytes, samples.to_ns) == ("samples", 900_000, 2.4e9)
     flow.result.ClearField("src")
     assert of(flow).bps == approx(8 * 700_000 / 0.9)
-    assert of(a_flow(pb, last=True)).lack == "no payload arrived in the counted time"
+    assert of(a_flow(pb, last=True)).lack == "no payload arrived"
     lone = a_flow(pb, last=True)
     put_samples(lone, "src", [0.0, 0.25])
     assert of(lone).lack == "the receiver's report and samples are missing"

@@ -54,7 +54,11 @@ static void test_limits_and_reasons(void **state)
         {{10000, 0, NS_PER_S, 0, 0, 1000, 0}, 0, false, 80000, 80000, 80000},
         {{9999, 0, NS_PER_S, 0, 0, 1000, 0}, GOODPUT_FEW, false, -1, -1, -1},
         {{10000, 0, 19 * MS, 0, 0, 1000, 20 * MS}, GOODPUT_BRIEF, false, -1, -1, -1},
-        {{0, 0, NS_PER_S, 0, 0, 1000, 0}, GOODPUT_NO_DATA, false, -1, -1, -1},
+        /* nothing came, and that is a figure */
+        {{0, 0, NS_PER_S, MS, 0, 1000, 0}, 0, false, 0, 0, 0},
+        {{0, 0, NS_PER_S, 11 * MS, 0, 1000, 0}, 0, true, 0, 0, 0},
+        {{0, 0, 19 * MS, 0, 0, 1000, 20 * MS}, GOODPUT_BRIEF, false, -1, -1, -1},
+        {{0, 5, 5, 0, 0, 0, 0}, GOODPUT_NO_TIMES, false, -1, -1, -1},
         {{1, 5, 5, 0, 0, 0, 0}, GOODPUT_NO_TIMES, false, -1, -1, -1},
         {{1, 5, 4, 0, 0, 0, 0}, GOODPUT_NO_TIMES, false, -1, -1, -1},
         {{1, INT64_MIN, INT64_MAX, 0, 0, 0, 0}, GOODPUT_NO_TIMES, false, -1, -1, -1},

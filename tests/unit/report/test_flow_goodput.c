@@ -107,6 +107,24 @@ static void test_behind_a_warm_up(void **state)
     assert_int_equal(flow.goodput.lack, GOODPUT_BEHIND);
 }
 
+/* The flow was there until its stop, whenever data came last. */
+static void test_a_standstill_behind_the_warm_up(void **state)
+{
+    (void)state;
+    struct flow_summary flow = held();
+    flow.from_ns = 1600 * MS;
+    flow.first_row = flow.data_row = (struct counted_row){true, 1600 * MS, 1000000 + TOKEN_SIZE};
+    expect(&flow, BY_KERNELS, 0, 1600, 2500);
+    assert_true(flow.goodput.bps == 0 && !flow.goodput.doubtful);
+    flow.flow.report[END_SRC].payload_bytes = 1000000; /* all had come: it offered no more */
+    flow.flow.report[END_DST].reading[READ_STOP].t_ns = 2500 * MS;
+    flow.flow.report[END_DST].reading[READ_STOP].last_data_recv_ms = 1300;
+    expect(&flow, BY_KERNELS, 0, 1600, 2500);
+    flow.flow.report[END_DST].at[T_STOP] = 1500 * MS; /* it was over before */
+    flow_goodput_set(&flow, &run);
+    assert_int_equal(flow.goodput.lack, GOODPUT_BEHIND);
+}
+
 static void test_without_the_sinks_report(void **state)
 {
     (void)state;
@@ -158,9 +176,12 @@ static void test_nothing_arrived(void **state)
     struct flow_summary flow = held();
     flow.flow.report[END_DST].times = 1u << T_STOP;
     flow.flow.report[END_DST].payload_bytes_stop = 0;
+    expect(&flow, BY_KERNELS, 0, 0, 2500); /* that is known: a figure of 0 */
+    assert_true(flow.goodput.bps == 0 && flow.has_begin);
+    flow.flow.report[END_DST].times = 0; /* until when, nobody knows */
     flow_goodput_set(&flow, &run);
     assert_int_equal(flow.goodput.lack, GOODPUT_NO_DATA);
-    assert_false(flow.has_begin);
+    assert_true(flow.goodput.bps < 0);
     flow = held(); /* it came, and was not read */
     flow.flow.report[END_DST].times = 1u << T_STOP;
     flow.flow.report[END_DST].payload_bytes = 0;
@@ -178,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_by_both_kernels),
         cmocka_unit_test(test_how_well_clocks_are_known),
         cmocka_unit_test(test_behind_a_warm_up),
+        cmocka_unit_test(test_a_standstill_behind_the_warm_up),
         cmocka_unit_test(test_without_the_sinks_report),
         cmocka_unit_test(test_from_the_first_read_on),
         cmocka_unit_test(test_nothing_arrived),

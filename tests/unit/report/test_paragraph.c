@@ -142,8 +142,7 @@ static void test_tables_fit(void **state)
     assert_string_equal(got, "label     figure  spread  last\r\n"
                              "a label~  figure  spread  first second third fourth fifth\r\n"
                              "                          sixth\r\n"
-                             "(left out for want of room: spread of spread; --json has\r\n"
-                             "  all)\r\n");
+                             "(no room for: spread of spread; see --json)\r\n");
     free(got);
 }
 

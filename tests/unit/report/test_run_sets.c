@@ -94,17 +94,26 @@ static void test_what_makes_a_set(void **state)
                       "(\"1500\", here \"9000\")");
     assert_difference(fixture, 3, "scenario, warm-up (\"0s\", here \"1s\")");
     char *runs = run_sets_runs(&fixture->summary, 1);
-    assert_string_equal(runs, "2, 4");
+    assert_string_equal(runs, "runs 2, 4");
     free(runs);
 }
 
 static void test_runs_in_a_row(void **state)
 {
+    char one[] = "a.pb", other[] = "b.pb";
     struct fixture *fixture = *state;
     fixture->runs[3].run.label = TEXT("new");
     assert_sets(fixture, (const size_t[RUNS]){0, 0, 0, 1, 0});
     char *runs = run_sets_runs(&fixture->summary, 0);
-    assert_string_equal(runs, "1 to 3, 5");
+    assert_string_equal(runs, "runs 1 to 3, 5");
+    free(runs);
+    for (size_t r = 0; r < RUNS; r++)
+        fixture->runs[r].file = r < 2 ? one : other;
+    runs = run_sets_runs(&fixture->summary, 0);
+    assert_string_equal(runs, "runs 1 to 2 (a.pb), 3 (b.pb), 5 (b.pb)");
+    free(runs);
+    runs = run_sets_runs(&fixture->summary, 1);
+    assert_string_equal(runs, "run 4 (b.pb)");
     free(runs);
 }
 

@@ -383,7 +383,7 @@ static void test_what_is_no_result(void **state)
     assert_non_null(file);
     fputs(scenario, file);
     fclose(file);
-    expect_no_result(fixture, "this is no result file, or one that is damaged at its begin (",
+    expect_no_result(fixture, "this is no result file, or one that is damaged at its beginning (",
                      "tcp-flowgen run");
     assert_int_equal(truncate(fixture->path, 0), 0);
     expect_no_result(fixture, "the file is empty", "tcp-flowgen run");
@@ -703,6 +703,9 @@ static void append_run(struct results_writer *writer, uint32_t number, uint32_t 
 {
     struct made_flow flows[] = {good, lost};
     struct run_info info = run;
+    char id[16];
+    snprintf(id, sizeof id, "run%u", (unsigned)number);
+    info.id = id;
     info.repeat = number;
     info.repeats = of;
     info.interrupted = number == 2;
@@ -780,8 +783,7 @@ static void test_text_of_runs_has_medians(void **state)
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "flow  src  dst  goodput      min..max"));
     assert_non_null(strstr(text, "16.0 Mbit/s  8.00..32.0  2.00 ms  2.00..2.00  10 "));
-    assert_non_null(
-        strstr(text, "\n(left out for want of room: min..max of retr; --json has all)\n"));
+    assert_non_null(strstr(text, "\n(no room for: min..max of retr; see --json)\n"));
     assert_null(strstr(text, "5..15"));
     assert_non_null(strstr(text, "  3/3\n"));
     assert_non_null(strstr(text, "  0/3\n"));
@@ -793,8 +795,7 @@ static void test_text_of_runs_has_medians(void **state)
     assert_non_null(strstr(text, "medians of the runs that have the flow, with their min..max\n"));
     assert_non_null(strstr(text, "clock of A and B: times are right to 12.3 us\n"));
     assert_non_null(strstr(text, "warning: run 2: the run was interrupted\n"));
-    assert_non_null(strstr(text, "warning: C was lost: it fell silent; its spool on its "
-                                 "machine,"));
+    assert_non_null(strstr(text, "warning: run 1: C was lost: it fell silent;"));
     assert_non_null(strstr(text, "warning: mind ?[31mthe gap (in 2 of 3 runs)\n"));
     assert_null(strchr(text, '\x1b'));
     assert_non_null(strstr(text_of(fixture, 1), "... and 1 more flow: ask for all\n"));
@@ -851,11 +852,15 @@ static void test_json_of_runs_has_each_and_all(void **state)
 static void test_files_are_runs(void **state)
 {
     struct fixture *fixture = *state;
-    char other[80];
+    char other[80], third[80];
     struct run_info unlike = run;
-    const char *paths[] = {fixture->path, other, fixture->path};
+    const char *paths[] = {fixture->path, other, third};
+    const struct made_flow flows[] = {good, lost};
     snprintf(other, sizeof other, "%s.other", fixture->path);
+    snprintf(third, sizeof third, "%s.third", fixture->path);
     write_file(other, 0, &good, 1, NULL); /* an earlier program's has no run */
+    unlike.id = TEXT("4567");
+    write_file(third, 0, flows, 2, &unlike);
     assert_int_equal(summary_load(&fixture->summary, paths, 3, -1, NULL), 0);
     assert_int_equal(fixture->summary.run_count, 3);
     assert_false(fixture->summary.runs[1].has_run);
@@ -874,10 +879,11 @@ static void test_files_are_runs(void **state)
     assert_true(fixture->summary.unlike);
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "warning: these are not runs of one scenario\n"));
-    assert_non_null(strstr(text, "2 runs, in all "));
+    assert_non_null(strstr(text, "\n2 runs, 3 flow runs: 2 complete"));
     assert_null(strstr(text, "together"));
     assert_non_null(strstr(text, "clock of A and B (agent elsewhere:1): "));
     unlink(other);
+    unlink(third);
 }
 
 /* Two conditions are not one, unless that is asked for. */
@@ -889,6 +895,8 @@ static void test_sets_stay_apart(void **state)
     const char *paths[] = {fixture->path, other};
     snprintf(other, sizeof other, "%s.other", fixture->path);
     labelled.label = TEXT("second");
+    labelled.id = TEXT("4567");
+    labelled.scenario = TEXT("{\"other\": 1}");
     write_file(other, 0, &good, 1, &labelled);
     assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
     assert_int_equal(fixture->summary.set_count, 2);
@@ -897,20 +905,32 @@ static void test_sets_stay_apart(void **state)
     const char *text = text_of(fixture, 0);
     assert_non_null(strstr(text, "set  flow  src  dst"));
     assert_non_null(strstr(text, "\n2    1     A    B "));
-    assert_non_null(strstr(text, "2 runs in 2 sets, in all 3 flows"));
-    assert_non_null(
-        strstr(text, "set 2: run 2; not as set 1: label (\"first\", here \"second\")\n"));
+    assert_non_null(strstr(text, "\n2 runs in 2 sets, 3 flow runs: 2 complete"));
+    assert_null(strstr(text, "not runs of one scenario")); /* the sets say so */
+    assert_null(strstr(text, "8.00..8.00"));               /* one run has no spread */
+    char named[160];
+    snprintf(named, sizeof named, "set 2: run 2 (%s); differs from set 1:", other);
+    assert_non_null(strstr(text, named));
+    assert_non_null(strstr(text, "label (\"first\", here"));
     assert_non_null(strstr(text, "unless summary has --pool"));
     assert_null(strstr(text, "together"));
     json_t *json = json_of(fixture), *over = json_object_get(json, "over_repeats");
+    const char *file;
+    json_int_t number;
     assert_int_equal(json_array_size(json_object_get(over, "sets")), 2);
+    assert_int_equal(json_unpack(json_array_get(json_object_get(over, "sets"), 1),
+                                 "{s:[I!], s:[s!]}", "runs", &number, "files", &file),
+                     0);
+    assert_true(number == 2 && strcmp(file, other) == 0);
     assert_true(json_is_null(json_object_get(json_object_get(over, "totals"), "together_bps")));
     json_decref(json);
 
     assert_int_equal(summary_pool(&fixture->summary, NULL), 0);
     assert_int_equal(fixture->summary.repeat_count, 2);
     assert_int_equal(fixture->summary.repeats[0].runs, 2);
-    assert_null(strstr(text_of(fixture, 0), "set"));
+    text = text_of(fixture, 0);
+    assert_null(strstr(text, "set"));
+    assert_non_null(strstr(text, "not runs of one scenario"));
     unlink(other);
 }
 
@@ -924,8 +944,10 @@ static void test_unlike_flows_are_not_joined(void **state)
     strcpy(reno.result.ccalg, "reno");
     reno.result.verdict.limit = LIMIT_NETWORK;
     snprintf(other, sizeof other, "%s.other", fixture->path);
+    struct run_info second = run;
+    second.id = TEXT("4567");
     write_file(fixture->path, 0, &good, 1, &run);
-    write_file(other, 0, &reno, 1, &run);
+    write_file(other, 0, &reno, 1, &second);
     assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
     assert_true(fixture->summary.split);
     assert_int_equal(fixture->summary.repeat_count, 2);
@@ -943,9 +965,14 @@ static void test_two_runs_have_means(void **state)
 {
     struct fixture *fixture = *state;
     struct made_flow flow = good;
-    const char *paths[] = {fixture->path, fixture->path, fixture->path};
+    struct run_info second = run;
+    char other[80];
+    const char *paths[] = {fixture->path, other};
+    snprintf(other, sizeof other, "%s.other", fixture->path);
     flow.result.verdict.limit = LIMIT_NETWORK;
+    second.id = TEXT("4567");
     write_file(fixture->path, 0, &flow, 1, &run);
+    write_file(other, 0, &flow, 1, &second);
     assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
     assert_false(fixture->summary.split);
     const char *text = text_of(fixture, 0);
@@ -963,6 +990,107 @@ static void test_two_runs_have_means(void **state)
                      0);
     assert_true(network == 1 && host == 1);
     json_decref(json);
+    unlink(other);
+}
+
+/* Of a copy, and of what was recovered of the same run, one counts: that which has more. */
+static void test_a_run_counts_once(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80], part[80], named[256];
+    const struct made_flow flows[] = {good, lost};
+    struct made_flow less = good;
+    struct run_info second = run;
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    snprintf(part, sizeof part, "%s.part", fixture->path);
+    const char *paths[] = {part, other, fixture->path, fixture->path};
+    less.count[END_SRC]--;
+    second.id = TEXT("4567");
+    write_file(part, 0, &less, 1, &run);
+    write_file(other, 0, flows, 2, &second);
+    assert_int_equal(summary_load(&fixture->summary, paths, 4, -1, NULL), 0);
+    const struct summary *summary = &fixture->summary;
+    assert_int_equal(summary->run_count, 2);
+    assert_int_equal(summary->flow_count, 4);
+    assert_int_equal(summary->complete, 2);
+    assert_int_equal(summary->repeats[0].runs, 2);
+    assert_string_equal(summary->runs[0].run.id, "4567");
+    assert_string_equal(summary->runs[1].file, fixture->path);
+    assert_int_equal(summary->runs[1].flows[0].samples[END_SRC], good.count[END_SRC]);
+    assert_int_equal(summary->runs[1].flows[1].run, 1);
+    snprintf(named, sizeof named, "%s, %s", part, fixture->path);
+    assert_string_equal(summary->runs[1].copies, named);
+    assert_non_null(strstr(text_of(fixture, 0), "warning: run 2: this run is also in "));
+    summary_fini(&fixture->summary);
+
+    assert_int_equal(summary_load(&fixture->summary, paths + 2, 2, -1, NULL), 0);
+    assert_int_equal(summary->run_count, 1);
+    assert_int_equal(summary->flow_count, 2);
+    assert_non_null(strstr(text_of(fixture, 0), "warning: this run is also in "));
+    unlink(other);
+    unlink(part);
+}
+
+/* A path that died before the warm-up was over moved nothing behind it, which is a figure. */
+static struct made_flow dead_flow(void)
+{
+    struct made_flow flow = good;
+    struct end_report *src = &flow.result.report[END_SRC], *dst = &flow.result.report[END_DST];
+    src->times = 1u << T_FIRST_BYTE;
+    src->at[T_FIRST_BYTE] = 2000 * MS;
+    src->payload_bytes = 2000000;
+    dst->reading[READ_STOP].jiffy_us = 4000;
+    dst->reading[READ_STOP].t_ns = 3000 * MS;
+    flow.rows[END_DST][0] = (struct sample_row){2500 * MS, 1000000, 0, 0};
+    return flow;
+}
+
+static void test_a_standstill_is_in_the_median(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80];
+    const char *paths[] = {fixture->path, other};
+    struct made_flow dead = dead_flow(), clean = dead_flow();
+    struct run_info second = run;
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    clean.rows[END_DST][0].bytes = 500000;
+    second.id = TEXT("4567");
+    write_file(fixture->path, 0, &dead, 1, &run);
+    write_file(other, 0, &clean, 1, &second);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, 400 * MS, NULL), 0);
+    const struct stats *goodput = &fixture->summary.repeats[0].goodput_bps;
+    assert_true(goodput->count == 2 && goodput->min == 0 && goodput->max == 8e6);
+    assert_int_equal(fixture->summary.together_bps.count, 2);
+    assert_true(fixture->summary.together_bps.min == 0);
+    assert_null(strstr(text_of(fixture, 0), "not known of all runs"));
+    unlink(other);
+}
+
+/* What is really not known is not in the median, and the reader is told. */
+static void test_a_figure_that_a_run_lacks(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[80];
+    const char *paths[] = {fixture->path, other};
+    struct made_flow unknown = good;
+    struct run_info second = run;
+    json_int_t count, runs;
+    snprintf(other, sizeof other, "%s.other", fixture->path);
+    unknown.result.report[END_DST].times = 0;
+    second.id = TEXT("4567");
+    write_file(fixture->path, 0, &good, 1, &run);
+    write_file(other, 0, &unknown, 1, &second);
+    assert_int_equal(summary_load(&fixture->summary, paths, 2, -1, NULL), 0);
+    const char *text = text_of(fixture, 0);
+    assert_non_null(strstr(text, "\nnot known of all runs: goodput of 1 of 2 runs in flow 1\n"));
+    assert_non_null(strstr(text, "together 8.00 Mbit/s in 1 of 2\n  runs\n"));
+    json_t *json = json_of(fixture);
+    assert_int_equal(json_unpack(json, "{s:{s:[{s:{s:I, s:I}}]}}", "over_repeats", "flows",
+                                 "goodput_bps", "count", &count, "runs", &runs),
+                     0);
+    assert_true(count == 1 && runs == 2);
+    json_decref(json);
+    unlink(other);
 }
 
 /* ---- warm-up ---- */
@@ -1107,6 +1235,9 @@ int main(void)
         TEST(sets_stay_apart),
         TEST(unlike_flows_are_not_joined),
         TEST(two_runs_have_means),
+        TEST(a_run_counts_once),
+        TEST(a_standstill_is_in_the_median),
+        TEST(a_figure_that_a_run_lacks),
         TEST(a_warm_up_is_left_out),
         TEST(a_runs_own_warm_up_counts),
         TEST(a_flow_shorter_than_its_warm_up),

@@ -85,11 +85,11 @@ static void test_late_begins_and_stops(void **state)
     (void)state;
     struct flow_summary flow = clean();
     flow.flow.report[END_SRC].at[T_STOP] = 2800 * MS;
-    expect(&flow, "1 of 2 flows: their stop came late; the worst is the src end of flow 7, by "
+    expect(&flow, "1 of 2 flows stopped late; the worst is the src end of flow 7, by "
                   "800 ms");
     flow = clean();
     flow.flow.report[END_SRC].reading[READ_BEGIN].t_ns = 1011 * MS;
-    expect(&flow, "1 of 2 flows: their begin came late; the worst is the src end of flow 7, by "
+    expect(&flow, "1 of 2 flows started late; the worst is the src end of flow 7, by "
                   "11 ms");
     flow.flow.connect = CONNECT_AT_START; /* it waits for its connection */
     expect(&flow, NULL);
@@ -162,8 +162,7 @@ static void test_a_standstill(void **state)
 {
     (void)state;
     static const char text[] =
-        "1 of 2 flows: nothing moved for long, though there were data to move; the worst is flow "
-        "7, for 1 s from 1.250 s on";
+        "1 of 2 flows stood still with data waiting: flow 7 longest, for 1 s from t = 1.250 s";
     char shut[sizeof text + 64];
     struct flow_summary flow = clean();
     flow.flow.duration_ns = 100000 * MS;
@@ -183,8 +182,7 @@ static void test_a_standstill_of_a_short_flow(void **state)
 {
     (void)state;
     static const char text[] =
-        "1 of 2 flows: nothing moved for long, though there were data to move; the worst is flow "
-        "7, for 0.2 s from 0.000 s on";
+        "1 of 2 flows stood still with data waiting: flow 7 longest, for 0.2 s from t = 0.000 s";
     struct flow_summary flow = clean();
     flow.flow.duration_ns = 2000 * MS;
     flow.standstill.ns = 199 * MS;
@@ -241,7 +239,7 @@ static void test_why_there_is_no_goodput(void **state)
     expect(&flow,
            "1 of 2 flows have no goodput: fewer than 10 segments arrived in the counted time");
     flow.goodput.lack = GOODPUT_NO_DATA;
-    expect(&flow, "1 of 2 flows have no goodput: no payload arrived in the counted time");
+    expect(&flow, "1 of 2 flows have no goodput: no payload arrived");
     flow.flow.status = FLOW_FAILED; /* which says why */
     expect(&flow, NULL);
     flow.goodput.lack = GOODPUT_NO_SINK;
