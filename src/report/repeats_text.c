@@ -104,7 +104,7 @@ static void print_spread(char out[CELL_MAX], const struct stats *stats, bool qua
     print(quartiles ? stats->quartile_1 : stats->min, low);
     print(quartiles ? stats->quartile_3 : stats->max, high);
     print(stats->median, median);
-    drop_unit(low, high);
+    drop_unit(low, strncmp(low, "0 ", 2) == 0 ? low : high);
     if (!strchr(low, ' '))
         drop_unit(high, median);
     snprintf(out, CELL_MAX, "%s..%s", low, high);

@@ -1063,6 +1063,7 @@ static void test_a_standstill_is_in_the_median(void **state)
     assert_int_equal(fixture->summary.together_bps.count, 2);
     assert_true(fixture->summary.together_bps.min == 0);
     assert_null(strstr(text_of(fixture, 0), "not known of all runs"));
+    assert_non_null(strstr(text_of(fixture, 0), "  4.00 Mbit/s  0..8.00  "));
     unlink(other);
 }
 
