@@ -80,7 +80,8 @@ static void by_kernels(struct flow_summary *flow, const struct run_info *run)
     const struct end_report *src = &flow->flow.report[END_SRC], *dst = &flow->flow.report[END_DST];
     struct goodput_span span = goodput_span_of(src, dst);
     if (!has(dst, T_STOP)) {
-        flow->goodput = goodput_none(span.bytes ? GOODPUT_NO_TIMES : GOODPUT_NO_DATA);
+        const bool came = span.bytes || has(dst, T_FIRST_BYTE);
+        flow->goodput = goodput_none(came ? GOODPUT_NO_TIMES : GOODPUT_NO_DATA);
         return;
     }
     span.from_ns = flow->begin_ns;

@@ -296,7 +296,7 @@ static void list_lacking(const struct summary *summary, size_t place, const char
     for (size_t i = 0; i < summary->repeat_count; i++) {
         const struct flow_repeats *flow = &summary->repeats[i];
         const struct stats *const stats[] = {&flow->goodput_bps, &flow->rtt_mean_ns,
-                                             &flow->retransmits};
+                                             &flow->retransmits, &flow->ce_marks};
         if (stats[place]->count == 0 || stats[place]->count >= flow->runs)
             continue;
         if (count++ == 0) {
@@ -315,7 +315,7 @@ static void list_lacking(const struct summary *summary, size_t place, const char
 /* Medians that not all runs are in. */
 static void print_lacking(const struct summary *summary, FILE *out)
 {
-    static const char *const names[] = {"goodput", "RTT", "retransmits"};
+    static const char *const names[] = {"goodput", "RTT", "retransmits", "CE marks"};
     char *text = NULL;
     size_t size;
     FILE *list = open_memstream(&text, &size);

@@ -182,6 +182,9 @@ static void test_nothing_arrived(void **state)
     flow_goodput_set(&flow, &run);
     assert_int_equal(flow.goodput.lack, GOODPUT_NO_DATA);
     assert_true(flow.goodput.bps < 0);
+    flow.flow.report[END_DST].times = 1u << T_FIRST_BYTE; /* nor how much came by then */
+    flow_goodput_set(&flow, &run);
+    assert_int_equal(flow.goodput.lack, GOODPUT_NO_TIMES);
     flow = held(); /* it came, and was not read */
     flow.flow.report[END_DST].times = 1u << T_STOP;
     flow.flow.report[END_DST].payload_bytes = 0;
