@@ -49,7 +49,7 @@ def flows_by_name(path):
     except OSError as error:
         return flows, str(error)
     except tcp_flowgen_results.BrokenFile as error:
-        return flows, str(error)
+        return flows, str(error) if flows else f"{error} (it is no result file, or its first record is broken)"
     return flows, None if flows else f"{path}: there is no flow in it: is it a result file?"
 
 
@@ -115,10 +115,20 @@ def plain(text):
     return text.replace("$", r"\$")
 
 
+def begin_at_zero(panels):
+    """A difference looks as large as it is; noise about nothing has no scale of its own."""
+    for panel in panels:
+        drawn = [value for line in panel.lines for value in line.get_ydata() if math.isfinite(value)]
+        panel.set_ylim(bottom=0, top=None if any(drawn) else 1)
+    times = [time for line in panels[0].lines for time in line.get_xdata()]
+    panels[0].set_xlim(left=min([0, *times]))  # shared; connections may be older
+
+
 def picture(flows, path):
     figure, panels = pyplot.subplots(3, sharex=True, figsize=(8, 8))
     lines, names = draw_all(panels, flows)
     rate, window, rtt = panels
+    begin_at_zero(panels)
     rate.set_title(plain(titles(flows)))
     rate.set_ylabel("goodput, Mbit/s")
     window.set_ylabel("window, segments")

@@ -117,9 +117,10 @@ static void turn(struct agent *agent)
     rpc_loop_run(agent->loop, -1);
     const int64_t pause = rpc_loop_missed(agent->loop) - missed;
     if (pause >= WAKING_PAUSE_NS)
-        log_warning("this agent was paused for %.1f s (it was stopped, or its machine stood "
-                    "still): its runs wait for their masters so much longer",
-                    (double)pause / (double)NS_PER_S);
+        log_warning(
+            "this agent did not run for %.1f s (stopped, suspended, or without CPU), and its "
+            "runs gave their masters that much longer",
+            (double)pause / (double)NS_PER_S);
 }
 
 static void serve(struct agent *agent, const struct agent_options *options, uint16_t port)

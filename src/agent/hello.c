@@ -31,12 +31,13 @@
 #define HELLO_PROBLEMS_MAX 64             /* and lacks, together */
 #define LOOK_UP_NS         (3 * NS_PER_S) /* for all names; a master waits for 4 s */
 #define ERROR_BYTES        512            /* of a host, or a problem */
-#define OTHERS_MAX         (512 << 10)    /* bytes of what else an answer says: settings, mostly */
+#define CURE_BYTES         sizeof((struct error){0}.cure)
+#define OTHERS_MAX         (512 << 10) /* bytes of what else an answer says: settings, mostly */
 #define ADDRESS_BYTES      (sizeof(struct host_address) + 16)
 
 /* A host that was sent back with its name has either addresses or an error. */
 _Static_assert(HELLO_BYTES_MAX + HELLO_ADDRESSES_MAX * ADDRESS_BYTES +
-                       HELLO_PROBLEMS_MAX * ERROR_BYTES + OTHERS_MAX <
+                       HELLO_PROBLEMS_MAX * (ERROR_BYTES + CURE_BYTES) + OTHERS_MAX <
                    RPC_MESSAGE_MAX,
                "an answer is one message");
 _Static_assert(ERROR_BYTES < ADDRESS_BYTES * HELLO_ADDRESSES_MAX / HELLO_HOSTS_MAX,
@@ -73,6 +74,8 @@ struct hello {
     char *algorithms[ALGORITHMS_MAX];
     char problem_text[HELLO_PROBLEMS_MAX][ERROR_BYTES];
     char *problems[HELLO_PROBLEMS_MAX];
+    char cure_text[HELLO_PROBLEMS_MAX][CURE_BYTES];
+    char *cures[HELLO_PROBLEMS_MAX];
     char lack_text[HELLO_PROBLEMS_MAX][ERROR_BYTES];
     char *lacks[HELLO_PROBLEMS_MAX];
     size_t host_count;
@@ -90,8 +93,11 @@ static void add_problem(struct hello *hello, const struct error *err)
         return;
     error_text(err, hello->problem_text[n], sizeof hello->problem_text[n]);
     hello->problems[n] = hello->problem_text[n];
+    snprintf(hello->cure_text[n], sizeof hello->cure_text[n], "%s", err->cure);
+    hello->cures[n] = hello->cure_text[n];
     hello->reply.problems = hello->problems;
-    hello->reply.n_problems = n + 1;
+    hello->reply.cures = hello->cures;
+    hello->reply.n_problems = hello->reply.n_cures = n + 1;
 }
 
 static unsigned cpus_allowed(void)
@@ -140,7 +146,7 @@ static void list_algorithms(struct hello *hello)
     hello->reply.ccalgs = hello->algorithms;
 }
 
-/* What keeps no run from going on. */
+/* What keeps no run from going on, and needs no cure. */
 static void look_for_lacks(struct hello *hello)
 {
     const Tcpflowgen__HelloRequest *request = hello->request;
@@ -153,7 +159,8 @@ static void look_for_lacks(struct hello *hello)
             return;
         if (algorithm_check(request->wished_ccalgs[i], &err) == 0)
             continue;
-        hello->lacks[n] = error_text(&err, hello->lack_text[n], sizeof hello->lack_text[n]);
+        snprintf(hello->lack_text[n], sizeof hello->lack_text[n], "%s", err.what);
+        hello->lacks[n] = hello->lack_text[n];
         reply->n_lacks = n + 1;
     }
 }

@@ -13,13 +13,14 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static int check(const struct check_arguments *given, const struct plan *plan, bool clock_on_test)
+static int check(const struct check_arguments *given, const struct plan *plan, bool clock_on_test,
+                 struct said *said)
 {
     struct temporary temporary = {0};
     struct error_list problems = {0};
     struct error err = {0};
     if (temporary_create(&temporary, &err))
-        return say_error("", &err);
+        return said_error(said, "", &err);
     struct master_options options = {
         .trusted = given->trust_user,
         .lead_ns = LEAD_NS,
@@ -37,29 +38,40 @@ static int check(const struct check_arguments *given, const struct plan *plan, b
         failed = master_run(master, &once, &outcome, &problems, &err);
     master_destroy(master);
     temporary_remove(&temporary);
-    say_each(NULL, "", &problems);
+    say_each(said, "", &problems);
     if (failed)
-        return say_error("", &err);
+        return said_error(said, "", &err);
     if (outcome.interrupted)
         return EXIT_INTERRUPTED;
-    printf("all %zu flows could start now\n", plan->flow_count);
+    if (!given->json)
+        printf("all %zu flows could start now\n", plan->flow_count);
     return EXIT_FINE;
+}
+
+static int check_scenario(const struct check_arguments *given, struct said *said)
+{
+    struct error err = {0};
+    bool clock_on_test;
+    if (clock_network_read(given->clock_network, &clock_on_test, &err))
+        return said_error(said, "check", &err);
+    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0}, said);
+    if (!plan)
+        return EXIT_USAGE;
+    int status = check(given, plan, clock_on_test, said);
+    plan_free(plan);
+    return status;
 }
 
 static int run(const union arguments *arguments)
 {
     const struct check_arguments *given = &arguments->check;
+    struct said said = {0};
     if (given->quiet)
         log_set_level(LOG_QUIET);
-    struct error err = {0};
-    bool clock_on_test;
-    if (clock_network_read(given->clock_network, &clock_on_test, &err))
-        return say_error("check", &err);
-    struct plan *plan = load_plan(given->scenario, &(struct scenario_overrides){0}, NULL);
-    if (!plan)
-        return EXIT_USAGE;
-    int status = check(given, plan, clock_on_test);
-    plan_free(plan);
+    int status = check_scenario(given, &said);
+    if (given->json)
+        status = said_json(&said, status);
+    said_fini(&said);
     return status;
 }
 
@@ -72,6 +84,7 @@ static const struct option_row rows[] = {
      "compare clocks over the network mgmt or test\n(mgmt)"},
     {"trust-user", 0, false, OPTION_USERS, "USERS", PLACE(trust_user), 0, 0,
      "use agents of these users of this machine, too:\nnames or numbers, with commas"},
+    {"json", 0, false, OPTION_FLAG, NULL, PLACE(json), 0, 0, "print the problems as JSON"},
     {"quiet", 'q', false, OPTION_FLAG, NULL, PLACE(quiet), 0, 0, "no log"},
 };
 

@@ -90,6 +90,8 @@ static int run_temporary(const struct run_arguments *given, const struct plan *p
     struct error err = {0};
     if (temporary_create(&temporary, &err))
         return said_error(said, "", &err);
+    if (!given->json)
+        log_info("the results will not be kept: --output FILE keeps them");
     int status = run_plan(given, plan, temporary.file, said);
     bool ran = access(temporary.file, F_OK) == 0;
     temporary_remove(&temporary);

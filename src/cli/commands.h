@@ -49,7 +49,7 @@ struct check_arguments {
     const char *scenario;
     const char *clock_network; /* NULL: not given */
     struct users trust_user;
-    bool local, quiet;
+    bool local, json, quiet;
 };
 
 struct summary_arguments {

@@ -179,7 +179,10 @@ static int unknown(const struct reader *reader, const char *shown, const char *l
     suggest_offer(&near, "help");
     error_set(reader->err, ERROR_INPUT, NULL, "unknown option '%s'",
               letter && !near.best ? letter : shown);
-    if (near.best)
+    const char *cure = suggest_to_iperf_users(letter && !near.best ? letter + 1 : name);
+    if (cure)
+        error_cure(reader->err, "%s", cure);
+    else if (near.best)
         error_cure(reader->err, "did you mean '%s%s'?", dashes(table), near.best);
     return ERROR_INPUT;
 }

@@ -44,7 +44,9 @@ int said_json(const struct said *said, int status)
     if (said->answered)
         return status;
     error_text(&said->error, text, sizeof text);
-    if (!said->error.code)
+    if (status == EXIT_FINE)
+        text[0] = '\0';
+    else if (!said->error.code)
         snprintf(text, sizeof text, "%s", status == EXIT_INTERRUPTED ? "interrupted" : "failed");
     return problems_json(text, &said->problems, stdout, &err) ? say_error("", &err) : status;
 }

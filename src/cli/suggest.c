@@ -1,7 +1,10 @@
 #include "cli/suggest.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "util/cleanup.h"
 
 #define WORD_MAX 32 /* longer words are not compared */
 
@@ -43,4 +46,25 @@ void suggest_offer(struct suggestion *suggestion, const char *known)
         suggestion->best = known;
         suggestion->distance = far;
     }
+}
+
+const char *suggest_to_iperf_users(const char *name)
+{
+    static const char *const others[][2] = {
+        {" c client s server D daemon ",
+         "agents are started by 'tcp-flowgen agent', and flows are in a scenario, for 'tcp-flowgen "
+         "run': see 'man tcp-flowgen'"},
+        {" p port ", "an agent's port is in its --listen, and in a host's \"mgmt\""},
+        {" t time b bandwidth bitrate P parallel R reverse bidir w window M set-mss C congestion N "
+         "no-delay B bind bind-dev length bytes u udp ",
+         "what flows do is in a scenario: see 'man tcp-flowgen'"},
+        {" O omit ", "the option of 'tcp-flowgen run' is '--warmup'"},
+        {" J ", "the option of 'tcp-flowgen run' is '--json'"},
+    };
+    char word[WORD_MAX + 3];
+    snprintf(word, sizeof word, " %s ", name);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (strstr(others[i][0], word))
+            return others[i][1];
+    return NULL;
 }

@@ -14,4 +14,8 @@ struct suggestion {
 
 void suggest_offer(struct suggestion *suggestion, const char *known);
 
+/* The cure for an option of iperf, without its dashes, that this program has not; NULL: it is none.
+ */
+const char *suggest_to_iperf_users(const char *name);
+
 #endif

@@ -34,10 +34,9 @@ static int unknown(const char *name, struct error *err)
         size_t size = strlen(list);
         snprintf(list + size, sizeof list - size, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    error_set(err, ERROR_AGENT, NULL,
-              "unknown congestion control algorithm \"%.64s\" (there are %s)", name, list);
-    return error_cure(err, "take one of these, or as root load its module: modprobe tcp_%.64s",
-                      name);
+    error_set(err, ERROR_AGENT, NULL, "unknown congestion control algorithm \"%.64s\"", name);
+    return error_cure(err, "there are %.150s; or, as root, load its module: modprobe tcp_%.64s",
+                      list, name);
 }
 
 int algorithm_check(const char *name, struct error *err)

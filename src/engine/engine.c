@@ -286,11 +286,18 @@ static void tell_no_port(const struct engine *engine, const struct end_spec *spe
                          struct end_ready *answer)
 {
     struct error err;
-    error_set(&err, ERROR_SYSTEM, NULL,
-              "no port of the data ports %u-%u is free on %s, where the flows need %zu",
-              engine->setup.port_first, engine->setup.port_last,
-              *spec->local_address ? spec->local_address : "any address",
-              ports_wanted(engine, spec->local_address));
+    const unsigned first = engine->setup.port_first, last = engine->setup.port_last;
+    const unsigned there = last - first + 1;
+    const size_t wanted = ports_wanted(engine, spec->local_address);
+    const char *address = *spec->local_address ? spec->local_address : "any address";
+    if (there < wanted)
+        error_set(&err, ERROR_SYSTEM, NULL,
+                  "the data ports %u-%u are %u port%s, and the flows need %zu on %s", first, last,
+                  there, there == 1 ? "" : "s", wanted, address);
+    else
+        error_set(&err, ERROR_SYSTEM, NULL,
+                  "too few of the data ports %u-%u are free on %s, where the flows need %zu", first,
+                  last, address, wanted);
     error_cure(&err,
                "widen --data-ports so that so many are free: each worker needs one, and one more "
                "for each receive_buffer, mss and captured flow");

@@ -11,17 +11,33 @@
 
 #define PROBE_MS 2000
 
-void clock_probe_off(struct master_agent *agent, const char *why)
+static void off(struct master_agent *agent, const char *why, const char *cure)
 {
-    char text[512];
+    struct session *session = agent->session;
+    struct error err = {0};
     probe_target_close(agent->clock.target);
     agent->clock.target = NULL;
     agent->clock.probe = PROBE_OFF;
     agent->info.clock_network[0] = '\0';
-    snprintf(text, sizeof text,
-             "%s: its clock is compared by calls alone%s, which is less exact: %s", agent->title,
-             agent->clock.point_count ? " from now on" : "", why);
-    session_warn(agent->session, text);
+    error_set(&err, ERROR_AGENT, agent->title,
+              "its clock is compared by calls alone%s, which is less exact: %s",
+              agent->clock.point_count ? " from now on" : "", why);
+    error_cure(&err, "%s", cure);
+    error_list_add(&session->unprobed, &err);
+}
+
+void clock_probe_off(struct master_agent *agent, const char *why)
+{
+    off(agent, why, "");
+}
+
+void clock_probe_warn(struct session *session)
+{
+    char text[sizeof(struct error)];
+    error_list_merge(&session->unprobed);
+    for (size_t i = 0; i < session->unprobed.count; i++)
+        session_warn(session, error_text(&session->unprobed.items[i], text, sizeof text));
+    error_list_fini(&session->unprobed);
 }
 
 /* ---- where the agent is ---- */
@@ -118,6 +134,19 @@ static bool ask(struct master_agent *agent, const char *address)
                      on_probe, agent);
 }
 
+/* Why no address leads to it. */
+static void tell_nowhere(struct master_agent *agent, bool on_test)
+{
+    if (on_test)
+        off(agent, "its test address is not known, or link-local",
+            "--clock-network mgmt compares over the management network");
+    else if (agent->endpoint.path[0])
+        off(agent, "its Unix socket has no address",
+            "--clock-network test compares over the test network, where this machine reaches it");
+    else
+        off(agent, "its address is not known", "");
+}
+
 void clock_probe_open(struct master_agent *agent)
 {
     struct session *session = agent->session;
@@ -127,9 +156,7 @@ void clock_probe_open(struct master_agent *agent)
     probe_target_close(agent->clock.target);
     agent->clock.target = NULL;
     if (on_test ? !find_on_test(agent, address) : !find_on_management(agent, address))
-        clock_probe_off(agent, agent->endpoint.path[0] ? "its Unix socket has no address"
-                               : on_test ? "its test address is not known, or link-local"
-                                         : "its address is not known");
+        tell_nowhere(agent, on_test);
     else if (probe_target_open(&agent->clock.target, session->prober, address, &err))
         clock_probe_off(agent, err.what);
     else if (!ask(agent, address))
@@ -148,6 +175,15 @@ void clock_probe_start(struct master_agent *agent, size_t count)
     probe_target_burst(agent->clock.target, count);
 }
 
+static void note_failure(struct clock_sync *sync, const struct probe_burst *burst, bool on_test)
+{
+    static const char *const questions[] = {
+        ": does a firewall drop the datagrams?",
+        ": does a firewall drop the datagrams, or is the test network out of the master's reach?"};
+    snprintf(sync->probe_failure, sizeof sync->probe_failure, "%s%s", burst->failure,
+             burst->silent ? questions[on_test] : "");
+}
+
 void clock_probe_take(struct session *session, void (*over)(struct master_agent *agent))
 {
     for (size_t i = 0; i < session->agent_count; i++) {
@@ -160,7 +196,7 @@ void clock_probe_take(struct session *session, void (*over)(struct master_agent 
         if (burst.count)
             clock_points_add(agent, burst.exchanges, burst.count);
         else
-            snprintf(sync->probe_failure, sizeof sync->probe_failure, "%s", burst.failure);
+            note_failure(sync, &burst, session->options->clock_on_test);
         over(agent);
     }
 }

@@ -16,6 +16,9 @@ void clock_probe_take(struct session *session, void (*over)(struct master_agent 
 
 /* No probe any more for this agent; why is for the warning. */
 void clock_probe_off(struct master_agent *agent, const char *why);
+/* Warns of agents that lost, or never had, the probe since it was last called: once for all that
+ * have the same reason. */
+void clock_probe_warn(struct session *session);
 
 /* Closes all; the session's agents have no bursts under way then. */
 void clock_probe_fini(struct session *session);

@@ -145,6 +145,7 @@ void clock_sync_all(struct session *session, bool must)
         session->run.clock_before = discipline_read();
     for (size_t first = 0; first < session->agent_count; first += group)
         measure(session, first, group, must ? CALLS_BEFORE : 1);
+    clock_probe_warn(session);
     for (size_t i = 0; must && i < session->agent_count; i++) {
         struct master_agent *agent = &session->agents[i];
         if (session_usable(agent) && agent->clock.failure[0])
@@ -157,6 +158,7 @@ void clock_sync_all(struct session *session, bool must)
 void clock_sync_refresh(struct session *session)
 {
     clock_probe_take(session, after_probe);
+    clock_probe_warn(session);
     for (size_t i = 0; i < session->agent_count; i++)
         start_burst(&session->agents[i], BURST_SHORT, 1, CALLS_SHORT);
 }
@@ -185,6 +187,7 @@ static void warn_of(struct session *session, const char *whose,
 
 void clock_sync_warn(struct session *session)
 {
+    clock_probe_warn(session);
     session->run.clock_after = discipline_read();
     warn_of(session, "the master's", &session->run.clock_before, &session->run.clock_after);
     for (size_t i = 0; i < session->agent_count; i++) {

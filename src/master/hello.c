@@ -60,27 +60,47 @@ static void take_hosts(struct master_agent *agent, const Tcpflowgen__HelloReply 
 }
 
 /* With best_effort the flows that it concerns are refused one by one when they are prepared. */
-static void tell_problem(struct master_agent *agent, const char *problem)
+static void tell_problem(struct master_agent *agent, const struct error *problem)
 {
     const struct error_list *told = agent->session->problems;
+    char text[sizeof *problem];
     for (size_t i = 0; i < told->count; i++) /* by an earlier Hello */
-        if (strncmp(told->items[i].where, agent->title, sizeof told->items[i].where - 1) == 0 &&
-            strcmp(told->items[i].what, problem) == 0)
+        if (strcmp(told->items[i].where, problem->where) == 0 &&
+            strcmp(told->items[i].what, problem->what) == 0)
             return;
     if (agent->session->options->best_effort)
-        log_warning("%s: %s", agent->title, problem);
+        log_warning("%s", error_text(problem, text, sizeof text));
     else
-        session_problem(agent->session, agent->title, "%s", problem);
+        error_list_add(agent->session->problems, problem);
 }
 
-static void tell_problems(struct master_agent *agent, char *const *problems, size_t count)
+/* A problem's text ends with its cure, in brackets, as error_text() has it. */
+static struct error problem_of(const struct master_agent *agent, const char *text, const char *cure)
 {
-    char more[64];
-    for (size_t i = 0; i < count && i < PROBLEMS_TOLD; i++)
-        tell_problem(agent, problems[i]);
-    snprintf(more, sizeof more, "and %zu more problems", count - PROBLEMS_TOLD);
-    if (count > PROBLEMS_TOLD)
-        tell_problem(agent, more);
+    struct error err = {0};
+    const size_t size = strlen(text), tail = strlen(cure) + strlen(" ()");
+    const size_t what = *cure && size > tail ? size - tail : size;
+    const bool apart = what < size && strncmp(text + what, " (", 2) == 0 &&
+                       strncmp(text + what + 2, cure, strlen(cure)) == 0;
+    error_set(&err, ERROR_AGENT, agent->title, "%.*s",
+              (int)(apart && what < sizeof err.what ? what : sizeof err.what), text);
+    if (apart)
+        error_cure(&err, "%s", cure);
+    return err;
+}
+
+static void tell_problems(struct master_agent *agent, const Tcpflowgen__HelloReply *reply)
+{
+    struct error err;
+    for (size_t i = 0; i < reply->n_problems && i < PROBLEMS_TOLD; i++) {
+        err = problem_of(agent, reply->problems[i], i < reply->n_cures ? reply->cures[i] : "");
+        tell_problem(agent, &err);
+    }
+    if (reply->n_problems <= PROBLEMS_TOLD)
+        return;
+    error_set(&err, ERROR_AGENT, agent->title, "and %zu more problems",
+              reply->n_problems - PROBLEMS_TOLD);
+    tell_problem(agent, &err);
 }
 
 static void note_lack(struct master_agent *agent, const char *what)
@@ -100,8 +120,7 @@ static void warn_of_lacks(struct session *session)
         char why[640], text[768];
         error_text(&lacks->items[i], why, sizeof why);
         snprintf(text, sizeof text,
-                 "%s; such flows are received there with the host's own: the sender's decides",
-                 why);
+                 "%s; harmless: that end only receives, and the sender's algorithm decides", why);
         session_warn(session, text);
     }
     error_list_fini(lacks);
@@ -132,7 +151,7 @@ static void check_room(struct master_agent *agent, const char *reason)
 static void take_more(struct master_agent *agent, const ProtobufCMessage *message)
 {
     const Tcpflowgen__HelloReply *reply = (const Tcpflowgen__HelloReply *)message;
-    tell_problems(agent, reply->problems, reply->n_problems);
+    tell_problems(agent, reply);
     take_hosts(agent, reply);
 }
 
@@ -301,14 +320,56 @@ static bool is_here(const struct master_agent *agent)
     return !agent->endpoint.path[0] && host_is_loopback(agent->endpoint.host, NULL) == 1;
 }
 
+/* Whether another agent has not answered, either: one word for all. */
+static bool is_one_of_several(const struct master_agent *agent)
+{
+    const struct session *session = agent->session;
+    for (size_t i = 0; i < session->agent_count; i++) {
+        const struct master_agent *other = &session->agents[i];
+        if (other != agent && other->call_code == agent->call_code && !other->foreign)
+            return true;
+    }
+    return false;
+}
+
+#define WITH_INSECURE "beyond loopback, where the network can be trusted, with --insecure"
+
+static void tell_nobody(struct master_agent *agent)
+{
+    const bool path = agent->endpoint.path[0];
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, NULL, "no answer (%s): does an agent run there?",
+              agent->call_text);
+    if (is_one_of_several(agent))
+        error_cure(
+            &err,
+            "start one there with: tcp-flowgen agent --listen, and what mgmt has; " WITH_INSECURE);
+    else
+        error_cure(&err, "start it with: tcp-flowgen agent --listen %.120s%s", agent->mgmt,
+                   path ? "" : "; " WITH_INSECURE);
+    session_agent_error(agent, &err);
+}
+
+static void tell_foreign(struct master_agent *agent)
+{
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, NULL, "another program listens there (%s)", agent->call_text);
+    error_cure(&err, "give mgmt the port that the agent listens on, or start it at another one");
+    session_agent_error(agent, &err);
+}
+
+static void tell_loopback(struct master_agent *agent)
+{
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, NULL, "no answer: " LOOPBACK_IS_DOWN);
+    error_cure(&err, LOOPBACK_CURE);
+    session_agent_error(agent, &err);
+}
+
 static void tell_unreachable(struct master_agent *agent)
 {
     if (agent->foreign)
-        session_agent_problem(
-            agent,
-            "another program listens there (%s): give mgmt the port that the agent listens on, or "
-            "start it at another one",
-            agent->call_text);
+        tell_foreign(agent);
     else if (agent->call_code == RPC_UNIMPLEMENTED)
         session_agent_problem(agent, "what listens there is not an agent of this program");
     else if (agent->call_code == RPC_PERMISSION_DENIED ||
@@ -321,16 +382,9 @@ static void tell_unreachable(struct master_agent *agent)
             "an agent, or packets get lost on the way",
             HELLO_MS / 1000);
     else if (is_here(agent) && !loopback_address())
-        session_agent_problem(agent, "no answer: " LOOPBACK_IS_DOWN " (" LOOPBACK_CURE ")");
+        tell_loopback(agent);
     else
-        session_agent_problem(
-            agent,
-            "no answer (%s): does an agent run there? Start it with: tcp-flowgen agent "
-            "--listen %s%s",
-            agent->call_text, agent->mgmt,
-            agent->endpoint.path[0] ? ""
-                                    : " (beyond loopback, where the network can be trusted, with "
-                                      "--insecure)");
+        tell_nobody(agent);
 }
 
 void hello_all(struct session *session)

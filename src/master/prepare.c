@@ -43,14 +43,42 @@ static void warn_of_metrics(struct master_agent *agent, const struct cached_metr
     session_warn(agent->session, text);
 }
 
+/* The cure in a line, as far as the agent's Hello said the same, and what its cure is; "": none. */
+static const char *cure_of(const struct master_agent *agent, const char *line)
+{
+    const struct error_list *told = agent->session->problems;
+    char text[sizeof(struct error)];
+    for (size_t i = 0; i < told->count; i++) {
+        struct error same = told->items[i];
+        if (strcmp(same.where, agent->title) != 0)
+            continue;
+        same.where[0] = '\0';
+        if (strcmp(error_text(&same, text, sizeof text), line) == 0)
+            return told->items[i].cure;
+    }
+    return "";
+}
+
+static void tell_line(const struct master_agent *agent, uint32_t flow, const char *line)
+{
+    const char *cure = cure_of(agent, line);
+    const size_t size = strlen(line) - (*cure ? strlen(cure) + strlen(" ()") : 0);
+    struct error err = {0};
+    error_set(&err, ERROR_AGENT, NULL, "%s: %.*s", agent->title, (int)size, line);
+    error_cure(&err, "%s", cure);
+    session_flow_error(agent->session, flow, &err);
+}
+
 /* An answer's lines, of which no agent has more. */
 static void tell_problems(const struct master_agent *agent, uint32_t flow, const char *lines)
 {
     size_t size;
+    char line[PROBLEMS_MAX];
     for (int i = 0; *lines && i < LINES_MAX; i++, lines += size + (lines[size] == '\n')) {
         size = strcspn(lines, "\n");
-        session_flow_problem(agent->session, flow, "%s: %.*s", agent->title,
-                             (int)(size < PROBLEMS_MAX ? size : PROBLEMS_MAX), lines);
+        snprintf(line, sizeof line, "%.*s", (int)(size < PROBLEMS_MAX ? size : PROBLEMS_MAX),
+                 lines);
+        tell_line(agent, flow, line);
     }
 }
 

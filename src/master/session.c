@@ -43,34 +43,58 @@ static void refuse(struct session *session, uint32_t index, const char *why)
 
 /* Told once: as a problem that keeps the run from starting, or as what best_effort goes on without.
  */
-static void tell(struct session *session, const char *where, const char *text)
+static void tell(struct session *session, const struct error *err)
 {
+    char text[sizeof *err];
     if (session->options->best_effort)
-        log_warning("%s: %s", where, text);
+        log_warning("%s", error_text(err, text, sizeof text));
     else
-        session_problem(session, where, "%s", text);
+        error_list_add(session->problems, err);
+}
+
+void session_flow_error(struct session *session, uint32_t flow, const struct error *why)
+{
+    struct error err = *why;
+    char text[sizeof err];
+    err.where[0] = '\0';
+    error_text(&err, text, sizeof text);
+    error_where(&err, "flows[%u] (id %d)", flow, session->plan->flows[flow].id);
+    tell(session, &err);
+    refuse(session, flow, text);
 }
 
 void session_flow_problem(struct session *session, uint32_t flow, const char *what, ...)
 {
-    char text[384], where[64];
+    char text[384];
+    struct error err = {0};
     FORMAT(text, what);
-    snprintf(where, sizeof where, "flows[%u] (id %d)", flow, session->plan->flows[flow].id);
-    tell(session, where, text);
-    refuse(session, flow, text);
+    error_set(&err, ERROR_AGENT, NULL, "%s", text);
+    session_flow_error(session, flow, &err);
 }
 
-void session_agent_problem(struct master_agent *agent, const char *what, ...)
+void session_agent_error(struct master_agent *agent, const struct error *why)
 {
     struct session *session = agent->session;
-    char text[384];
-    FORMAT(text, what);
-    tell(session, agent->title, text);
+    struct error err = *why;
+    char text[sizeof err];
+    err.where[0] = '\0';
+    error_text(&err, text, sizeof text);
+    error_where(&err, "%s", agent->title);
+    tell(session, &err);
     agent->refused = true;
     for (uint32_t i = 0; i < session->plan->flow_count; i++)
         if (session_agent(session, i, END_SRC) == agent ||
             session_agent(session, i, END_DST) == agent)
             refuse(session, i, text);
+}
+
+void session_agent_problem(struct master_agent *agent, const char *what, ...)
+{
+    char text[384];
+    struct error err = {0};
+    FORMAT(text, what);
+    error_set(&err, ERROR_AGENT, NULL, "%s", text);
+    session_agent_error(agent, &err);
 }
 
 void session_warn(struct session *session, const char *text)
@@ -156,8 +180,8 @@ void session_turn(struct session *session)
     if (pause < WAKING_PAUSE_NS)
         return;
     snprintf(text, sizeof text,
-             "the master was paused for %.1f s (it was stopped, or its machine stood still): it "
-             "waits for its agents so much longer",
+             "the master did not run for %.1f s (stopped, suspended, or without CPU), and gave its "
+             "agents that much longer",
              (double)pause / (double)NS_PER_S);
     session_warn(session, text);
 }

@@ -13,6 +13,7 @@
 #include "master/collect.h"
 #include "master/intake.h"
 #include "master/master.h"
+#include "master/meter.h"
 #include "model/clock_fit.h"
 #include "model/host_names.h"
 #include "model/plan.h"
@@ -50,7 +51,7 @@ struct clock_sync {
     bool probing;            /* a burst is under way */
     size_t calls;            /* to be made after it */
     unsigned probe_failures; /* in a row */
-    char probe_failure[160];
+    char probe_failure[192];
 };
 
 struct session;
@@ -92,14 +93,14 @@ struct master_agent {
     /* watch */
     struct rpc_call *watch;
     uint64_t watch_offset;
-    bool watch_missed;       /* not all that came on this stream was taken */
-    int64_t heard_ns;        /* when it last said something; session_now() */
-    int64_t brought_ns;      /* when a record of its spool last came; likewise */
-    int64_t retry_ns;        /* when to watch again; likewise */
-    bool prepared;           /* it may hold a spool of this run */
-    bool first_piece;        /* its last Prepare was the run's first */
-    bool ended;              /* its spool was received whole, or it is lost */
-    uint64_t received_bytes; /* payload at its sinks so far */
+    bool watch_missed;     /* not all that came on this stream was taken */
+    int64_t heard_ns;      /* when it last said something; session_now() */
+    int64_t brought_ns;    /* when a record of its spool last came; likewise */
+    int64_t retry_ns;      /* when to watch again; likewise */
+    bool prepared;         /* it may hold a spool of this run */
+    bool first_piece;      /* its last Prepare was the run's first */
+    bool ended;            /* its spool was received whole, or it is lost */
+    struct meter received; /* payload at its sinks */
     /* of its spool, beside what is of an end */
     uint64_t told_bytes;  /* that it was told, and keeps there */
     uint64_t taken_bytes; /* that came of it */
@@ -139,7 +140,8 @@ struct session {
     const struct master_options *options;
     const struct master_repeat *repeat; /* which run of how many; only while it is under way */
     struct error_list *problems;
-    struct error_list lacks; /* of what the run wishes of agents, and can do without */
+    struct error_list lacks;    /* of what the run wishes of agents, and can do without */
+    struct error_list unprobed; /* agents without the probe, until clock_probe_warn() */
     struct rpc_loop *loop;
     struct run_info run; /* agents and hosts are filled by output */
     char id[RANDOM_ID_MAX];
@@ -160,7 +162,7 @@ struct session {
     bool released;   /* all flows are over, and agents that sampled meanwhile were told */
     bool stopping;   /* agents were told to stop their flows */
     bool stuck;      /* the part file cannot be written just now */
-    bool keep_part;  /* with the spool of an agent that was lost it makes a whole result */
+    bool keep_part;  /* the spool of an agent that was lost may add to it */
     bool troubled;   /* something failed, whatever became of the flows */
 };
 
@@ -175,6 +177,9 @@ __attribute__((format(printf, 3, 4))) void session_flow_problem(struct session *
                                                                 ...);
 __attribute__((format(printf, 2, 3))) void session_agent_problem(struct master_agent *agent,
                                                                  const char *what, ...);
+/* The second and third kind with a cure; why->where is of no account. */
+void session_flow_error(struct session *session, uint32_t flow, const struct error *why);
+void session_agent_error(struct master_agent *agent, const struct error *why);
 
 /* For the log and the result. */
 void session_warn(struct session *session, const char *text);

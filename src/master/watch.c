@@ -250,7 +250,7 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message,
     }
     const Tcpflowgen__WatchReply *reply = (const Tcpflowgen__WatchReply *)message;
     agent->heard_ns = now;
-    agent->received_bytes = reply->received_bytes;
+    meter_take(&agent->received, reply->received_bytes, clock_now(), agent->session->t0_ns);
     if (agent->ended) /* there is nothing behind the end */
         rpc_cancel(call);
     else if (reply->offset != agent->watch_offset)

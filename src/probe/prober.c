@@ -150,7 +150,8 @@ static void give_up_waiting(struct probe_target *target, int64_t now)
     if (target->state != BURST_RUNS || now - target->sent_ns < REPLY_NS)
         return;
     if (++target->lost == LOST_MAX) {
-        end_burst(target, "its UDP port does not answer: does a firewall drop the datagrams?");
+        target->burst.silent = true;
+        end_burst(target, "its UDP port does not answer");
         return;
     }
     target->sequence++;
@@ -350,6 +351,7 @@ void probe_target_burst(struct probe_target *target, size_t count)
     pthread_mutex_lock(&prober->lock);
     target->burst.count = 0;
     target->burst.failure[0] = '\0';
+    target->burst.silent = false;
     target->wanted = count;
     target->lost = 0;
     target->state = BURST_RUNS;

@@ -39,6 +39,7 @@ struct probe_burst {
     struct clock_exchange exchanges[PROBE_BURST_MAX];
     size_t count;     /* that were answered */
     char failure[96]; /* why there are none; empty: there are */
+    bool silent;      /* nothing came back: the datagrams, or their answers, got lost */
 };
 
 /* Starts count exchanges (1..PROBE_BURST_MAX) with a target that was aimed and has no burst under

@@ -26,6 +26,6 @@ int problems_json(const char *error, const struct error_list *problems, FILE *ou
             list, json_pack("{s:o, s:o, s:o}", "where", text_or_null(problem->where), "what",
                             text(problem->what), "cure", text_or_null(problem->cure)));
     }
-    return json_print(json_pack("{s:o, s:o}", "error", text(error), "problems", list),
+    return json_print(json_pack("{s:o, s:o}", "error", text_or_null(error), "problems", list),
                       JSON_INDENT(2), out, err);
 }

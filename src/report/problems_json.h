@@ -6,7 +6,8 @@
 
 #include "util/error.h"
 
-/* {"error": TEXT, "problems": [{"where": TEXT or null, "what": TEXT, "cure": TEXT or null}]}. */
+/* {"error": TEXT or null (""), "problems": [{"where": TEXT or null, "what": TEXT, "cure": TEXT or
+ * null}]}. */
 int problems_json(const char *error, const struct error_list *problems, FILE *out,
                   struct error *err);
 

@@ -65,8 +65,8 @@ static void note_failure(struct rpc_dial *dial, int failed)
     if (failed == EACCES && dial->target->addresses[0].any.sa_family == AF_UNIX) {
         dialled->code = RPC_PERMISSION_DENIED;
         snprintf(dialled->why, sizeof dialled->why,
-                 "uid %u may not connect to its socket: start the agent with --allow-user %u, at "
-                 "a path that this user reaches",
+                 "uid %u may not connect to its socket: start the agent with --allow-user %u, and "
+                 "put the socket where that user can reach it",
                  geteuid(), geteuid());
         return;
     }

@@ -124,20 +124,33 @@ void error_list_add(struct error_list *list, const struct error *err)
     list->items[list->count++] = *err;
 }
 
+static int by_says(const void *a, const void *b)
+{
+    const struct error *const *left = a, *const *right = b;
+    int order = strcmp((*left)->what, (*right)->what);
+    return order ? order : strcmp((*left)->cure, (*right)->cure);
+}
+
 /* By what they say, then as they stand. */
 static int by_words(const void *a, const void *b)
 {
     const struct error *const *left = a, *const *right = b;
-    int order = strcmp((*left)->what, (*right)->what);
-    if (!order)
-        order = strcmp((*left)->cure, (*right)->cure);
+    const int order = by_says(a, b);
     return order ? order : *left < *right ? -1 : *left > *right;
 }
 
-static int by_what(const void *a, const void *b)
+/* Whether one of them says at its place all that err says at its own. */
+static bool is_told(struct error *const *sorted, size_t count, const struct error *err)
 {
-    const struct error *const *right = b;
-    return strcmp(a, (*right)->what);
+    struct error whole = {0}, *key = &whole;
+    char text[sizeof *err];
+    snprintf(whole.what, sizeof whole.what, "%.120s: %.250s", err->where, err->what);
+    memcpy(whole.cure, err->cure, sizeof whole.cure);
+    if (bsearch(&key, sorted, count, sizeof *sorted, by_says))
+        return true;
+    snprintf(whole.what, sizeof whole.what, "%s", error_text(err, text, sizeof text));
+    whole.cure[0] = '\0';
+    return bsearch(&key, sorted, count, sizeof *sorted, by_says);
 }
 
 /* Whether the place still goes into `where`, beside how many more there are. */
@@ -189,13 +202,9 @@ void error_list_merge(struct error_list *list)
     for (size_t i = 0; i < list->count; i++)
         sorted[i] = &list->items[i];
     qsort(sorted, list->count, sizeof *sorted, by_words);
-    for (size_t i = 0; i < list->count; i++) {
-        char text[sizeof *list->items];
-        error_text(&list->items[i], text, sizeof text);
-        text[sizeof list->items->what - 1] = '\0';
-        if (*list->items[i].where && bsearch(text, sorted, list->count, sizeof *sorted, by_what))
+    for (size_t i = 0; i < list->count; i++)
+        if (*list->items[i].where && is_told(sorted, list->count, &list->items[i]))
             list->items[i].code = 0;
-    }
     for (size_t i = 0; i < list->count;)
         i += merge(sorted + i, list->count - i);
     for (size_t i = 0; i < list->count; i++)

@@ -56,7 +56,8 @@ struct error_list {
 /* Appends a copy.  Out of memory drops it silently, but count never falls. */
 void error_list_add(struct error_list *list, const struct error *err);
 /* Makes one of those that differ in `where` alone: it names the first of their places, and how many
- * more there are.  Leaves out one whose whole text ("agent a: it hangs") is `what` others say. */
+ * more there are.  Leaves out one whose whole text ("agent a: it hangs") is `what` others say,
+ * with the same cure or the cure in it. */
 void error_list_merge(struct error_list *list);
 void error_list_fini(struct error_list *list);
 

@@ -41,20 +41,24 @@ void log_write(enum log_level level, const char *format, ...)
 {
     if (level > log_get_level())
         return;
-    char line[1024];
-    int used = snprintf(line, sizeof line, "tcp-flowgen: %s", prefix(level));
+    static const char clear[] = "\033[K";
+    const size_t lead = isatty(STDERR_FILENO) ? sizeof clear - 1 : 0;
+    char entry[1024 + sizeof clear], *line = entry + lead;
+    const size_t room = sizeof entry - sizeof clear;
+    int used = snprintf(line, room, "tcp-flowgen: %s", prefix(level));
     va_list args;
     va_start(args, format);
-    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
+    int more = vsnprintf(line + used, room - (size_t)used - 1, format, args);
     va_end(args);
     size_t size = (size_t)used + (more > 0 ? (size_t)more : 0);
-    if (size > sizeof line - 2)
-        size = sizeof line - 2;
+    if (size > room - 2)
+        size = room - 2;
     line[size] = '\0';
     text_tame(line); /* an entry is one line, whatever it quotes */
     size = strlen(line);
     line[size++] = '\n';
+    memcpy(entry, clear, lead);
     /* One write, so that lines of several threads do not mix; nothing can be done if it fails. */
-    ssize_t wrote = write(STDERR_FILENO, line, size);
+    ssize_t wrote = write(STDERR_FILENO, entry, lead + size);
     (void)wrote;
 }

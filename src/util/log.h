@@ -1,5 +1,7 @@
 /* The log of a running command on standard error, one line an entry.  Called by cli, agent and
- * master only, never by library code.  Any thread; a line is written with one write(). */
+ * master only, never by library code.  Any thread; a line is written with one write().  On a
+ * terminal it clears what stands behind the cursor: a line of progress that ends with a carriage
+ * return makes room. */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
 

@@ -223,7 +223,7 @@ def test_a_host_without_127_0_0_1(lab):
     for flags, status in (["--local"], 1), ([], 3):
         stderr = lab.run(where, scenario, *flags).must(status).stderr
         assert "the loopback interface is down" in stderr and "ip link set lo up" in stderr
-        assert "Start it with" not in stderr
+        assert "start it with" not in stderr
 
 
 def test_data_ports_are_a_range(lab):
@@ -256,7 +256,24 @@ def test_run_tells_its_figures_as_json(pair):
     told = json.loads(outcome.stdout)
     assert told["error"] == "nothing was started"
     assert any("nosuch" in problem["what"] for problem in told["problems"])
+    (algorithm,) = told["problems"]
+    assert algorithm["what"].endswith('"nosuch"') and "modprobe" in algorithm["cure"]
     assert all(problem["what"] in outcome.stderr for problem in told["problems"])
+
+
+def test_check_tells_its_problems_as_json(pair):
+    """One for all agents that are down."""
+    def check(scenario):
+        return pair.lab.command(pair.where, "check", "--json", pair.lab.write(scenario))
+
+    assert json.loads(check(pair.scenario({})).must(0).stdout) == {"error": None, "problems": []}
+    hosts = {f"h{i}": {"mgmt": f"127.0.0.1:{i + 1}", "host": "127.0.0.1"} for i in range(20)}
+    flows = [{"id": i, "src": f"h{i}", "dst": f"h{i + 1}", "duration": "1s"} for i in range(19)]
+    told = json.loads(check({"hosts": hosts, "flows": flows}).must(3).stdout)
+    (problem,) = told["problems"]
+    assert problem["where"].endswith(" and 18 more") and "does an agent run there?" in problem["what"]
+    assert problem["cure"].startswith("start one there with: tcp-flowgen agent --listen")
+    assert told["error"] == "the scenario cannot be run as it is"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +285,7 @@ def test_run_tells_its_figures_as_json(pair):
         (["run", "--json", "-o", "-", "absent.json"], 2, "both want standard output", []),
         (["plan", "--json", "absent.json"], 2, "absent.json: 1 problem", [("absent.json", "opened")]),
         (["summary", "--json", "absent.pb"], 2, "absent.pb", []),
-        (["recover", "--json", "absent"], 2, "--output is missing", []),
+        (["recover", "--json", "absent"], 2, "absent: it cannot be read", []),
     ],
 )
 def test_what_went_wrong_as_json(lab, words, status, error, problems):

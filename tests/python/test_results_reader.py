@@ -474,6 +474,30 @@ def drawn(reader, tmp_path):
     return draw
 
 
+def test_the_axes_begin_at_zero(pb, tmp_path):
+    """Where nothing came, too."""
+    pytest.importorskip("matplotlib")
+    import plot_results
+
+    figure, panels = plot_results.pyplot.subplots(3, sharex=True)
+    panels[0].plot([0.25, 0.5], [0, 0])
+    panels[1].plot([0.25, 0.5], [100, 110])
+    plot_results.begin_at_zero(panels)
+    assert [panel.get_ylim() for panel in (panels[0], panels[2])] == [(0, 1), (0, 1)]
+    assert panels[1].get_ylim()[0] == panels[1].get_xlim()[0] == 0 and panels[1].get_ylim()[1] > 110
+    plot_results.pyplot.close(figure)
+
+
+def test_a_scenario_cannot_be_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    import plot_results
+
+    path = tmp_path / "scenario.json"
+    path.write_text('{"hosts": {}, "flows": []}')
+    flows, wrong = plot_results.flows_by_name(path)
+    assert not flows and "it is no result file" in wrong
+
+
 def test_the_plot_ends_before_the_close(pb, drawn):
     flow = a_flow(pb, last=True)
     put_samples(flow, "src", [0.0, 0.25, 0.251], snd_cwnd=[10, 20, 1])

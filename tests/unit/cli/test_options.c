@@ -118,6 +118,12 @@ static void gnu_mistakes_are_named(void **state)
     assert_refused("unknown option '--foo'");
     parse(&gnu, "--nubmer=3", NULL);
     assert_refused("unknown option '--nubmer' (did you mean '--number'?)");
+    parse(&gnu, "-c", "host", NULL);
+    assert_refused("unknown option '-c' (agents are started by 'tcp-flowgen agent', and flows are "
+                   "in a scenario, for 'tcp-flowgen run': see 'man tcp-flowgen')");
+    parse(&gnu, "--bandwidth", "10M", NULL);
+    assert_refused("unknown option '--bandwidth' (what flows do is in a scenario: see 'man "
+                   "tcp-flowgen')");
     parse(&gnu, "-az", NULL);
     assert_refused("unknown option '-z'");
     parse(&gnu, "-all", NULL);

@@ -40,7 +40,7 @@ static void test_unknown_lists_available(void **state)
         struct error err = {0};
         assert_int_equal(algorithm_check(names[i], &err), ERROR_AGENT);
         assert_non_null(strstr(err.what, names[i]));
-        assert_non_null(strstr(err.what, "reno"));
+        assert_non_null(strstr(err.cure, "there are reno"));
         assert_non_null(strstr(err.cure, "modprobe"));
     }
 }

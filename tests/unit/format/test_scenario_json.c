@@ -237,6 +237,9 @@ static void keys_of_other_programs(void **state)
         {"server", "dst"},
         {"offset", "start"},
         {"window", "receive_buffer"},
+        {"rwnd", "receive_buffer"},
+        {"windowSize", "receive_buffer"},
+        {"algo", "ccalg"},
     };
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         char member[64], cure[64];
@@ -253,11 +256,21 @@ static void words_that_no_key_stands_for(void **state)
     static const struct {
         const char *word, *cure;
     } words[] = {
-        {"bytes", "flows end by time"},   {"count", "write a flow for each"},
-        {"parallel", "write a flow for"}, {"tos", "it cannot be set"},
-        {"DSCP", "it cannot be set"},     {"reverse", "swap them"},
-        {"omit", "--warmup 2s"},          {"sport", "--data-ports 9000-9099"},
-        {"repeat", "--repeat 10"},        {"udp", "all flows are TCP"},
+        {"bytes", "flows end by time"},
+        {"count", "write a flow for each"},
+        {"parallel", "write a flow for"},
+        {"tos", "it cannot be set"},
+        {"DSCP", "it cannot be set"},
+        {"reverse", "swap them"},
+        {"omit", "--warmup 2s"},
+        {"sport", "--data-ports 9000-9099"},
+        {"repeat", "--repeat 10"},
+        {"udp", "all flows are TCP"},
+        {"length", "\"write_size\""},
+        {"interface", "\"device\" sends"},
+        {"iface", "\"device\" sends"},
+        {"nic", "\"device\" sends"},
+        {"local", "\"bind\""},
     };
 
     (void)state;
@@ -268,6 +281,10 @@ static void words_that_no_key_stands_for(void **state)
         snprintf(member, sizeof member, "\"%s\": 1", words[i].word);
         assert_top_problem(member, "file.json: unknown key ", words[i].cure);
     }
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"interface\": \"eth0\"",
+                        "hosts.B: unknown key ", "\"device\" sends through it");
+    assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"local\": \"10.0.0.1\"",
+                        "hosts.B: unknown key ", "\"bind\"");
     assert_flow_problem("\"device\": \"eth0\"", "flows[0]: unknown key ", "a key of the host");
     assert_top_problem("\"duration\": \"1s\"", "file.json: unknown key ", "\"defaults\": {");
     assert_host_problem("\"mgmt\": \"b:1\", \"host\": \"h\", \"port\": 1", "hosts.B: unknown key ",

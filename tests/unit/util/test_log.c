@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -93,12 +95,33 @@ static void an_entry_is_one_line(void **state)
     assert_string_equal(logged(), "");
 }
 
+/* A line of progress may stand there, with the cursor at its begin. */
+static void clears_the_line_of_a_terminal(void **state)
+{
+    char text[256];
+    (void)state;
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    const int slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    const int before = dup(STDERR_FILENO);
+    dup2(slave, STDERR_FILENO);
+    log_error("gone");
+    dup2(before, STDERR_FILENO);
+    const ssize_t size = read(terminal, text, sizeof text - 1);
+    text[size < 0 ? 0 : size] = '\0';
+    assert_string_equal(text, "\033[Ktcp-flowgen: error: gone\r\n");
+    close(before);
+    close(slave);
+    close(terminal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_each_level_in_its_form, redirect, restore),
         cmocka_unit_test_setup_teardown(keeps_to_the_level, redirect, restore),
         cmocka_unit_test_setup_teardown(an_entry_is_one_line, redirect, restore),
+        cmocka_unit_test(clears_the_line_of_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
