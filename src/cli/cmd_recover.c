@@ -1,4 +1,5 @@
 /* `tcp-flowgen recover`: results from the spools that agents left. */
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -84,6 +86,10 @@ static int report(const struct recover_arguments *given, const struct recover_ou
 
 static int check_options(const struct recover_arguments *given, struct error *err)
 {
+    for (size_t i = 0; i < given->spools.count; i++)
+        if (access(given->spools.words[i], F_OK))
+            return error_set_errno(err, ERROR_INPUT, errno, given->spools.words[i],
+                                   "it cannot be read");
     if (!given->output)
         return error_set(err, ERROR_INPUT, NULL, "--output is missing: the results' file");
     if (given->json && results_to_stdout(given->output)) {

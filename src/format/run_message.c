@@ -164,6 +164,7 @@ Tcpflowgen__Run *run_to_message(const struct run_info *run)
     out->t0_ns = run->t0_ns;
     out->scenario = utf8_text(run->scenario, &failed);
     out->interrupted = run->interrupted;
+    out->recovered = run->recovered;
     out->repeat = run->repeat;
     out->repeats = run->repeats;
     out->seed = run->seed;
@@ -277,6 +278,7 @@ int run_from_message(struct run_info *out, const Tcpflowgen__Run *message)
         .started_unix_ns = message->started_unix_ns,
         .t0_ns = message->t0_ns,
         .interrupted = message->interrupted,
+        .recovered = message->recovered,
         .repeat = message->repeat,
         .repeats = message->repeats,
         .seed = message->seed,

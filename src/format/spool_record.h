@@ -32,6 +32,9 @@ enum spool_kind {
 #define SPOOL_RECORD_MAX ((4u << 20) - 1024)
 #define SPOOL_ROWS_MAX   8192u /* rows in one record of samples; so many always fit */
 
+/* In a master's part file, in place of an agent's number: the record is the master's own. */
+#define SPOOL_OF_MASTER (UINT32_MAX - 1)
+
 /* Encoders: append one record's bytes to out; 0, or -1 when out of memory. */
 
 /* rows[0..count) are of one end, of one info_length and cc_length, in order of time; count is

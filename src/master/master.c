@@ -13,6 +13,7 @@
 #include "master/hello.h"
 #include "master/local_agents.h"
 #include "master/output.h"
+#include "master/part_clocks.h"
 #include "master/prepare.h"
 #include "master/progress.h"
 #include "master/roster.h"
@@ -294,13 +295,14 @@ static void keep_part(struct session *session)
     if (!lost)
         return;
     session->keep_part = true;
-    if (collect_keep(session->collect, session->id, &err))
+    if (part_clocks_keep(session, &err) || collect_keep(session->collect, session->id, &err))
         log_warning("%s", error_text(&err, text, sizeof text)); /* it stays as it is called */
     const char *path = collect_path(session->collect);
     snprintf(text, sizeof text,
              "what came of the run is kept in %s: with the spool%s of the lost agent%s, "
-             "`tcp-flowgen recover -o FILE %s SPOOL%s` makes a whole result",
-             path, lost == 1 ? "" : "s", lost == 1 ? "" : "s", path, lost == 1 ? "" : "...");
+             "`tcp-flowgen recover -o FILE %s SPOOL%s` may add what %s beyond what arrived",
+             path, lost == 1 ? "" : "s", lost == 1 ? "" : "s", path, lost == 1 ? "" : "...",
+             lost == 1 ? "it has" : "they have");
     session_warn(session, text);
 }
 

@@ -53,6 +53,7 @@ struct run_info {
     char **warnings;
     size_t warning_count;
     bool interrupted;
+    bool recovered;           /* put together from what agents and a master left */
     uint32_t repeat, repeats; /* 1..repeats; both 0 where nothing is known of them */
     uint64_t seed;            /* of random traffic */
     int64_t warmup_ns;        /* begin of each flow that summaries leave out */

@@ -1,5 +1,6 @@
 #include "recover/parties.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "model/scenario.h"
 #include "util/cleanup.h"
 
-#define UNKNOWN "?"
+#define UNKNOWN        "?"
+#define CLOCK_RATE_MAX 1e-2 /* no clock of the kernel's differs more from another */
 
 /* ---- room ---- */
 
@@ -54,6 +56,8 @@ static void fill_in(struct run_agent *to, struct run_agent *from)
     take_text(&to->hostname, &from->hostname);
     take_text(&to->kernel, &from->kernel);
     take_text(&to->machine, &from->machine);
+    if (!to->clock.exchanges)
+        to->clock = from->clock;
     to->cpus = to->cpus ? to->cpus : from->cpus;
     to->workers = to->workers ? to->workers : from->workers;
     to->interval_ns = to->interval_ns ? to->interval_ns : from->interval_ns;
@@ -97,9 +101,14 @@ static bool place_of(const uint32_t *places, size_t count, size_t index, uint32_
     return *place < SCENARIO_HOSTS_MAX;
 }
 
+static bool is_sound(const struct clock_fit *fit)
+{
+    return fabs(fit->rate) <= CLOCK_RATE_MAX && fit->error_ns >= 0;
+}
+
 /* Those of a list of each, with their places; NULL: in their order. */
 static bool take_lists(struct recovered *r, const Tcpflowgen__Run *lists,
-                       const Tcpflowgen__PrepareRequest *places)
+                       const Tcpflowgen__PrepareRequest *places, bool of_master)
 {
     struct run_info part;
     uint32_t place;
@@ -109,6 +118,8 @@ static bool take_lists(struct recovered *r, const Tcpflowgen__Run *lists,
                       &place))
             continue;
         good = widen_agents(r, (size_t)place + 1);
+        if (!of_master || !is_sound(&part.agents[i].clock))
+            part.agents[i].clock = (struct clock_fit){0};
         if (good)
             take_agent(&r->run.agents[place], &part.agents[i]);
     }
@@ -124,7 +135,8 @@ static bool take_lists(struct recovered *r, const Tcpflowgen__Run *lists,
     return good;
 }
 
-int parties_take(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare, struct error *err)
+int parties_take(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare, bool of_master,
+                 struct error *err)
 {
     Tcpflowgen__Run lists = TCPFLOWGEN__RUN__INIT;
     const Tcpflowgen__Run *about = prepare->about;
@@ -134,13 +146,13 @@ int parties_take(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare,
         lists.n_hosts = about->n_hosts;
         lists.agents = about->agents;
         lists.n_agents = about->n_agents;
-        good = take_lists(r, &lists, NULL);
+        good = take_lists(r, &lists, NULL, false);
     }
     lists.hosts = prepare->hosts;
     lists.n_hosts = prepare->n_hosts;
     lists.agents = prepare->agents;
     lists.n_agents = prepare->n_agents;
-    good = good && take_lists(r, &lists, prepare);
+    good = good && take_lists(r, &lists, prepare, of_master);
     return good ? 0 : error_set(err, ERROR_SYSTEM, NULL, "out of memory");
 }
 

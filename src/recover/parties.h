@@ -6,8 +6,9 @@
 #include "proto/agent.pb-c.h"
 #include "recover/spools.h"
 
-/* Adds those that a Prepare names.  0, or ERROR_SYSTEM. */
-int parties_take(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare, struct error *err);
+/* Adds those that a Prepare names; of their clocks only the master knows.  0, or ERROR_SYSTEM. */
+int parties_take(struct recovered *r, const Tcpflowgen__PrepareRequest *prepare, bool of_master,
+                 struct error *err);
 
 /* When all files were read: hosts that no file names have no place any more, and agents that none
  * does are told as unknown.  0, or ERROR_SYSTEM. */

@@ -8,15 +8,19 @@
 #include "format/results_writer.h"
 #include "model/host_names.h"
 #include "recover/spools.h"
+#include "util/clock.h"
 #include "util/version.h"
 
 #define PIECE_ROWS 1024
 
 /* ---- clocks ---- */
 
-/* As if the run's axis were the master's clock; without an axis, the agent's own clock. */
+/* As if the run's axis were the master's clock: what the master found in the end, or what it had
+ * told the agent at last; without either, the agent's own clock. */
 static struct clock_fit fit_of(const struct recovered *r, uint32_t agent)
 {
+    if (agent < r->agent_count && r->run.agents[agent].clock.exchanges)
+        return r->run.agents[agent].clock;
     if (agent >= r->agent_count || !r->agents[agent].has_axis)
         return (struct clock_fit){0};
     const struct axis *axis = &r->agents[agent].axis;
@@ -149,6 +153,44 @@ static void put_on_axis(struct run_agent *agent)
     }
 }
 
+/* The last sample of the agent's, on the axis; INT64_MIN: there is none. */
+static int64_t last_sample(const struct recovered *r, uint32_t agent)
+{
+    const struct clock_fit fit = fit_of(r, agent);
+    struct series series = {0};
+    struct buffer record = {0};
+    int64_t last_ns = INT64_MIN;
+    for (size_t i = 0; i < r->piece_count; i++) {
+        const struct recover_piece *piece = &r->pieces[i];
+        const bool goes_on =
+            i + 1 < r->piece_count && piece[1].flow == piece->flow && piece[1].end == piece->end;
+        const uint8_t *data;
+        size_t size;
+        if (goes_on || r->flows[piece->flow]->agent[piece->end] != agent)
+            continue;
+        series_clear(&series);
+        if (recovered_read(r, piece, &record, &data, &size, NULL) ||
+            spool_record_rows(data, size, &series, NULL) || !series.count)
+            continue;
+        const int64_t t_ns = clock_fit_to_axis(&fit, series.t_ns[series.count - 1], 0);
+        last_ns = t_ns > last_ns ? t_ns : last_ns;
+    }
+    series_fini(&series);
+    buffer_fini(&record);
+    return last_ns;
+}
+
+static bool lose_endless(struct recovered *r, uint32_t agent)
+{
+    const int64_t last_ns = last_sample(r, agent);
+    char text[160] = "its spool has no end: the agent was killed, or the run goes on";
+    if (last_ns != INT64_MIN && r->agents[agent].has_axis)
+        snprintf(text, sizeof text,
+                 "its spool ends at %.1f s: the agent was killed, or the run goes on",
+                 (double)last_ns / (double)NS_PER_S);
+    return lose(r, agent, text);
+}
+
 static bool judge_agents(struct recovered *r, struct recover_outcome *outcome)
 {
     bool good = true;
@@ -159,7 +201,7 @@ static bool judge_agents(struct recovered *r, struct recover_outcome *outcome)
         if (!agent->seen)
             good &= lose(r, i, "its spool is not among the files given to recover");
         else if (!agent->ended)
-            good &= lose(r, i, "its spool has no end: the agent was killed, or the run goes on");
+            good &= lose_endless(r, (uint32_t)i);
         outcome->lost += !agent->seen || !agent->ended;
         char text[512], name[HOST_NAMES_MAX];
         snprintf(text, sizeof text, "%s: it was never started, its times are on its own clock",
@@ -170,12 +212,24 @@ static bool judge_agents(struct recovered *r, struct recover_outcome *outcome)
     return good;
 }
 
+static bool knows_clocks(const struct recovered *r)
+{
+    for (size_t i = 0; i < r->run.agent_count; i++)
+        if (!r->run.agents[i].clock.exchanges)
+            return false;
+    return true;
+}
+
 static int describe(struct recovered *r, struct recover_outcome *outcome, struct error *err)
 {
     bool good = judge_agents(r, outcome);
     good &= run_info_add_warning(
-                &r->run, "recovered from spools: times are on the axis as far as the master had "
-                         "measured the agents' clocks by then, and their error is not known") == 0;
+                &r->run, knows_clocks(r) ? "recovered from spools, and from what the master found "
+                                           "of the agents' clocks"
+                                         : "recovered from spools: times are on the axis as far as "
+                                           "the master had measured the agents' clocks by then, "
+                                           "and their error is not known") == 0;
+    r->run.recovered = true;
     if (!r->described) {
         r->run.version = strdup(TCP_FLOWGEN_VERSION);
         good &= r->run.version != NULL;

@@ -207,9 +207,15 @@ static int own_file(struct recovered *r, struct recover_file *file, uint32_t num
     return run_info_add_warning(&r->run, text) ? no_memory(err) : 0;
 }
 
-static int take_prepare(struct recovered *r, struct recover_file *file, const uint8_t *data,
-                        size_t size, bool spool, struct error *err)
+static int take_prepare(struct recovered *r, struct recover_file *file, const struct buffer *record,
+                        struct error *err)
 {
+    const uint8_t *data;
+    size_t size;
+    spool_skip_link(record, &data, &size);
+    const bool spool = data == record->data;
+    const bool of_master = !spool && agent_of(file, record) == SPOOL_OF_MASTER;
+
     Tcpflowgen__PrepareRequest *prepare = spool_record_prepared(data, size);
     int failed = 0;
     if (!prepare)
@@ -217,7 +223,7 @@ static int take_prepare(struct recovered *r, struct recover_file *file, const ui
     if (prepare->about)
         failed = take_about(r, prepare->about, segment_path(file->segment), err);
     if (!failed)
-        failed = parties_take(r, prepare, err);
+        failed = parties_take(r, prepare, of_master, err);
     struct recover_agent *agent = agent_at(r, prepare->agent);
     if (agent)
         agent->seen = true;
@@ -312,7 +318,7 @@ static int take_record(struct recovered *r, struct recover_piece *piece,
     if (failed)
         return failed;
     if (head.kind == SPOOL_PREPARE)
-        return take_prepare(r, file, data, size, data == record->data, err);
+        return take_prepare(r, file, record, err);
     if (file->doubled)
         return 0;
     if (head.kind == SPOOL_RUN_END)

@@ -97,10 +97,41 @@ int survey_files(const char *const *paths, size_t count, struct surveyed **out, 
     return 0;
 }
 
+/* Also other programs call a file NAME.part. */
+static bool is_ours(const char *path)
+{
+    const char *name = strrchr(path, '/') + 1;
+    struct segment *segment = NULL;
+    struct buffer record = {0};
+    uint64_t next;
+    if (strncmp(name, "tcp-flowgen-", strlen("tcp-flowgen-")) == 0)
+        return true;
+    if (segment_open(&segment, path, NULL))
+        return false;
+    const bool ours = segment_read(segment, 0, &record, &next, NULL) > 0;
+    buffer_fini(&record);
+    segment_close(segment, false);
+    return ours;
+}
+
+static void drop_others(char **paths, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (is_ours(paths[i]))
+            paths[kept++] = paths[i];
+        else
+            free(paths[i]);
+    }
+    for (size_t i = kept; i < *count; i++)
+        paths[i] = NULL;
+    *count = kept;
+}
+
 static int is_kept(const struct dirent *entry)
 {
     return fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) == 0 ||
-           fnmatch("tcp-flowgen-*.part", entry->d_name, 0) == 0;
+           fnmatch("*.part", entry->d_name, 0) == 0;
 }
 
 static bool take_paths(const char *directory, struct dirent **entries, size_t count, char **paths)
@@ -126,8 +157,10 @@ int survey_directory(const char *directory, char ***out, size_t *count, struct e
     for (int i = 0; i < found; i++)
         free(entries[i]);
     free(entries);
-    if (good)
+    if (good) {
+        drop_others(*out, count);
         return 0;
+    }
     for (size_t i = 0; *out && i < *count; i++)
         free((*out)[i]);
     free(*out);

@@ -19,8 +19,9 @@ struct surveyed {
  * cannot be read has an entry without a run.  0, or ERROR_SYSTEM: out of memory. */
 int survey_files(const char *const *paths, size_t count, struct surveyed **out, struct error *err);
 
-/* The paths of the spools, and part files that were kept, in a directory; so many at most, of those
- * that are there.  The array and its texts are to be freed.  0, or ERROR_INPUT or ERROR_SYSTEM. */
+/* The paths of the spools, and of the part files of masters (OUTPUT.part, where one was killed), in
+ * a directory; so many at most, of those that are there.  The array and its texts are to be freed.
+ * 0, or ERROR_INPUT or ERROR_SYSTEM. */
 #define SURVEY_FILES_MAX 4096
 int survey_directory(const char *directory, char ***out, size_t *count, struct error *err);
 

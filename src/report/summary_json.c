@@ -41,23 +41,25 @@ static json_t *discipline_json(const struct clock_discipline *before,
     if (!before->known)
         return json_null();
     bool both = after->known;
-    return json_pack("{s:b, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:i}", "synchronized",
-                     (int)before->synchronized, "status", (json_int_t)before->status, "rate_ppm",
-                     real(true, before->rate_ppm), "rate_change_ppm",
-                     real(both, after->rate_ppm - before->rate_ppm), "tick_ns",
-                     (json_int_t)before->tick_ns, "offset_ns", (json_int_t)before->offset_ns,
-                     "max_error_ns", (json_int_t)before->max_error_ns, "estimated_error_ns",
-                     (json_int_t)before->estimated_error_ns, "tai_s", (int)before->tai_s);
+    return json_pack(
+        "{s:b, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "synchronized", (int)before->synchronized,
+        "status", (json_int_t)before->status, "rate_ppm", real(true, before->rate_ppm),
+        "rate_change_ppm", real(both, after->rate_ppm - before->rate_ppm), "tick_ns",
+        (json_int_t)before->tick_ns, "offset_ns", (json_int_t)before->offset_ns, "max_error_ns",
+        (json_int_t)before->max_error_ns, "estimated_error_ns",
+        (json_int_t)before->estimated_error_ns, "tai_s", integer(before->tai_s, before->tai_s));
 }
 
 static json_t *metrics_json(const struct cached_metrics *metrics)
 {
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "peer", metrics->peer,
-                     "local", metrics->local, "age_ms", (json_int_t)metrics->age_ms, "rtt_us",
-                     (json_int_t)metrics->rtt_us, "rttvar_us", (json_int_t)metrics->rttvar_us,
-                     "ssthresh", (json_int_t)metrics->ssthresh, "cwnd", (json_int_t)metrics->cwnd,
-                     "reordering", (json_int_t)metrics->reordering, "matters",
-                     (int)metrics->matters);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "peer", metrics->peer, "local",
+        metrics->local, "age_ms", integer(metrics->age_ms >= 0, metrics->age_ms), "rtt_us",
+        integer(metrics->rtt_us, metrics->rtt_us), "rttvar_us",
+        integer(metrics->rttvar_us, metrics->rttvar_us), "ssthresh",
+        integer(metrics->ssthresh, metrics->ssthresh), "cwnd",
+        integer(metrics->cwnd, metrics->cwnd), "reordering",
+        integer(metrics->reordering, metrics->reordering), "matters", (int)metrics->matters);
 }
 
 static json_t *machine_json(const struct machine *machine)
@@ -75,19 +77,23 @@ static json_t *machine_json(const struct machine *machine)
 static json_t *agent_json(const struct run_agent *agent)
 {
     const struct clock_fit *clock = &agent->clock;
-    json_t *json = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "mgmt", text(agent->mgmt),
-        "hostname", text(agent->hostname), "version", text(agent->version), "kernel",
-        text(agent->kernel), "machine", text(agent->machine), "cpus", (json_int_t)agent->cpus,
-        "interval_ns", (json_int_t)agent->interval_ns, "clock_offset_ns",
-        (json_int_t)clock->offset_ns, "clock_error_ns", (json_int_t)clock->error_ns,
-        "clock_rate_ppm", real(true, clock->rate * 1e6), "lost", text_or_null(agent->lost));
+    const bool fitted = clock->exchanges > 0; /* else no more is known than an axis, if that */
+    const bool mapped = fitted || clock->reference_ns;
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mgmt",
+                             text(agent->mgmt), "hostname", text(agent->hostname), "version",
+                             text(agent->version), "kernel", text(agent->kernel), "machine",
+                             text(agent->machine), "cpus", integer(agent->cpus, agent->cpus),
+                             "interval_ns", integer(agent->interval_ns, agent->interval_ns),
+                             "clock_offset_ns", integer(mapped, clock->offset_ns), "clock_error_ns",
+                             integer(fitted, clock->error_ns), "clock_rate_ppm",
+                             real(mapped, clock->rate * 1e6), "lost", text_or_null(agent->lost));
     json_t *host = host_json(&agent->host);
     json_object_set_new(json, "host", host ? host : json_null());
     json_object_set_new(json, "other_runs", json_integer(agent->other_runs));
-    json_object_set_new(json, "clock_method", json_string(clock_method_name(clock->method)));
+    json_object_set_new(json, "clock_method",
+                        text_or_null(fitted ? clock_method_name(clock->method) : NULL));
     json_object_set_new(json, "clock_network", text_or_null(agent->clock_network));
-    json_object_set_new(json, "clock_residual_ns", json_integer(clock->residual_ns));
+    json_object_set_new(json, "clock_residual_ns", integer(fitted, clock->residual_ns));
     json_object_set_new(json, "clock_discipline",
                         discipline_json(&agent->clock_before, &agent->clock_after));
     json_object_set_new(json, "about", machine_json(&agent->about));
@@ -106,10 +112,10 @@ static json_t *run_json(const struct run_info *run)
     for (size_t i = 0; i < run->warning_count; i++)
         json_array_append_new(warnings, text(run->warnings[i]));
     json_t *json =
-        json_pack("{s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o}", "id", text(run->id), "label",
+        json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id", text(run->id), "label",
                   text_or_null(run->label), "version", text(run->version), "started_unix_ns",
-                  (json_int_t)run->started_unix_ns, "interrupted", (int)run->interrupted, "agents",
-                  agents, "events", events, "warnings", warnings);
+                  integer(run->started_unix_ns, run->started_unix_ns), "interrupted",
+                  (int)run->interrupted, "agents", agents, "events", events, "warnings", warnings);
     json_object_set_new(json, "clock_discipline",
                         discipline_json(&run->clock_before, &run->clock_after));
     if (run->repeats > 1) {

@@ -107,7 +107,9 @@ static void add_own(struct warnings *out, const struct run_summary *summary)
         add(out, "the run was interrupted");
     for (size_t i = 0; i < run->agent_count; i++) {
         const struct run_agent *agent = &run->agents[i];
-        if (agent->lost && agent->lost[0])
+        if (agent->lost && agent->lost[0] && run->recovered) /* its spool, if any, was read */
+            add(out, "%s: %s", host_names_of_agent(run, i, name), agent->lost);
+        else if (agent->lost && agent->lost[0])
             add(out,
                 "%s was lost: %s; its spool on its machine, if it is there (tcp-flowgen-%s-*.spool), "
                 "has all until then: see tcp-flowgen recover",
@@ -528,17 +530,18 @@ static void add_lacks(struct warnings *out, const struct run_summary *run)
 
 static void add_doubts(struct warnings *out, const struct run_summary *run)
 {
-    size_t doubtful = 0, by[3] = {0};
+    size_t doubtful = 0, bounded = 0, by[3] = {0};
     for (size_t i = 0; i < run->flow_count; i++) {
         doubtful += run->flows[i].goodput.doubtful;
+        bounded += run->flows[i].goodput.doubtful && run->flows[i].goodput.least_bps >= 0;
         by[run->flows[i].basis] += goodput_has_span(&run->flows[i].goodput);
     }
     if (doubtful)
         add(out,
             FLOWS_FORMAT "their goodput (~) may be wrong by more than 1 %%: the clocks, or the "
                          "moment of the last arrival, are not known well enough for so short a "
-                         "time; summary --json has its limits",
-            doubtful, run->flow_count);
+                         "time%s",
+            doubtful, run->flow_count, bounded ? "; summary --json has its limits" : "");
     if (by[BY_SAMPLES])
         add(out, FLOWS_FORMAT "their goodput is of samples alone: the receiver's report is missing",
             by[BY_SAMPLES], run->flow_count);

@@ -162,6 +162,9 @@ def test_master_killed(left):
         for _ in waiting("where the samples are", agent):
             if f"`tcp-flowgen recover -o FILE {spool}`, with those of the run's other agents, makes" in agent.text():
                 break
+    listed = left.lab.command(None, "recover", left.lab.directory).must(0).stdout
+    (part,) = left.lab.directory.glob("*.part")
+    assert f"  {part}\n" in listed and "of no known run" not in listed
     outcome = left.recover(*spools).must(1)
     (flow,) = outcome.flows
     assert flow.result.status == PARTIAL
@@ -182,10 +185,21 @@ def test_agent_killed(left):
     outcome = left.recover(*left.spools()).must(1)
     (flow,) = outcome.flows
     assert [bool(agent.lost) for agent in outcome.run.agents] == [False, True]
-    assert "its spool has no end" in flow.result.error
+    assert "ends at 1." in flow.result.error or "ends at 2." in flow.result.error
     assert flow.result.status == PARTIAL
     assert flow.TxTCPInfo and flow.RxTCPInfo and not flow.result.HasField("dst")
     assert basis(left, outcome) == "samples"
+    told = summary(left, outcome)
+    assert [agent["clock_error_ns"] for agent in told["run"]["agents"]] == [None, None]
+    assert not any("its spool on its machine" in warning for warning in told["warnings"])
+    # The master knew the clocks.
+    (part,) = left.parts.glob("*.part")
+    told = summary(left, left.recover(*left.spools(), part).must(1))
+    for agent in told["run"]["agents"]:
+        assert 0 < agent["clock_error_ns"] < 1e9 and agent["clock_method"] and agent["clock_network"]
+    assert not any("their error is not known" in warning for warning in told["warnings"])
+    (known,) = told["flows"]
+    assert abs(known["goodput_ns"] - summary(left, outcome)["flows"][0]["goodput_ns"]) < 1e7
     # Of one of them alone.
     outcome = left.recover(left.spools()[1]).must(1)
     (flow,) = outcome.flows
@@ -196,9 +210,12 @@ def test_agent_killed(left):
     assert basis(left, outcome) == "reads"
 
 
+def summary(left, outcome):
+    return json.loads(left.lab.command(None, "summary", "--json", outcome.output).must(0).stdout)
+
+
 def basis(left, outcome):
-    shown = left.lab.command(None, "summary", "--json", outcome.output).must(0)
-    return json.loads(shown.stdout)["flows"][0]["goodput_basis"]
+    return summary(left, outcome)["flows"][0]["goodput_basis"]
 
 
 KILLED = 6  # agents, each at a moment of its own
