@@ -144,11 +144,13 @@ static bool is_told(struct error *const *sorted, size_t count, const struct erro
 {
     struct error whole = {0}, *key = &whole;
     char text[sizeof *err];
-    snprintf(whole.what, sizeof whole.what, "%.120s: %.250s", err->where, err->what);
+    snprintf(text, sizeof text, "%s: %s", err->where, err->what);
+    snprintf(whole.what, sizeof whole.what, "%.*s", (int)sizeof whole.what - 1, text);
     memcpy(whole.cure, err->cure, sizeof whole.cure);
     if (bsearch(&key, sorted, count, sizeof *sorted, by_says))
         return true;
-    snprintf(whole.what, sizeof whole.what, "%s", error_text(err, text, sizeof text));
+    snprintf(whole.what, sizeof whole.what, "%.*s", (int)sizeof whole.what - 1,
+             error_text(err, text, sizeof text));
     whole.cure[0] = '\0';
     return bsearch(&key, sorted, count, sizeof *sorted, by_says);
 }

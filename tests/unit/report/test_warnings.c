@@ -254,6 +254,9 @@ static void test_goodput_that_is_less_than_it_should_be(void **state)
     expect(&flow, "1 of 2 flows: their goodput (~) may be wrong by more than 1 %: the clocks, or "
                   "the moment of the last arrival, are not known well enough for so short a time; "
                   "summary --json has its limits");
+    flow.goodput.least_bps = -1; /* the clocks' bounds are not known */
+    expect(&flow, "1 of 2 flows: their goodput (~) may be wrong by more than 1 %: the clocks, or "
+                  "the moment of the last arrival, are not known well enough for so short a time");
     flow = clean();
     flow.basis = BY_SAMPLES;
     expect(&flow, "1 of 2 flows: their goodput is of samples alone: the receiver's report is "

@@ -171,6 +171,27 @@ static void merges_what_differs_in_place(void **state)
     error_list_merge(&list);
 }
 
+/* What an agent says and a flow repeats is told of the flow, whether or not the cure stands apart.
+ */
+static void merges_with_cures(void **state)
+{
+    (void)state;
+    for (int apart = 0; apart < 2; apart++) {
+        struct error_list list = {0};
+        struct error err = {0};
+        error_set(&err, ERROR_AGENT, "agent a", "unknown");
+        error_cure(&err, "load it");
+        error_list_add(&list, &err);
+        error_set(&err, ERROR_AGENT, "flows[0]", "agent a: unknown%s", apart ? "" : " (load it)");
+        error_cure(&err, "%s", apart ? "load it" : "");
+        error_list_add(&list, &err);
+        error_list_merge(&list);
+        assert_int_equal(list.count, 1);
+        assert_string_equal(list.items[0].where, "flows[0]");
+        error_list_fini(&list);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,7 +199,7 @@ int main(void)
         cmocka_unit_test(may_be_told_its_own_texts),    cmocka_unit_test(nobody_need_listen),
         cmocka_unit_test(cuts_what_does_not_fit),       cmocka_unit_test(stays_one_line),
         cmocka_unit_test(lists_all_in_order),           cmocka_unit_test(adds_lines_that_fit),
-        cmocka_unit_test(merges_what_differs_in_place),
+        cmocka_unit_test(merges_what_differs_in_place), cmocka_unit_test(merges_with_cures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
