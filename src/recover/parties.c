@@ -47,8 +47,9 @@ static void take_text(char **to, char **from)
     *from = NULL;
 }
 
-/* Who tells of an agent first may know less than another: its own spool knows its machine. */
-static void fill_in(struct run_agent *to, struct run_agent *from)
+/* Who tells of an agent first may know less than another: its own spool knows its machine.  What
+ * was measured there (samples of the machine, other runs) stays: records of it may come first. */
+static void take_agent(struct run_agent *to, struct run_agent *from)
 {
     take_text(&to->mgmt, &from->mgmt);
     take_text(&to->instance, &from->instance);
@@ -72,17 +73,6 @@ static void fill_in(struct run_agent *to, struct run_agent *from)
     const struct machine none = to->about;
     to->about = from->about;
     from->about = none;
-}
-
-static void take_agent(struct run_agent *to, struct run_agent *from)
-{
-    const struct run_agent none = *to;
-    if (to->mgmt) {
-        fill_in(to, from);
-        return;
-    }
-    *to = *from;
-    *from = none;
 }
 
 static void take_host(struct run_host *to, struct run_host *from)

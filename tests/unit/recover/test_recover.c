@@ -14,6 +14,7 @@
 #include "../temporary.h"
 #include "format/segment.h"
 #include "format/spool_record.h"
+#include "recover/parties.h"
 #include "recover/recover.h"
 #include "recover/spools.h"
 
@@ -156,12 +157,47 @@ static void test_many_are_counted(void **state)
     recovered_fini(&recovered);
 }
 
+static void put_agent(struct recovered *recovered, uint32_t number, const char *mgmt)
+{
+    Tcpflowgen__PrepareRequest prepare = TCPFLOWGEN__PREPARE_REQUEST__INIT;
+    Tcpflowgen__RunAgent agent = TCPFLOWGEN__RUN_AGENT__INIT, *agents[] = {&agent};
+    agent.mgmt = (char *)mgmt;
+    agent.cpus = 4;
+    prepare.agents = agents;
+    prepare.n_agents = 1;
+    prepare.agent_places = &number;
+    prepare.n_agent_places = 1;
+    assert_int_equal(parties_take(recovered, &prepare, NULL), 0);
+}
+
+/* A part file may have what was measured at an agent before it says who that is. */
+static void test_measured_before_it_is_named(void **state)
+{
+    (void)state;
+    struct recovered recovered = {0};
+    const int64_t row[HOST_FIELD_COUNT] = {[HOST_t_ns] = 7};
+    put_agent(&recovered, 1, "b");
+    struct run_agent *agent = &recovered.run.agents[0];
+    assert_int_equal(host_series_add(&agent->host, row, 10), 0);
+    agent->other_runs = 3;
+    agent->lost = strdup("it went away");
+    put_agent(&recovered, 0, "a");
+    assert_string_equal(agent->mgmt, "a");
+    assert_int_equal(agent->cpus, 4);
+    assert_int_equal(agent->other_runs, 3);
+    assert_string_equal(agent->lost, "it went away");
+    assert_int_equal(agent->host.count, 1);
+    assert_int_equal(host_series_row(&agent->host, 0)[HOST_t_ns], 7);
+    recovered_fini(&recovered);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_flow_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_rest_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_are_counted, setup, teardown),
+        cmocka_unit_test(test_measured_before_it_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
