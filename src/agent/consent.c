@@ -91,6 +91,11 @@ void consent_cancel(struct consent *consent)
     atomic_store(&consent->cancelled, true);
 }
 
+void consent_resume(struct consent *consent)
+{
+    atomic_store(&consent->cancelled, false);
+}
+
 /* ---- one connection ---- */
 
 struct attempt {

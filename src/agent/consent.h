@@ -32,8 +32,9 @@ void consent_explain(const struct consent *consent, const struct consent_place *
 /* The caller is a user of this machine. */
 void consent_be_frank(struct consent *consent);
 
-/* Any thread: nobody waits for the answers any more, so consent_ask() returns soon, now and always.
- */
+/* Any thread: nobody waits for the answers any more, so consent_ask() returns soon, until
+ * consent_resume(). */
 void consent_cancel(struct consent *consent);
+void consent_resume(struct consent *consent);
 
 #endif

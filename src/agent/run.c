@@ -241,6 +241,11 @@ void run_hurry(struct run *run)
     consent_cancel(run->consent);
 }
 
+void run_take_time(struct run *run)
+{
+    consent_resume(run->consent);
+}
+
 int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct end_ready *answers,
                 struct error *err)
 {

@@ -59,8 +59,10 @@ bool run_is_open(const struct run *run);
  * announced.  If it fails otherwise the run is of no use: stop it. */
 int run_prepare(struct run *run, struct end_spec *specs, size_t count, struct end_ready *answers,
                 struct error *err);
-/* Nobody wants what is being prepared: run_prepare() does not wait for other agents.  Any time. */
+/* Nobody wants what is being prepared: run_prepare() does not wait for other agents, until
+ * run_take_time().  Any time. */
 void run_hurry(struct run *run);
+void run_take_time(struct run *run);
 /* Whether one more piece of the run may be prepared: what all pieces may have together is bounded.
  * 0, or ERROR_INPUT; never for the first piece. */
 struct Tcpflowgen__PrepareRequest;

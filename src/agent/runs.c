@@ -149,6 +149,8 @@ void hosted_come_back(struct hosted *hosted)
         expel(hosted);
     else if (hosted->stop)
         run_stop(hosted->run);
+    else
+        run_take_time(hosted->run);
 }
 
 int hosted_lend(struct hosted *hosted, void (*work)(void *arg), void (*done)(void *arg), void *arg)
@@ -236,7 +238,7 @@ static void look_after(struct hosted *hosted, int64_t orphan_ns)
 void runs_look_after(void *arg)
 {
     struct runs *runs = arg;
-    for (size_t i = 0; i < runs->count; i++)
+    for (size_t i = runs->count; i-- > 0;) /* backwards: one may leave the table */
         look_after(runs->items[i], runs->options->orphan_ns);
 }
 
@@ -364,39 +366,47 @@ static int refuse_more(struct error *err, size_t count, const char *whose)
                            "after a while");
 }
 
-/* Makes a place in the table. */
-static int make_room(struct runs *runs, const char *caller, struct error *err)
+/* Whether the table takes a run of the caller's: there is a place, or *leaver gives his (else
+ * NULL).
+ */
+static int find_room(const struct runs *runs, const char *caller, struct hosted **leaver,
+                     struct error *err)
 {
     const size_t own = count_of(runs, caller);
     char whose[80];
     const bool has_his = own >= RUNS_OF_ONE_MAX;
+    *leaver = NULL;
     if (runs->leaving >= RUNS_MAX) {
         error_set(err, ERROR_AGENT, NULL, "%zu runs are just being taken down here", runs->leaving);
         return error_cure(err, "try again in a moment");
     }
     if (!has_his && runs->count < RUNS_MAX)
         return 0;
-    struct hosted *oldest = oldest_over(runs, caller, has_his);
-    if (oldest) {
-        leave_uncollected(oldest);
+    *leaver = oldest_over(runs, caller, has_his);
+    if (!*leaver && !has_his)
+        *leaver = idle_of_the_greediest(runs, own);
+    if (*leaver)
         return 0;
-    }
-    struct hosted *idle = has_his ? NULL : idle_of_the_greediest(runs, own);
-    if (idle) {
-        log_warning(
-            "run %s of %s, which was not started and is not watched, gives way to one of %s",
-            run_id(idle->run), idle->caller, caller);
-        leave(idle, true);
-        return 0;
-    }
     snprintf(whose, sizeof whose, " of %s", caller);
     return has_his ? refuse_more(err, own, whose) : refuse_more(err, runs->count, "");
+}
+
+static void give_way(struct hosted *leaver, const char *caller)
+{
+    if (leaver->over) {
+        leave_uncollected(leaver);
+        return;
+    }
+    log_warning("run %s of %s, which was not started and is not watched, gives way to one of %s",
+                run_id(leaver->run), leaver->caller, caller);
+    leave(leaver, true);
 }
 
 struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
                         const struct run_owner *owner, struct error *err)
 {
     const struct held held = add_up(runs);
+    struct hosted *leaver;
     settings->ends_here = held.here;
     settings->watchdog = rpc_loop_watchdog(runs->loop);
     settings->limit = &runs->consents;
@@ -404,7 +414,7 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
     settings->caller_is_here = owner->is_here;
     if (spool_place_admit(runs->options, owner->caller, err) ||
         capacity_check(settings->ends, held.ends, held.open, err) ||
-        make_room(runs, owner->caller, err))
+        find_room(runs, owner->caller, &leaver, err))
         return NULL;
     struct hosted *hosted = malloc(sizeof *hosted);
     if (!hosted) {
@@ -418,6 +428,8 @@ struct hosted *runs_add(struct runs *runs, struct run_settings *settings,
         free(hosted);
         return NULL;
     }
+    if (leaver) /* not before: there is a run to give way to */
+        give_way(leaver, owner->caller);
     runs->items[runs->count++] = hosted;
     if (runs->count == 1) {
         rpc_loop_cancel(runs->loop, tick, runs); /* the last run's may still be to come */

@@ -311,6 +311,20 @@ static void test_cancelled(void **state)
     close_place(&place);
 }
 
+/* Who asks next has nothing to do with whose caller went away. */
+static void test_resumed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct place place = {0};
+    char problems[PROBLEMS_MAX];
+    open_place(&place, PROVE);
+    consent_cancel(fixture->consent);
+    assert_false(may(fixture, end_to(place.port), problems));
+    consent_resume(fixture->consent);
+    assert_true(may(fixture, end_to(place.port), problems));
+    close_place(&place);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -318,7 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_who_proves_it),     TEST(test_who_does_not),     TEST(test_nobody_there),
         TEST(test_each_way_is_asked), TEST(test_no_way_from_here), TEST(test_no_more_than_may_fail),
-        TEST(test_cancelled),         TEST(test_no_port_scanner),
+        TEST(test_cancelled),         TEST(test_resumed),          TEST(test_no_port_scanner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The table of runs: what they may take together, and that a long errand holds nobody up. */
 #include <glob.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "agent/own_process.h"
 #include "agent/runs.h"
 #include "agent/shards.h"
+#include "agent/spool_place.h"
 #include "model/packet.h"
 #include "proto/agent.pb-c.h"
 #include "util/clock.h"
@@ -244,6 +247,30 @@ static void test_busy(void **state)
     close(errand.gate[1]);
 }
 
+/* The caller of one piece went away: the next piece is asked for all the same. */
+static void test_hurry_is_for_one_errand(void **state)
+{
+    struct fixture *fixture = *state;
+    struct errand errand = {.hosted = add(fixture, 'a', 2, NULL)};
+    struct run *run = errand.hosted->run;
+    struct end_spec spec = {.end = END_SRC,
+                            .local_address = "127.0.0.1",
+                            .peer_address = "127.0.0.1",
+                            .peer_port = 1}; /* nobody listens there */
+    struct end_ready answer = {0};
+    assert_int_equal(pipe(errand.gate), 0);
+    assert_int_equal(hosted_lend(errand.hosted, work, done, &errand), 0);
+    run_hurry(run);
+    assert_int_equal(write(errand.gate[1], "", 1), 1);
+    while (!errand.done)
+        rpc_loop_run(fixture->loop, 100);
+    assert_int_equal(run_prepare(run, &spec, 1, &answer, NULL), 0);
+    assert_non_null(strstr(answer.error, "no agent of this run listens there"));
+    close(errand.gate[0]);
+    close(errand.gate[1]);
+    forget(fixture, errand.hosted);
+}
+
 /* A run that is over lets its threads go, and is there until it is forgotten. */
 static void test_over(void **state)
 {
@@ -343,6 +370,29 @@ static void test_so_many_of_one_caller(void **state)
     struct hosted *all[] = {his[0], his[1], his[3], next, beside, other};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         forget(fixture, all[i]);
+}
+
+/* One that cannot be made has nobody give way. */
+static void test_none_goes_for_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct hosted *his[RUNS_OF_ONE_MAX];
+    char id[RANDOM_ID_MAX] = "", path[SPOOL_PLACE_MAX];
+    for (int i = 0; i < RUNS_OF_ONE_MAX; i++)
+        his[i] = add(fixture, (char)('a' + i), 1, &err);
+    end(fixture, his[2]);
+    memset(id, 'x', sizeof id - 1);
+    assert_int_equal(spool_place_path(fixture->directory, id, "uid 1000", path, NULL), 0);
+    assert_int_equal(mkdir(path, 0700), 0); /* where its spool would be */
+    assert_null(add(fixture, 'x', 1, &err));
+    assert_true(is_there(fixture, 'c'));
+    assert_int_equal(rmdir(path), 0);
+    assert_non_null(his[2] = add(fixture, 'x', 1, &err));
+    assert_false(is_there(fixture, 'c'));
+    settle(fixture);
+    for (int i = 0; i < RUNS_OF_ONE_MAX; i++)
+        forget(fixture, his[i]);
 }
 
 static void test_so_many_in_all(void **state)
@@ -488,6 +538,24 @@ static void test_so_many_bytes_of_pieces(void **state)
     forget(fixture, hosted);
 }
 
+/* One leaves the table as nobody comes for it: the one behind it is looked after all the same. */
+static void test_none_is_passed_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hosted *first = add(fixture, 'a', 1, NULL), *second = add(fixture, 'b', 1, NULL);
+    end(fixture, first);
+    first->orphaned = true;
+    hosted_stop(second);
+    const int64_t deadline = clock_now() + 5 * NS_PER_S;
+    while (!run_settle(second->run) && clock_now() < deadline)
+        sched_yield();
+    runs_look_after(&fixture->runs);
+    assert_false(is_there(fixture, 'a'));
+    assert_true(second->over);
+    settle(fixture);
+    forget(fixture, second);
+}
+
 /* An agent that was stopped finds its run unwatched for long: its master may wait to be heard. */
 static void test_a_pause_orphans_nobody(void **state)
 {
@@ -517,10 +585,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_so_many_captures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_watchers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hurry_is_for_one_errand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_pause_orphans_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_none_is_passed_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_found_with_its_secret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_of_one_caller, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_none_goes_for_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_so_many_in_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_ones_give_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pieces_are_bounded, setup, teardown),
