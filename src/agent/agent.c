@@ -97,6 +97,16 @@ static void take_stock(void *arg)
     agent->stock = spool_place_stock(agent->spools, NULL, STOCK_ENTRIES);
 }
 
+/* It is its owner's decision. */
+static void warn_of_others(const char *directory)
+{
+    if (spool_place_is_shared(directory))
+        log_warning("others may write in %s, where spools are kept: they can fill its disk, and "
+                    "delete or replace spools unless it is sticky (make it yours alone, `chmod "
+                    "go-w`, or start the agent with another --spool)",
+                    directory);
+}
+
 /* Nobody else knows of what an agent left that was killed. */
 static void tell_stock(void *arg)
 {
@@ -129,6 +139,7 @@ static void serve(struct agent *agent, const struct agent_options *options, uint
     struct endpoint at = options->listen;
     at.port = port;
     log_info("agent listens on %s", endpoint_text(&at, text));
+    warn_of_others(agent->spools);
     /* The parent may have died before this process asked to be told so. */
     if (options->announce_fd >= 0 && !announce(options->announce_fd, port))
         agent->quit = options->die_with_parent;

@@ -125,6 +125,15 @@ int spool_place_check(const struct agent_options *agent, struct error *err)
                                       : "");
 }
 
+bool spool_place_is_shared(const char *directory)
+{
+    struct stat status;
+    if (stat(directory, &status))
+        return false;
+    return status.st_mode & (S_IWGRP | S_IWOTH) ||
+           (status.st_uid != geteuid() && status.st_uid != 0);
+}
+
 /* ---- its room ---- */
 
 struct spool_bounds spool_place_bounds(const struct agent_options *agent, const char *caller)
@@ -162,6 +171,17 @@ static bool is_of(const char *name, const char *tag)
     return size && strncmp(last, tag, size) == 0 && strcmp(last + size, ".spool") == 0;
 }
 
+/* Others may put files of any name there, of sizes without bytes. */
+static bool look(int directory, const char *name, uint64_t *bytes)
+{
+    struct stat status;
+    if (fnmatch("tcp-flowgen-*.spool", name, 0) ||
+        fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
+        return false;
+    *bytes = (uint64_t)status.st_blocks * 512;
+    return S_ISREG(status.st_mode) && status.st_uid == geteuid();
+}
+
 struct spool_stock spool_place_stock(const char *directory, const char *caller,
                                      uint64_t entries_max)
 {
@@ -170,18 +190,17 @@ struct spool_stock spool_place_stock(const char *directory, const char *caller,
     write_tag(caller ? caller : "", tag);
     DIR *dir = opendir(directory);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct stat status;
+        uint64_t bytes;
         stock.cut = entries_max-- == 0;
         if (stock.cut)
             break;
-        if (fnmatch("tcp-flowgen-*.spool", entry->d_name, 0) ||
-            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+        if (!look(dirfd(dir), entry->d_name, &bytes))
             continue;
         const bool own = is_of(entry->d_name, tag);
         stock.spools++;
-        stock.bytes += (uint64_t)status.st_size;
+        stock.bytes += bytes;
         stock.own_spools += own;
-        stock.own_bytes += own ? (uint64_t)status.st_size : 0;
+        stock.own_bytes += own ? bytes : 0;
     }
     if (dir)
         closedir(dir);

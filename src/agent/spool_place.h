@@ -5,7 +5,7 @@
  * more than three quarters of what they have and what is left, or all of it but 10 GB.  So each
  * caller leaves some to the next, however many there are, and no spool has to go.  A spool's name
  * tells whose it is, so that a count needs no look into it, and those of earlier agents count too.
- */
+ * What other users of the machine put beside them does not: files count that are this user's. */
 #ifndef AGENT_SPOOL_PLACE_H
 #define AGENT_SPOOL_PLACE_H
 
@@ -26,6 +26,9 @@ int spool_place_settle(const char *asked_for, char path[SPOOL_PLACE_MAX], struct
 /* 0, or ERROR_INPUT if no file can be made in the agent's settled directory. */
 int spool_place_check(const struct agent_options *agent, struct error *err);
 
+/* Whether users beside this one and root may put files there, and so fill its disk at least. */
+bool spool_place_is_shared(const char *directory);
+
 #define SPOOL_CALLER_MAX 64   /* bytes of a caller's key, see rpc_caller */
 #define SPOOLS_MAX       4096 /* that stand there */
 
@@ -37,10 +40,10 @@ int spool_place_admit(const struct agent_options *agent, const char *caller, str
 int spool_place_path(const char *directory, const char *run, const char *caller,
                      char path[SPOOL_PLACE_MAX], struct error *err);
 
-/* The spools there, of runs that go on or are long over; of more entries than those the directory
- * is not looked at. */
+/* The spools of this user there, of runs that go on or are long over; of more entries than those
+ * the directory is not looked at. */
 struct spool_stock {
-    uint64_t spools, bytes;
+    uint64_t spools, bytes;         /* that they take of the disk */
     uint64_t own_spools, own_bytes; /* of them of the caller; NULL: nobody */
     bool cut;                       /* there may be others */
 };

@@ -191,34 +191,86 @@ static void test_room_of_a_disk(void **state)
     assert_int_equal(spool_place_room(&bounds, &err), UINT64_MAX);
 }
 
+#define UNIT 4096 /* bytes: files take whole blocks */
+
+/* A spool of so many units. */
 static void put(const struct fixture *fixture, const char *run, const char *caller, off_t size)
 {
     char path[SPOOL_PLACE_MAX];
     assert_int_equal(spool_place_path(fixture->directory, run, caller, path, NULL), 0);
     const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, size), 0);
+    assert_int_equal(size ? posix_fallocate(fd, 0, size * UNIT) : 0, 0);
     close(fd);
 }
 
 static uint64_t room_of(const struct fixture *fixture, const char *caller)
 {
-    const struct agent_options agent = {.spool_directory = fixture->directory, .spool_max = 1024};
+    const struct agent_options agent = {.spool_directory = fixture->directory,
+                                        .spool_max = 1024 * UNIT};
     const struct spool_bounds bounds = spool_place_bounds(&agent, caller);
     return spool_place_room(&bounds, NULL);
+}
+
+/* In a directory that others may write to: files that are not this user's, or no files, and sizes
+ * without bytes. */
+static void test_what_is_no_spool(void **state)
+{
+    const struct fixture *fixture = *state;
+    char path[4][SPOOL_PLACE_MAX];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(spool_place_path(fixture->directory,
+                                          (const char *[]){"1", "2", "3", "4"}[i], "uid 7", path[i],
+                                          NULL),
+                         0);
+    const uint64_t before = room_of(fixture, "uid 7");
+    assert_int_equal(mkdir(path[0], 0700), 0);
+    assert_int_equal(symlink("/etc/passwd", path[1]), 0);
+    if (fixture->root) {
+        become(0);
+        put(fixture, "3", "uid 7", 500);
+        become(SOMEBODY);
+    }
+    assert_int_equal(spool_place_stock(fixture->directory, "uid 7", 100).spools, 0);
+    const int fd = open(path[3], O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(ftruncate(fd, INT64_C(1) << 30), 0);
+    close(fd);
+    assert_int_equal(spool_place_stock(fixture->directory, "uid 7", 100).own_spools, 1);
+    assert_int_equal(room_of(fixture, "uid 7"), before);
+}
+
+static void test_who_may_write_there(void **state)
+{
+    const struct fixture *fixture = *state;
+    static const mode_t shared[] = {0770, 0702, 01777}, own[] = {0700, 0755};
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        assert_int_equal(chmod(fixture->directory, shared[i]), 0);
+        assert_true(spool_place_is_shared(fixture->directory));
+    }
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        assert_int_equal(chmod(fixture->directory, own[i]), 0);
+        assert_false(spool_place_is_shared(fixture->directory));
+    }
+    assert_false(spool_place_is_shared("/")); /* root's */
+    assert_false(spool_place_is_shared("/nowhere"));
+    if (!fixture->root)
+        return;
+    become(0);
+    assert_true(spool_place_is_shared(fixture->directory)); /* somebody's */
 }
 
 /* However many take what they can: the next one has room. */
 static void test_none_takes_it_all(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct agent_options agent = {.spool_directory = fixture->directory, .spool_max = 1024};
+    const struct agent_options agent = {.spool_directory = fixture->directory,
+                                        .spool_max = 1024 * UNIT};
     static const char *const callers[] = {"uid 1000", "192.0.2.7", "fd00::/64", "uid 100"};
     static const off_t room[] = {768, 192, 48, 12};
     struct error err;
     for (size_t i = 0; i < sizeof callers / sizeof *callers; i++) {
         assert_int_equal(spool_place_admit(&agent, callers[i], &err), 0);
-        assert_int_equal(room_of(fixture, callers[i]), room[i]);
+        assert_int_equal(room_of(fixture, callers[i]), room[i] * UNIT);
         put(fixture, "1", callers[i], room[i] / 2);
         put(fixture, "2", callers[i], room[i] - room[i] / 2);
         assert_int_equal(spool_place_admit(&agent, callers[i], &err), ERROR_AGENT);
@@ -229,7 +281,7 @@ static void test_none_takes_it_all(void **state)
     const struct spool_stock stock = spool_place_stock(fixture->directory, "uid 100", 100);
     assert_int_equal(stock.spools, 8);
     assert_int_equal(stock.own_spools, 2);
-    assert_int_equal(stock.own_bytes, 12);
+    assert_int_equal(stock.own_bytes, 12 * UNIT);
 }
 
 static void test_none_takes_all_files(void **state)
@@ -256,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_a_home, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_room_of_a_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_spool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_may_write_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none_takes_it_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none_takes_all_files, setup, teardown),
     };
