@@ -34,8 +34,9 @@ enum option_code {
 
 struct pcapng {
     FILE *stream;
-    char *path, *temporary;
-    struct buffer block; /* the one that is being made */
+    int directory;          /* borrowed */
+    char *name, *temporary; /* in it */
+    struct buffer block;    /* the one that is being made */
     uint64_t packets;
     uint32_t high, low; /* of the last packet's stamp */
     bool no_memory;
@@ -152,18 +153,19 @@ static void release(struct pcapng *file)
     if (file->stream)
         fclose(file->stream);
     buffer_fini(&file->block);
-    free(file->path);
+    free(file->name);
     free(file->temporary);
     free(file);
 }
 
 static int open_stream(struct pcapng *file, struct error *err)
 {
-    if (!file->path || !file->temporary)
+    if (!file->name || !file->temporary)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    unlink(file->temporary); /* of a run that died, or whatever others put there */
-    const int fd =
-        open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    /* Of a run that died, or whatever others put there. */
+    unlinkat(file->directory, file->temporary, 0);
+    const int fd = openat(file->directory, file->temporary,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     file->stream = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file->stream && fd >= 0)
         close(fd);
@@ -172,14 +174,15 @@ static int open_stream(struct pcapng *file, struct error *err)
     return 0;
 }
 
-int pcapng_open(struct pcapng **out, const char *path, const struct pcapng_about *about,
-                struct error *err)
+int pcapng_open(struct pcapng **out, int directory, const char *name,
+                const struct pcapng_about *about, struct error *err)
 {
     struct pcapng *file = calloc(1, sizeof *file);
     if (!file)
         return error_set(err, ERROR_SYSTEM, NULL, "out of memory");
-    file->path = strdup(path);
-    if (asprintf(&file->temporary, "%s.tmp", path) < 0)
+    file->directory = directory;
+    file->name = strdup(name);
+    if (asprintf(&file->temporary, "%s.tmp", name) < 0)
         file->temporary = NULL;
     int failed = open_stream(file, err);
     if (!failed)
@@ -198,10 +201,10 @@ int pcapng_close(struct pcapng *file, uint64_t dropped, struct error *err)
     int failed = write_statistics(file, dropped, err);
     const int bad = fclose(file->stream);
     file->stream = NULL;
-    if (!failed && (bad || rename(file->temporary, file->path)))
-        failed = error_set_errno(err, ERROR_SYSTEM, errno, file->path, "cannot be written");
+    if (!failed && (bad || renameat(file->directory, file->temporary, file->directory, file->name)))
+        failed = error_set_errno(err, ERROR_SYSTEM, errno, file->name, "cannot be written");
     if (failed)
-        unlink(file->temporary);
+        unlinkat(file->directory, file->temporary, 0);
     release(file);
     return failed;
 }
@@ -211,6 +214,6 @@ void pcapng_abort(struct pcapng *file)
     if (!file)
         return;
     if (file->temporary && file->stream)
-        unlink(file->temporary);
+        unlinkat(file->directory, file->temporary, 0);
     release(file);
 }

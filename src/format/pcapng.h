@@ -1,6 +1,6 @@
 /* Writes one interface's packets as a pcapng file, which Wireshark and tcpdump read
  * (draft-ietf-opsawg-pcapng).  The file appears under its name when it is whole: until then it is
- * NAME.tmp. */
+ * NAME.tmp.  It is made in an open directory, whatever becomes of that one's path meanwhile. */
 #ifndef FORMAT_PCAPNG_H
 #define FORMAT_PCAPNG_H
 
@@ -18,9 +18,10 @@ struct pcapng_about {
     uint32_t snap_length;    /* bytes of a packet that are kept at most */
 };
 
-/* Texts over 65535 bytes are cut.  0, or ERROR_SYSTEM. */
-int pcapng_open(struct pcapng **out, const char *path, const struct pcapng_about *about,
-                struct error *err);
+/* directory: a descriptor, which stays open until the file is closed; name: in it, without "/".
+ * Texts over 65535 bytes are cut.  0, or ERROR_SYSTEM. */
+int pcapng_open(struct pcapng **out, int directory, const char *name,
+                const struct pcapng_about *about, struct error *err);
 /* unix_ns: when it was seen, since 1970; captured <= length. */
 int pcapng_packet(struct pcapng *file, int64_t unix_ns, uint32_t length, uint32_t captured,
                   const uint8_t *bytes, struct error *err);

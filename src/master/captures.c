@@ -1,6 +1,7 @@
 #include "master/captures.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "format/pcapng.h"
 #include "model/ns.h"
 #include "util/cleanup.h"
+#include "util/users.h"
 #include "util/version.h"
 
 /* One end's file while it is written. */
@@ -21,7 +23,8 @@ struct writing {
     enum flow_end end;
     const struct master_agent *agent;
     struct capture_report *report;
-    const char *path;
+    int directory;
+    char name[CAPTURE_FILE_MAX];
     struct pcapng *file; /* NULL: no packet yet */
     uint64_t packets;
 };
@@ -59,7 +62,7 @@ static int open_file(struct writing *writing, uint32_t link_type, struct error *
         .link_type = link_type,
         .snap_length = CAPTURE_SNAP,
     };
-    return pcapng_open(&writing->file, writing->path, &about, err);
+    return pcapng_open(&writing->file, writing->directory, writing->name, &about, err);
 }
 
 static int write_packet(void *arg, uint32_t link_type, const struct packet *packet,
@@ -129,24 +132,20 @@ static void warn(struct session *session, const struct writing *writing)
     session_warn(session, text);
 }
 
-static void write_end(struct session *session, uint32_t flow, enum flow_end end,
-                      const char *directory)
+static void write_end(struct session *session, uint32_t flow, enum flow_end end, int directory)
 {
     struct error err = {0};
-    char name[CAPTURE_FILE_MAX];
-    CLEANUP_FREE char *path = NULL;
     struct writing writing = {.session = session,
                               .flow = flow,
                               .end = end,
+                              .directory = directory,
                               .agent = session_agent(session, flow, end),
                               .report = get_report(session, flow, end)};
-    name_file(session, flow, end, name);
-    if (!writing.report || asprintf(&path, "%s/%s", directory, name) < 0) {
-        path = NULL;
+    name_file(session, flow, end, writing.name);
+    if (!writing.report) {
         session_trouble(session, "captures: out of memory");
         return;
     }
-    writing.path = path;
     const int failed = write_file(&writing, &err);
     session->flows[flow].capture_stands[end] = !failed;
     /* The agent's spool may have dropped some that it had kept. */
@@ -154,7 +153,7 @@ static void write_end(struct session *session, uint32_t flow, enum flow_end end,
         writing.report->lost += writing.report->packets - writing.packets;
     writing.report->packets = writing.packets;
     if (failed) {
-        err.where[0] = '\0'; /* a long path would leave no room for what happened */
+        err.where[0] = '\0'; /* it is said of this file */
         error_text(&err, writing.report->error, sizeof writing.report->error);
         session->troubled = true;
     }
@@ -168,54 +167,79 @@ static bool wanted(const struct session *session, uint32_t flow)
     return session->plan->flows[flow].capture != CAPTURE_NONE && !session->flows[flow].refused;
 }
 
-static char *directory_of(const struct session *session)
+/* Without slashes behind it, as they would have a link followed.  NULL: out of memory. */
+static char *path_of(const struct session *session)
 {
-    char *directory = NULL;
-    if (session->options->captures)
-        return strdup(session->options->captures);
-    return asprintf(&directory, "%s.captures", session->repeat->output) < 0 ? NULL : directory;
+    char *path = NULL;
+    if (asprintf(&path, "%s%s",
+                 session->options->captures ? session->options->captures : session->repeat->output,
+                 session->options->captures ? "" : ".captures") < 0)
+        return NULL;
+    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
+        path[size - 1] = '\0';
+    return path;
 }
 
-/* Who may write beside the results may have put a link there, to have files made elsewhere. */
-static bool is_foreign_link(const char *path)
+/* What stands there is no directory that can be opened. */
+static int refuse_path(const char *path, int why, struct error *err)
 {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != geteuid();
+    if (lstat(path, &status) || !S_ISLNK(status.st_mode))
+        return error_set_errno(err, ERROR_INPUT, why, path, "captures cannot be kept there");
+    error_set(err, ERROR_INPUT, path, "captures are not kept there: it is a link");
+    return error_cure(err, "name the directory itself with --captures");
 }
 
-/* Unless it is there. */
-static int make_directory(const char *directory, struct error *err)
+/* Who owns it could exchange files while they are written. */
+static int check_owner(int directory, const char *path, struct error *err)
 {
     struct stat status;
-    if (mkdir(directory, 0777) == 0)
+    char owner[USERS_TEXT_MAX];
+    if (fstat(directory, &status))
+        return error_set_errno(err, ERROR_INPUT, errno, path, "captures cannot be kept there");
+    if (status.st_uid == geteuid() || status.st_uid == 0)
         return 0;
-    const int why = errno;
-    if (why == EEXIST && is_foreign_link(directory)) {
-        error_set(err, ERROR_INPUT, directory,
-                  "captures are not kept there: it is a link, of another user's");
-        return error_cure(err, "name a directory with --captures");
+    error_set(err, ERROR_INPUT, path, "captures are not kept there: the directory belongs to %s",
+              users_text(status.st_uid, owner));
+    return error_cure(err, "have it be yours (chown), or name another one with --captures");
+}
+
+/* Makes it unless it is there.  From here on it is known by its descriptor: who may write beside it
+ * may put a link, or another directory, in its place at any time.  -1: err. */
+static int open_directory(const char *path, struct error *err)
+{
+    int fd = -1;
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        refuse_path(path, errno, err);
+    } else if (check_owner(fd, path, err)) {
+        close(fd);
+        fd = -1;
     }
-    if (why == EEXIST && stat(directory, &status) == 0 && S_ISDIR(status.st_mode))
-        return 0;
-    return error_set_errno(err, ERROR_INPUT, why, directory, "captures cannot be kept there");
+    return fd;
 }
 
 void captures_write(struct session *session)
 {
-    CLEANUP_FREE char *directory = NULL;
+    CLEANUP_FREE char *path = NULL;
+    int directory = -1;
     for (uint32_t flow = 0; flow < session->plan->flow_count; flow++) {
         if (!wanted(session, flow))
             continue;
         struct error err = {0};
         char text[sizeof err];
-        if (!directory &&
-            (!(directory = directory_of(session)) || make_directory(directory, &err))) {
-            session_trouble(session, error_text(&err, text, sizeof text));
+        if (directory < 0 &&
+            (!(path = path_of(session)) || (directory = open_directory(path, &err)) < 0)) {
+            session_trouble(session,
+                            path ? error_text(&err, text, sizeof text) : "captures: out of memory");
             return;
         }
         write_end(session, flow, END_SRC, directory);
         write_end(session, flow, END_DST, directory);
     }
+    if (directory >= 0)
+        close(directory);
 }
 
 void captures_tell(const struct session *session, uint32_t index, struct flow_result *flow)

@@ -321,18 +321,25 @@ def test_no_room_for_them(pair):
 
 
 def test_nowhere_to_make_the_directory(pair):
-    """Nor is it made where another user had put a link first."""
+    """Nor is it used where another user had put a link or a directory first."""
     elsewhere, link = pair.lab.directory / "elsewhere", pair.lab.directory / "link"
     elsewhere.mkdir()
     link.symlink_to(elsewhere)
-    os.chown(link, 65534, 65534, follow_symlinks=False)
-    for place, why in ("/nowhere/at/all", "captures cannot be kept there"), (link, "another user's"):
+    foreign = pair.lab.directory / "foreign"
+    foreign.mkdir()
+    for there in link, foreign:
+        os.chown(there, 65534, 65534, follow_symlinks=False)
+    for place, why in (
+        ("/nowhere/at/all", "captures cannot be kept there"),
+        (f"{link}/", "captures are not kept there: it is a link"),
+        (foreign, "the directory belongs to uid 65534"),
+    ):
         outcome = pair.run({**CAPTURED, "duration": "100ms"}, flags=("--captures", place))
         (flow,) = outcome.must(1).flows
         assert flow.result.status == COMPLETE and flow.result.src_capture.file == ""
         said = " ".join(outcome.stderr.split())
-        assert f"{place}: captures" in said and why in said
-    assert list(elsewhere.iterdir()) == []
+        assert f"{str(place).rstrip('/')}: captures" in said and why in said
+    assert list(elsewhere.iterdir()) == [] == list(foreign.iterdir())
 
 
 def test_ports_of_one_number(lab):

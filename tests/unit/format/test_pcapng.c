@@ -38,6 +38,7 @@ static const struct pcapng_about ABOUT = {
 
 struct place {
     char directory[TEMPORARY_MAX], path[TEMPORARY_PATH_MAX], temporary[TEMPORARY_PATH_MAX + 8];
+    int fd; /* of the directory */
 };
 
 static int setup(void **state)
@@ -47,8 +48,9 @@ static int setup(void **state)
         return -1;
     snprintf(place->path, sizeof place->path, "%s/a.pcapng", place->directory);
     snprintf(place->temporary, sizeof place->temporary, "%s.tmp", place->path);
+    place->fd = open(place->directory, O_DIRECTORY | O_CLOEXEC);
     *state = place;
-    return 0;
+    return place->fd < 0 ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -57,6 +59,7 @@ static int teardown(void **state)
     unlink(place->path);
     unlink(place->temporary);
     rmdir(place->directory);
+    close(place->fd);
     free(place);
     return 0;
 }
@@ -68,7 +71,7 @@ static void test_golden(void **state)
     if (!*(const uint8_t *)&one)
         skip(); /* the file is in this machine's order */
     struct pcapng *file;
-    assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL), 0);
     assert_int_equal(pcapng_packet(file, INT64_C(0x0102030405060708), 1514, 5,
                                    (const uint8_t *)"\1\2\3\4\5", NULL),
                      0);
@@ -89,7 +92,7 @@ static void test_given_up(void **state)
 {
     const struct place *place = *state;
     struct pcapng *file;
-    assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL), 0);
     pcapng_abort(file);
     assert_int_not_equal(access(place->temporary, F_OK), 0);
     pcapng_abort(NULL);
@@ -99,9 +102,10 @@ static void test_no_place(void **state)
 {
     struct pcapng *file;
     struct error err = {0};
-    (void)state;
-    assert_int_equal(pcapng_open(&file, "/nowhere/a.pcapng", &ABOUT, &err), ERROR_SYSTEM);
-    assert_string_equal(err.where, "/nowhere/a.pcapng.tmp");
+    const struct place *place = *state;
+    assert_int_equal(rmdir(place->directory), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, &err), ERROR_SYSTEM);
+    assert_string_equal(err.where, "a.pcapng.tmp");
 }
 
 static void test_full_disk(void **state)
@@ -114,7 +118,7 @@ static void test_full_disk(void **state)
     small = (struct rlimit){64, before.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const int opened = pcapng_open(&file, place->path, &ABOUT, NULL);
+    const int opened = pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL);
     const int failed = opened ? opened : pcapng_close(file, 0, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(opened, 0);
@@ -135,7 +139,7 @@ static void test_a_link_in_the_way(void **state)
     assert_int_equal(write(fd, "precious", 8), 8);
     close(fd);
     assert_int_equal(symlink(victim, place->temporary), 0);
-    assert_int_equal(pcapng_open(&file, place->path, &ABOUT, NULL), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL), 0);
     assert_int_equal(pcapng_close(file, 0, NULL), 0);
     assert_int_equal(lstat(place->path, &status), 0);
     assert_true(S_ISREG(status.st_mode));
@@ -144,14 +148,37 @@ static void test_a_link_in_the_way(void **state)
     unlink(victim);
 }
 
+/* Who may write beside the directory puts a link in its place while the file is written. */
+static void test_a_directory_that_is_exchanged(void **state)
+{
+    struct pcapng *file;
+    const struct place *place = *state;
+    char moved[TEMPORARY_PATH_MAX], victim[TEMPORARY_PATH_MAX], path[TEMPORARY_PATH_MAX + 16];
+    snprintf(moved, sizeof moved, "%s.moved", place->directory);
+    snprintf(victim, sizeof victim, "%s.victim", place->directory);
+    assert_int_equal(mkdir(victim, 0700), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL), 0);
+    assert_int_equal(rename(place->directory, moved), 0);
+    assert_int_equal(symlink(victim, place->directory), 0);
+    assert_int_equal(pcapng_close(file, 0, NULL), 0);
+    assert_int_equal(pcapng_open(&file, place->fd, "a.pcapng", &ABOUT, NULL), 0);
+    pcapng_abort(file);
+    assert_int_equal(rmdir(victim), 0); /* nothing is in it */
+    snprintf(path, sizeof path, "%s/a.pcapng", moved);
+    assert_int_equal(unlink(path), 0);
+    unlink(place->directory);
+    assert_int_equal(rmdir(moved), 0); /* nor is a NAME.tmp here */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_golden, setup, teardown),
         cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
-        cmocka_unit_test(test_no_place),
+        cmocka_unit_test_setup_teardown(test_no_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_link_in_the_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_is_exchanged, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
