@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/users.h"
+
 #define FILE_BUFFER (256u << 10)
 
 static int no_memory(struct error *err)
@@ -24,23 +26,35 @@ static int take_temporary(struct results_file *file)
     return file->fd < 0 ? -1 : flock(file->fd, LOCK_EX | LOCK_NB);
 }
 
-/* Removes what a run left that died; a living one holds its lock. */
-static int remove_stale(const struct results_file *file, struct error *err)
+/* What cannot be removed. */
+static int is_in_the_way(const char *path, struct error *err)
 {
-    int fd = open(file->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno != ENOENT)
-        return error_set_errno(err, ERROR_SYSTEM, errno, file->temporary,
-                               "is in the way and cannot be opened");
-    int held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
-    if (held) {
-        error_set(err, ERROR_SYSTEM, file->temporary, "another run is writing it");
-        error_cure(err, "wait for that run, or choose another output file");
-    } else {
-        unlink(file->temporary);
+    struct stat status;
+    char owner[USERS_TEXT_MAX];
+    if (lstat(path, &status))
+        return error_set_errno(err, ERROR_SYSTEM, errno, path, "cannot create the file");
+    error_set(err, ERROR_INPUT, path,
+              "a %s of %s is in the way there, where results are written until they are whole",
+              S_ISDIR(status.st_mode)   ? "directory"
+              : S_ISLNK(status.st_mode) ? "link"
+                                        : "file",
+              users_text(status.st_uid, owner));
+    return error_cure(err, "have it removed, or choose another output file");
+}
+
+/* Removes what a run left that died; a living one holds its lock. */
+static int remove_stale(const char *path, struct error *err)
+{
+    int failed = 0, fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+        error_set(err, ERROR_SYSTEM, path, "another run is writing it");
+        failed = error_cure(err, "wait for that run, or choose another output file");
+    } else if ((fd < 0 || unlink(path)) && errno != ENOENT) {
+        failed = is_in_the_way(path, err);
     }
     if (fd >= 0)
         close(fd);
-    return held ? ERROR_SYSTEM : 0;
+    return failed;
 }
 
 static int open_temporary(struct results_file *file, struct error *err)
@@ -51,10 +65,11 @@ static int open_temporary(struct results_file *file, struct error *err)
     }
     int failed = take_temporary(file);
     if (failed && errno == EEXIST) {
-        if (remove_stale(file, err)) {
+        failed = remove_stale(file->temporary, err);
+        if (failed) {
             free(file->temporary); /* it is not ours */
             file->temporary = NULL;
-            return ERROR_SYSTEM;
+            return failed;
         }
         failed = take_temporary(file);
     }

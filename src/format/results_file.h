@@ -20,6 +20,7 @@ struct results_file {
  * a new file. */
 bool results_file_in_place(const char *path);
 
+/* 0; ERROR_INPUT if something stands at NAME.tmp that cannot be removed; or ERROR_SYSTEM. */
 int results_file_open(struct results_file *file, const char *path, struct error *err);
 int results_file_write(struct results_file *file, const void *data, size_t size, struct error *err);
 /* All that was written is on its disk, where it has one. */

@@ -391,6 +391,8 @@ static int open_session(struct master *master, const struct master_repeat *repea
     if (!failed)
         failed = collect_create(&session->collect, repeat->output, session->plan->flow_count, err);
     if (!failed)
+        failed = output_open(session, err);
+    if (!failed)
         failed = roster_connect(session, master->local.ports, err);
     return failed;
 }

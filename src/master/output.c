@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/results_file.h"
 #include "format/results_writer.h"
 #include "master/captures.h"
 #include "master/clock_points.h"
@@ -229,6 +230,14 @@ static int write_flows(struct session *session, struct master_outcome *outcome, 
     return 0;
 }
 
+int output_open(const struct session *session, struct error *err)
+{
+    const struct master_repeat *repeat = session->repeat;
+    if (!repeat->results || *repeat->results || results_file_in_place(repeat->output))
+        return 0;
+    return results_writer_open(repeat->results, repeat->output, 0, err);
+}
+
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err)
 {
     const struct master_repeat *repeat = session->repeat;
@@ -241,7 +250,7 @@ int output_write(struct session *session, struct master_outcome *outcome, struct
         captures_write(session); /* first, for the run's warnings */
     if (!failed)
         warn_of_hosts(session);
-    if (!failed && !*repeat->results)
+    if (!failed && !*repeat->results) /* in place */
         failed = results_writer_open(repeat->results, repeat->output, 0, err);
     if (!failed)
         failed = write_flows(session, outcome, err);

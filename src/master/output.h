@@ -13,6 +13,11 @@ uint32_t output_place(const struct master_agent *agent);
 
 /* Appends the run to its results, for good, and counts the flows into outcome.  The session's
  * run_info takes the hosts and agents over from the agents. */
+/* Before the run: makes the results' file, so that what is in its way is found out at once, and
+ * nobody puts anything there meanwhile.  What is written in place, as a pipe whose reader may still
+ * be to come, is opened later.  0, ERROR_INPUT or ERROR_SYSTEM. */
+int output_open(const struct session *session, struct error *err);
+
 int output_write(struct session *session, struct master_outcome *outcome, struct error *err);
 
 #endif

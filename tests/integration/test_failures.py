@@ -417,6 +417,17 @@ def output_is_a_directory(bed):
     return outcome
 
 
+def output_has_a_directory_in_its_way(bed):
+    """It is found out before the run, not behind it."""
+    output = bed.lab.output()
+    temporary = output.with_name(output.name + ".tmp")
+    temporary.mkdir()
+    outcome = bed.run({"duration": "1h"}, output=output)
+    temporary.rmdir()
+    assert not output.with_name(output.name + ".part").exists()
+    return outcome
+
+
 def two_masters_one_output(bed):
     first = bed.master({"duration": "2s"}).moves()
     second = bed.run({}, output=first.output)
@@ -793,6 +804,7 @@ MATRIX = [
     Row(output_directory_absent, 2, "/absent: no file can be made there: .*name an output"),
     Row(output_directory_forbidden, 2, "no file can be made there: Permission.*name an output"),
     Row(output_is_a_directory, 2, "/results: it is a directory"),
+    Row(output_has_a_directory_in_its_way, 2, r"\.tmp: a directory of uid 0 \(root\) is in the way"),
     Row(two_masters_one_output, 2, r"\.part: it exists \(.* another one writes it"),
     Row(broken_json, 2, "line 2, column"),
     Row(no_flows, 2, "flows"),

@@ -821,6 +821,36 @@ static void test_a_dead_runs_file_is_replaced(void **state)
     check_round_trip(fixture, 1, 1, 0);
 }
 
+/* A directory, a link, and another user's file in a directory as /tmp. */
+static void test_what_is_in_the_way(void **state)
+{
+    const struct fixture *fixture = *state;
+    static const char *const kinds[] = {"a directory of uid ", "a link of uid ",
+                                        "a file of uid 0 (root)"};
+    const int count = geteuid() == 0 ? 3 : 2;
+    char temporary[TEMPORARY_PATH_MAX + 8];
+    snprintf(temporary, sizeof temporary, "%s.tmp", fixture->path);
+    for (int i = 0; i < count; i++) {
+        struct results_writer *writer;
+        struct error err = {0};
+        if (i == 0)
+            assert_int_equal(mkdir(temporary, 0700), 0);
+        else if (i == 1)
+            assert_int_equal(symlink("/etc/passwd", temporary), 0);
+        else
+            assert_int_equal(mknod(temporary, S_IFREG, 0) | chmod(temporary, 0666) |
+                                 chmod(fixture->directory, 01777) | seteuid(54321),
+                             0);
+        const int failed = results_writer_open(&writer, fixture->path, 0, &err);
+        assert_int_equal(i == 2 ? seteuid(0) : 0, 0);
+        assert_int_equal(failed, ERROR_INPUT);
+        assert_string_equal(err.where, temporary);
+        assert_non_null(strstr(err.what, kinds[i]));
+        assert_non_null(strstr(err.cure, "have it removed, or choose another output file"));
+        assert_int_equal(remove(temporary), 0);
+    }
+}
+
 static void test_a_device_is_written_in_place(void **state)
 {
     struct rows rows = make_flow(3000, 3000);
@@ -930,6 +960,7 @@ int main(void)
         TEST(a_missing_file_is_told),
         TEST(the_name_comes_with_the_whole),
         TEST(a_dead_runs_file_is_replaced),
+        TEST(what_is_in_the_way),
         TEST(a_device_is_written_in_place),
         TEST(a_missing_directory_is_told),
         TEST(a_failed_write_withholds_the_name),
