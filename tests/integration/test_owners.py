@@ -211,8 +211,11 @@ def test_a_disk_keeps_some_files(small):
 
 
 def test_a_quota_of_spools(small):
-    """Those of runs that nobody collected count."""
+    """Those of runs that nobody collected count; and others may add to them here."""
+    assert "others may write" not in small.agents[1].text()
+    small.disk.outside.chmod(0o1777)
     small.anew("--spool-max", "1.5MB")
+    assert "others may write in " in small.agents[1].text()
     orphan = small.disk.outside / f"tcp-flowgen-{'0' * 32}-1.spool"
     orphan.write_bytes(bytes(1_500_000))
     refused = small.run({"duration": "300ms"}).must(3).stderr
