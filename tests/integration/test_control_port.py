@@ -156,9 +156,9 @@ def test_idle_connections_do_not_stop_an_agent(port):
     assert re.search(r"\d{3} more connections were refused", agent.text())
 
 
-@pytest.mark.parametrize("limit, reason", [(275, "no descriptors to spare"), (1000, "256 connections")])
+@pytest.mark.parametrize("limit, reason", [(275, " 8 connections already"), (2400, "256 connections already")])
 def test_a_crowd_from_the_network(port, limit, reason):
-    """From many addresses, and with HTTP/2's first words, so that it is served."""
+    """From many addresses, and with HTTP/2's first words, so that it is served: as far as descriptors go."""
     port.where.ip("route", "add", "local", "10.5.0.0/16", "dev", "lo")
     agent = port.agent("--insecure", listen=":8841", before=("prlimit", f"--nofile={limit}:{limit}"))
     port.complete()
@@ -168,11 +168,8 @@ def test_a_crowd_from_the_network(port, limit, reason):
         if any(reason in line for line in refusals(agent)):
             break
     assert descriptors(agent) <= min(limit - 8, before + 3 * 256 + 64 + 8)
-    time.sleep(0.6)  # then they are idle, and give way for their places, though not for descriptors
-    if limit < 1000:
-        assert reason in port.run().must(3).stderr  # its master is told so
-    else:
-        port.complete()
+    time.sleep(0.6)  # then they are idle, and give way
+    port.complete()
     crowd.end()
     await_descriptors(agent, before)
     port.complete()
