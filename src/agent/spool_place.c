@@ -171,14 +171,16 @@ static bool is_of(const char *name, const char *tag)
     return size && strncmp(last, tag, size) == 0 && strcmp(last + size, ".spool") == 0;
 }
 
-/* Others may put files of any name there, of sizes without bytes. */
+/* Others may put files of any name there.  A size may be without bytes; and where a file grows,
+ * some file systems have more for it than its size for a while. */
 static bool look(int directory, const char *name, uint64_t *bytes)
 {
     struct stat status;
     if (fnmatch("tcp-flowgen-*.spool", name, 0) ||
         fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
         return false;
-    *bytes = (uint64_t)status.st_blocks * 512;
+    const uint64_t size = (uint64_t)status.st_size, on_disk = (uint64_t)status.st_blocks * 512;
+    *bytes = size < on_disk ? size : on_disk;
     return S_ISREG(status.st_mode) && status.st_uid == geteuid();
 }
 
