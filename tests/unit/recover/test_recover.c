@@ -167,7 +167,7 @@ static void put_agent(struct recovered *recovered, uint32_t number, const char *
     prepare.n_agents = 1;
     prepare.agent_places = &number;
     prepare.n_agent_places = 1;
-    assert_int_equal(parties_take(recovered, &prepare, NULL), 0);
+    assert_int_equal(parties_take(recovered, &prepare, false, NULL), 0);
 }
 
 /* A part file may have what was measured at an agent before it says who that is. */
