@@ -16,6 +16,7 @@
 #include "cli/results.h"
 #include "cli/say.h"
 #include "format/results_file.h"
+#include "recover/kept_part.h"
 #include "recover/recover.h"
 #include "recover/survey.h"
 #include "util/cleanup.h"
@@ -100,15 +101,46 @@ static int check_options(const struct recover_arguments *given, struct error *er
                         given->spools.count, err);
 }
 
-static int recover(const struct recover_arguments *given, struct said *said)
+/* A result of a run that lost an agent stands for the part file that its master kept of it. */
+static void take_parts(char **paths, size_t count)
 {
-    const char *const *spools = (const char *const *)given->spools.words;
+    for (size_t i = 0; i < count; i++) {
+        char *part = kept_part_of(paths[i]);
+        if (!part)
+            continue;
+        log_info("for the result %s its run's part file is taken: %s", paths[i], part);
+        free(paths[i]);
+        paths[i] = part;
+    }
+}
+
+static void free_paths(char **paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(paths[i]);
+    free(paths);
+}
+
+static char **copy_paths(char *const *from, size_t count)
+{
+    char **paths = calloc(count + 1, sizeof *paths);
+    bool good = paths != NULL;
+    for (size_t i = 0; good && i < count; i++)
+        good = (paths[i] = strdup(from[i])) != NULL;
+    if (good)
+        return paths;
+    if (paths)
+        free_paths(paths, count);
+    return NULL;
+}
+
+static int recover_from(const struct recover_arguments *given, const char *const *spools,
+                        struct said *said)
+{
     const size_t count = given->spools.count;
     struct recover_outcome outcome;
     char old[OUTPUT_OLD_MAX];
     struct error err = {0};
-    if (check_options(given, &err))
-        return said_error(said, "recover", &err);
     output_old(given->output, old);
     if (recover_run(spools, count, given->output, &outcome, &err)) {
         const int status = said_error(said, "recover", &err);
@@ -119,6 +151,24 @@ static int recover(const struct recover_arguments *given, struct said *said)
     output_tell(given->output, old);
     said->answered = true;
     return report(given, &outcome);
+}
+
+static int recover(const struct recover_arguments *given, struct said *said)
+{
+    struct error err = {0};
+    char **paths = copy_paths(given->spools.words, given->spools.count);
+    int status;
+    if (!paths)
+        error_set(&err, ERROR_SYSTEM, NULL, "out of memory");
+    if (!paths || check_options(given, &err)) {
+        status = said_error(said, "recover", &err);
+    } else {
+        take_parts(paths, given->spools.count);
+        status = recover_from(given, (const char *const *)paths, said);
+    }
+    if (paths)
+        free_paths(paths, given->spools.count);
+    return status;
 }
 
 static bool is_directory(const char *path)
@@ -140,9 +190,7 @@ static int list_directory(const char *directory)
         list_line(true, "%s has no spools", directory);
     else if (count == SURVEY_FILES_MAX)
         printf("and perhaps others: these are the first %d\n", SURVEY_FILES_MAX);
-    for (size_t i = 0; i < count; i++)
-        free(paths[i]);
-    free(paths);
+    free_paths(paths, count);
     return EXIT_FINE;
 }
 
@@ -170,7 +218,8 @@ const struct command command_recover = {
     .summary = "make results of spools that agents left",
     .about = "Reads the spools SPOOL of one run, which its agents left because no master took\n"
              "their samples, writes a result file of what they hold, and prints a summary.\n"
-             "The part file of a master that was killed may be one of them.  The spools stay.\n"
+             "The part file of a master that was killed, or that lost an agent, may be one of\n"
+             "them, or in its place the result beside which it lies.  The spools stay.\n"
              "Of a directory, without --output, it lists the spools there by their runs.\n"
              "\n"
              "Exit status: 0 all flows ran to their end, 1 some did not, or a spool is\n"

@@ -398,8 +398,8 @@ static int no_spool(const char *path, struct error *err)
     error_set(err, ERROR_INPUT, path, "it is no spool");
     return error_cure(
         err,
-        "a result is none, either: of a run that lost an agent give that agent's spool, and the part "
-        "file that its master kept (tcp-flowgen-RUN.part beside the results)");
+        "a result alone is none, either: of a run that lost an agent its master keeps a part file, "
+        "tcp-flowgen-RUN.part beside the result, which is not there: give it, and that agent's spool");
 }
 
 /* The record at piece->offset, which goes on to the next. */

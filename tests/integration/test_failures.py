@@ -672,7 +672,9 @@ def recovered(outcome):
     (part,) = re.findall("is kept in (\\S+): ", "\n".join(outcome.run.warnings))
     assert part == str(outcome.output.parent / f"tcp-flowgen-{outcome.run.id}.part")
     output = outcome.output.with_suffix(".recovered")
-    done = subprocess.run([PROGRAM, "recover", "-o", output, part, spool], capture_output=True)
+    # The result stands for the part file that lies beside it.
+    done = subprocess.run([PROGRAM, "recover", "-o", output, outcome.output, spool], capture_output=True)
+    assert part in done.stderr.decode()
     again = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(), output)
     (flow,), (before,) = again.flows, outcome.flows
     a, b = (again.run.agents[host.agent] for host in again.run.hosts)

@@ -44,7 +44,7 @@ struct place {
 static int setup(void **state)
 {
     struct place *place = calloc(1, sizeof *place);
-    if (!temporary_directory(place->directory, "pcapng-test"))
+    if (!place || !temporary_directory(place->directory, "pcapng-test"))
         return -1;
     snprintf(place->path, sizeof place->path, "%s/a.pcapng", place->directory);
     snprintf(place->temporary, sizeof place->temporary, "%s.tmp", place->path);
