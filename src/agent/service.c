@@ -24,8 +24,9 @@
 
 #define NO_SUCH_RUN "this agent has no such run: it was forgotten, or the agent was started anew"
 
-#define IO_SIZE_MAX  16777216u /* bytes a read or write */
-#define PIECE_ENDS   2500 /* in one Prepare: with an error of 1 KiB each they can be answered */
+#define IO_SIZE_MAX 16777216u /* bytes a read or write */
+#define PIECE_ENDS \
+    ((size_t)2500) /* in one Prepare: with an error of 1 KiB each they can be answered */
 #define PIECE_BYTES  (3u << 20) /* of a Prepare: a record of the spool has room for it */
 #define ENDS_MAX     (UINT64_C(2) * SCENARIO_FLOWS_MAX)
 #define WARNINGS_MAX 4096u

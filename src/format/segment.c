@@ -331,16 +331,3 @@ void segment_close(struct segment *segment, int remove_file)
     free(segment->path);
     free(segment);
 }
-
-bool segment_is_one(const char *path)
-{
-    struct segment *segment = NULL;
-    struct buffer record = {0};
-    uint64_t next;
-    if (segment_open(&segment, path, NULL))
-        return false;
-    const bool is = segment_read(segment, 0, &record, &next, NULL) > 0;
-    buffer_fini(&record);
-    segment_close(segment, false);
-    return is;
-}

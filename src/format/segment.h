@@ -19,8 +19,6 @@ struct segment; /* opaque */
 int segment_create(struct segment **out, const char *path, struct error *err);
 /* Opens one that is there, to be read only.  ERROR_INPUT if there is none. */
 int segment_open(struct segment **out, const char *path, struct error *err);
-/* Whether the file begins with a record that is whole. */
-bool segment_is_one(const char *path);
 /* Appends one record; *offset (may be NULL) is its place.  Bytes reach the kernel before return. */
 int segment_append(struct segment *segment, const void *data, size_t size, uint64_t *offset,
                    struct error *err);

@@ -12,11 +12,10 @@
 #define PIECE_ENDS    2000u /* in one call: an agent takes some milliseconds for them */
 #define HOSTS_SAMPLED 64u   /* that a first piece names beside those of its ends, at most */
 #define HOSTS_MAX     (2 * PIECE_ENDS + HOSTS_SAMPLED)
-#define PIECE_BYTES \
-    (768u << 10) /* of the run, ends, hosts, agents: no more are added behind that */
-#define SCENARIO_MAX (384u << 10) /* bytes of it that spools keep */
-#define WARNINGS_MAX (64u << 10)  /* bytes of them that spools keep */
-#define FIELD_BYTES  8u           /* in front of a message within another, at most */
+#define PIECE_BYTES   (768u << 10) /* of all in it: no more is added behind that */
+#define SCENARIO_MAX  (384u << 10) /* bytes of it that spools keep */
+#define WARNINGS_MAX  (64u << 10)  /* bytes of them that spools keep */
+#define FIELD_BYTES   ((size_t)8)  /* in front of a message within another, at most */
 
 /* One piece: what goes over the wire, and the model it points into. */
 struct prepare_piece {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "format/results_reader.h"
-#include "format/segment.h"
+#include "recover/survey.h"
 #include "util/cleanup.h"
 
 /* An id comes from a file, and is to be part of a path. */
@@ -34,7 +34,7 @@ char *kept_part_of(const char *path)
     const struct results_record *record;
     struct error err;
     char *part = NULL;
-    if (segment_is_one(path) || results_reader_open(&reader, path, &err))
+    if (survey_is_kept(path) || results_reader_open(&reader, path, &err))
         return NULL;
     while (!part && results_reader_next(reader, &record, &err) > 0)
         if (record->run && record->run->id && is_plain(record->run->id))

@@ -97,11 +97,24 @@ int survey_files(const char *const *paths, size_t count, struct surveyed **out, 
     return 0;
 }
 
+bool survey_is_kept(const char *path)
+{
+    struct segment *segment = NULL;
+    struct buffer record = {0};
+    uint64_t next;
+    if (segment_open(&segment, path, NULL))
+        return false;
+    const bool is = segment_read(segment, 0, &record, &next, NULL) > 0;
+    buffer_fini(&record);
+    segment_close(segment, false);
+    return is;
+}
+
 /* Also other programs call a file NAME.part. */
 static bool is_ours(const char *path)
 {
     const char *name = strrchr(path, '/') + 1;
-    return strncmp(name, "tcp-flowgen-", strlen("tcp-flowgen-")) == 0 || segment_is_one(path);
+    return strncmp(name, "tcp-flowgen-", strlen("tcp-flowgen-")) == 0 || survey_is_kept(path);
 }
 
 static void drop_others(char **paths, size_t *count)

@@ -2,6 +2,7 @@
 #ifndef RECOVER_SURVEY_H
 #define RECOVER_SURVEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ struct surveyed {
     char agent[128];         /* its mgmt; empty: a master's part file, or it does not say */
     int64_t started_unix_ns; /* wall clock of the master at t0; 0: not known, or never started */
 };
+
+/* Whether the file begins as spools and part files do. */
+bool survey_is_kept(const char *path);
 
 /* *out has count entries, sorted by run in the order of their first files; to be freed.  What
  * cannot be read has an entry without a run.  0, or ERROR_SYSTEM: out of memory. */

@@ -48,7 +48,7 @@ enum rpc_code {
 };
 
 /* Bytes of requests under way that cannot have a connection cut, whatever others do. */
-#define RPC_SHARE       (5u << 18)
+#define RPC_SHARE       ((size_t)5 << 18)
 #define RPC_MESSAGE_MAX (4 << 20) /* larger messages are refused, both ways */
 
 /* ---- loop ---- */

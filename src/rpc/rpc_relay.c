@@ -98,7 +98,7 @@ static void count(struct rpc_relay *relay, size_t held)
 /* Whoever holds no more than an even share is safe, however many others there are. */
 static void relieve(struct rpc_load *load)
 {
-    while (load->held > load->most) {
+    while (load->held > load->most && load->relays) {
         struct rpc_relay *largest = load->relays;
         for (struct rpc_relay *each = largest; each; each = each->next)
             if (each->share > largest->share)
