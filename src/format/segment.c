@@ -269,7 +269,7 @@ static int read_frame(struct segment *segment, uint64_t offset, uint32_t *length
 
 int segment_skip(struct segment *segment, uint64_t offset, uint64_t *next)
 {
-    uint32_t length, checksum;
+    uint32_t length = 0, checksum = 0;
     if (read_frame(segment, offset, &length, &checksum, NULL) <= 0)
         return 0;
     *next = offset + FRAME_SIZE + length;
@@ -279,7 +279,7 @@ int segment_skip(struct segment *segment, uint64_t offset, uint64_t *next)
 int segment_read(struct segment *segment, uint64_t offset, struct buffer *out, uint64_t *next,
                  struct error *err)
 {
-    uint32_t length, checksum;
+    uint32_t length = 0, checksum = 0;
     buffer_clear(out);
     const int got = read_frame(segment, offset, &length, &checksum, err);
     if (got <= 0)
