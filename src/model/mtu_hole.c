@@ -13,12 +13,12 @@ struct row {
 
 static bool can_try(const struct series *rows, size_t i, uint32_t full)
 {
-    const int64_t behind = rows->field[TCP_reordering][i] + 1;
-    const int64_t needed = full + behind * rows->field[TCP_snd_mss][i];
-    return rows->field[TCP_notsent_bytes][i] >= needed &&
+    const double behind = (double)rows->field[TCP_reordering][i] + 1; /* a file may say anything */
+    const double needed = full + behind * (double)rows->field[TCP_snd_mss][i];
+    return (double)rows->field[TCP_notsent_bytes][i] >= needed &&
            rows->field[TCP_snd_cwnd][i] >= MTU_TRIED_CWND &&
            (!tcp_field_exists(rows->info_length, TCP_snd_wnd) ||
-            rows->field[TCP_snd_wnd][i] >= needed);
+            (double)rows->field[TCP_snd_wnd][i] >= needed);
 }
 
 static struct row read_row(const struct series *rows, size_t i, uint32_t full)
