@@ -112,7 +112,7 @@ def test_places_come_back(pair):
 
 
 def test_what_is_prepared_is_bounded(lab):
-    pair = Pair(lab, "--orphan-after", "1s")
+    pair = Pair(lab, "--orphan-after", "3s")
     agent, before = pair.agents[0], memory(pair.agents[0])
     stranger(pair, "pieces")
     (spool,) = spools(pair)
