@@ -1,7 +1,7 @@
 #include "format/wire.h"
 
 /* 1, or -1. */
-static int get_varint(struct wire *wire, uint64_t *value)
+static int get_long_varint(struct wire *wire, uint64_t *value)
 {
     *value = 0;
     for (size_t i = 0; i < 10 && i < wire->left; i++) {
@@ -14,6 +14,16 @@ static int get_varint(struct wire *wire, uint64_t *value)
         }
     }
     return -1;
+}
+
+/* Most are of one byte: tags, and differences of columns. */
+static inline int get_varint(struct wire *wire, uint64_t *value)
+{
+    if (wire->left == 0 || wire->at[0] & 0x80)
+        return get_long_varint(wire, value);
+    *value = *wire->at++;
+    wire->left--;
+    return 1;
 }
 
 static int take(struct wire *wire, struct wire_field *field, uint64_t size)
