@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "master/addresses.h"
 #include "master/clock_points.h"
@@ -30,6 +32,7 @@
 #define LATE_NS    (15 * NS_PER_S) /* an end that is not over so long after its time is stopped */
 #define FINISH_NS  (15 * NS_PER_S) /* for the last samples after flows were stopped, */
 #define STALL_NS   (3 * NS_PER_S)  /* and of an agent that brings nothing, after an interrupt */
+#define NICE       5               /* while flows run */
 #define TRIES      3               /* to start a run whose agents take the order too late */
 
 /* ---- signals ---- */
@@ -238,6 +241,13 @@ static void tell_of_stop(struct session *session)
         session_warn(session, "flows were not over long after their time, and were stopped");
 }
 
+/* What agents sampled can wait at them: flows of agents that share the machine come first. */
+static void yield_to_flows(void)
+{
+    if (getpriority(PRIO_PROCESS, (id_t)gettid()) < NICE)
+        setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 /* Until every agent's spool is here.  An interrupt stops the flows; a second one the collecting. */
 static void follow(struct session *session)
 {
@@ -246,6 +256,7 @@ static void follow(struct session *session)
     const int64_t over = start + session->plan->end_ns + DRAIN_NS;
     int64_t late = over + LATE_NS;
     int64_t refresh = 0;
+    yield_to_flows();
     while (!watch_all_ended(session) && session->interrupts < 2) {
         session_turn(session);
         const int64_t now = session_now(session);
